@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Pillow's antialiased triangle filter, as fixed-point weights.
+//!
+//! `Image.resize(…, BILINEAR)` of Pillow, which torchvision's transforms call, is a triangle
+//! filter whose support grows with the scale. It goes over the rows first, rounds to the depth of
+//! the samples, then over the columns. Windows, weights and rounding here follow its
+//! `Resample.c` (`precompute_coeffs`, `normalize_coeffs_8bpc`), so that RGB and grey pictures come
+//! out equal to the last bit.
+
+use super::geometry::Axis;
+
+/// Rows of outputs are padded to a multiple of this many, for the kernels' widest loop.
+pub(super) const LANES: usize = 16;
+
+/// Windows are padded to a multiple of this many taps, for the horizontal kernel.
+pub(super) const BLOCK: usize = 8;
+
+/// The weights of one axis of one component.
+#[derive(Debug)]
+pub(super) struct Filter {
+    /// The first sample of each output's window.
+    pub first: Vec<u32>,
+    /// How many samples each output's window has.
+    pub count: Vec<u32>,
+    /// Weights in fixed point, `taps` of them an output, zero after `count`.
+    pub weights: Vec<i32>,
+    /// The same for the horizontal SIMD kernel, in two parts that fit 16 bits:
+    /// `weight = (high << split) + low`. Each pair of outputs has, for each [`BLOCK`] of taps, the
+    /// high parts of the first and of the second output, then the low parts of both.
+    pub halves: Vec<i16>,
+    /// Weights an output: the longest window, rounded up to [`BLOCK`].
+    pub taps: usize,
+    /// Bits behind the binary point of a weight.
+    pub precision: u32,
+    /// Where `halves` divides a weight.
+    pub split: u32,
+    /// Outputs that are wanted, without padding.
+    pub len: usize,
+    /// The samples that all windows together cover.
+    pub span: std::ops::Range<usize>,
+}
+
+impl Filter {
+    /// Weights for `axis` over a plane of `samples` samples, which is subsampled by `1 << sub`
+    /// and whose first sample lies `shift` samples off the centre of the luma samples it stands
+    /// for (0.25 for chroma that is cosited with the even luma samples of a 2:1 plane).
+    /// `depth` is the number of bits of a sample.
+    pub fn new(axis: &Axis, samples: u32, sub: u32, shift: f64, depth: u32) -> Self {
+        // 32 bits hold a sample times a weight, with two to spare: Pillow's PRECISION_BITS.
+        let precision = 32 - 2 - depth;
+        // A weight is at most 1, which leaves 11 bits and the one for exactly 1 in the high part.
+        let split = precision - 11;
+
+        let scale = f64::from(axis.input) / f64::from(axis.scaled);
+        let scale = scale / f64::from(1u32 << sub);
+        let stretch = scale.max(1.0);
+        let support = stretch;
+
+        let len = axis.len as usize;
+        let mut windows = Vec::with_capacity(len);
+        for i in 0..axis.len {
+            let center = (f64::from(axis.first + i) + 0.5) * scale + shift;
+            // The casts truncate towards zero, as the C casts of the original do.
+            let low = ((center - support + 0.5) as i64).clamp(0, i64::from(samples) - 1);
+            let high = ((center + support + 0.5) as i64).clamp(low + 1, i64::from(samples));
+            let mut weights: Vec<f64> = (low..high)
+                .map(|x| triangle((x as f64 - center + 0.5) * (1.0 / stretch)))
+                .collect();
+            let sum: f64 = weights.iter().sum();
+            if sum > 0.0 {
+                weights.iter_mut().for_each(|w| *w /= sum);
+            } else {
+                let even = 1.0 / weights.len() as f64;
+                weights.fill(even);
+            }
+            windows.push((low as u32, weights));
+        }
+
+        // Windows only ever move forward.
+        let span = windows.first().map_or(0, |(first, _)| *first as usize)
+            ..windows
+                .last()
+                .map_or(0, |(first, w)| *first as usize + w.len());
+        let longest = windows.iter().map(|(_, w)| w.len()).max().unwrap_or(1);
+        let taps = longest.next_multiple_of(BLOCK);
+        // Outputs beyond the wanted ones repeat the first window with zero weights.
+        let padded = len.next_multiple_of(LANES);
+        let mut filter = Self {
+            first: vec![windows[0].0; padded],
+            count: vec![0; padded],
+            weights: vec![0; padded * taps],
+            halves: vec![0; padded * taps * 2],
+            taps,
+            precision,
+            split,
+            len,
+            span,
+        };
+        for (i, (first, weights)) in windows.into_iter().enumerate() {
+            filter.first[i] = first;
+            filter.count[i] = weights.len() as u32;
+            for (t, weight) in weights.into_iter().enumerate() {
+                let fixed = (0.5 + weight * f64::from(1u32 << precision)) as i32;
+                filter.weights[i * taps + t] = fixed;
+                let (high, low) = halves_of(i, t, taps);
+                filter.halves[high] = (fixed >> split) as i16;
+                filter.halves[low] = (fixed & ((1 << split) - 1)) as i16;
+            }
+        }
+        filter
+    }
+
+    /// The longest window.
+    pub fn longest(&self) -> usize {
+        self.count.iter().copied().max().unwrap_or(1) as usize
+    }
+}
+
+/// Where in [`Filter::halves`] the high and the low part of tap `t` of output `i` stand.
+fn halves_of(i: usize, t: usize, taps: usize) -> (usize, usize) {
+    let pair = i / 2 * taps * 4;
+    let high = pair + t / BLOCK * BLOCK * 4 + i % 2 * BLOCK + t % BLOCK;
+    (high, high + BLOCK * 2)
+}
+
+fn triangle(x: f64) -> f64 {
+    let x = x.abs();
+    if x < 1.0 { 1.0 - x } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axis(input: u32, scaled: u32) -> Axis {
+        Axis {
+            input,
+            scaled,
+            first: 0,
+            len: scaled,
+            dest: 0,
+        }
+    }
+
+    /// Without a change of size every output is its own sample.
+    #[test]
+    fn identity() {
+        let f = Filter::new(&axis(20, 20), 20, 0, 0.0, 8);
+        for i in 0..20 {
+            let window = &f.weights[i * f.taps..][..f.count[i] as usize];
+            let first = f.first[i] as usize;
+            for (t, w) in window.iter().enumerate() {
+                assert_eq!(*w, if first + t == i { 1 << 22 } else { 0 });
+            }
+        }
+    }
+
+    /// Weights sum to one within a rounding step each, and the halves are the weights.
+    #[test]
+    fn weights_sum_to_one() {
+        for (input, scaled) in [(1, 224), (451, 384), (1080, 256), (8192, 7), (3, 8192)] {
+            for depth in [8, 12] {
+                let f = Filter::new(&axis(input, scaled), input, 0, 0.0, depth);
+                for i in 0..f.len {
+                    let sum: i64 = f.weights[i * f.taps..][..f.taps]
+                        .iter()
+                        .map(|w| i64::from(*w))
+                        .sum();
+                    assert!((sum - (1 << f.precision)).abs() <= i64::from(f.count[i]));
+                    for t in 0..f.taps {
+                        let (high, low) = halves_of(i, t, f.taps);
+                        let (high, low) = (i32::from(f.halves[high]), i32::from(f.halves[low]));
+                        assert_eq!((high << f.split) + low, f.weights[i * f.taps + t]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A chroma plane that is cosited with the even luma columns: at full size the outputs of
+    /// even columns are the chroma samples themselves, the odd ones lie half-way.
+    #[test]
+    fn cosited_chroma() {
+        let f = Filter::new(&axis(8, 8), 4, 1, 0.25, 8);
+        let at = |i: usize| {
+            let window = &f.weights[i * f.taps..][..f.count[i] as usize];
+            window
+                .iter()
+                .enumerate()
+                .filter(|(_, w)| **w != 0)
+                .map(|(t, w)| (f.first[i] as usize + t, f64::from(*w) / f64::from(1 << 22)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(at(0), [(0, 1.0)]);
+        assert_eq!(at(1), [(0, 0.5), (1, 0.5)]);
+        assert_eq!(at(2), [(1, 1.0)]);
+        assert_eq!(at(7), [(3, 1.0)]);
+    }
+}

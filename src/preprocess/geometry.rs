@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Which part of the picture goes where in the tensor.
+
+/// How a picture of any shape becomes one of the model's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// The shorter side is resized to a given length, then the centre is cut out: the transform
+    /// of torchvision's classification presets.
+    Crop,
+    /// Both sides are resized to the model's, whatever that does to the aspect ratio.
+    Stretch,
+    /// The whole picture is resized to fit, centred, with black beside it.
+    Letterbox,
+}
+
+/// One axis of the way from the picture to the tensor.
+///
+/// The picture's `input` samples are resized to `scaled` positions; of these the `len` positions
+/// from `first` on are wanted, and they stand in the tensor from `dest` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Axis {
+    /// Samples of the picture along this axis.
+    pub input: u32,
+    /// Positions that all of the picture would take after the resize.
+    pub scaled: u32,
+    /// The first position that is wanted.
+    pub first: u32,
+    /// How many positions are wanted.
+    pub len: u32,
+    /// Where the first of them stands in the tensor.
+    pub dest: u32,
+}
+
+/// Both axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// Columns.
+    pub x: Axis,
+    /// Rows.
+    pub y: Axis,
+}
+
+impl Geometry {
+    /// Maps a picture of `width` x `height` samples, whose pixels have the aspect ratio `par`
+    /// (width over height, as a fraction), onto a tensor of `tensor.0` columns and `tensor.1`
+    /// rows. `resize` is the length in pixels that [`Fit::Crop`] gives to the shorter side; it is
+    /// raised where the tensor would otherwise not be filled.
+    ///
+    /// All sizes must be at least 1.
+    pub fn new(
+        fit: Fit,
+        (width, height): (u32, u32),
+        par: (u32, u32),
+        tensor: (u32, u32),
+        resize: u32,
+    ) -> Self {
+        // The displayed shape, in a common unit. With square pixels this is the picture itself,
+        // and the arithmetic below is torchvision's to the last digit.
+        let (shown_w, shown_h) = (
+            u64::from(width) * u64::from(par.0.max(1)),
+            u64::from(height) * u64::from(par.1.max(1)),
+        );
+        let (out_w, out_h) = (u64::from(tensor.0), u64::from(tensor.1));
+
+        let (scaled_w, scaled_h) = match fit {
+            Fit::Stretch => (out_w, out_h),
+            Fit::Letterbox => {
+                if out_w * shown_h <= out_h * shown_w {
+                    (out_w, div_round(out_w * shown_h, shown_w).clamp(1, out_h))
+                } else {
+                    (div_round(out_h * shown_w, shown_h).clamp(1, out_w), out_h)
+                }
+            }
+            Fit::Crop => {
+                let short = u64::from(resize);
+                let (w, h) = if shown_w <= shown_h {
+                    (short, short * shown_h / shown_w)
+                } else {
+                    (short * shown_w / shown_h, short)
+                };
+                if w < out_w || h < out_h {
+                    (
+                        out_w.max(out_h * shown_w / shown_h),
+                        out_h.max(out_w * shown_h / shown_w),
+                    )
+                } else {
+                    (w, h)
+                }
+            }
+        };
+
+        let axis = |input: u32, scaled: u64, out: u64| {
+            let len = scaled.min(out);
+            Axis {
+                input,
+                scaled: u32::try_from(scaled).unwrap_or(u32::MAX),
+                first: u32::try_from(half_to_even(scaled - len)).unwrap_or(u32::MAX),
+                len: len as u32,
+                dest: ((out - len) / 2) as u32,
+            }
+        };
+        Self {
+            x: axis(width, scaled_w, out_w),
+            y: axis(height, scaled_h, out_h),
+        }
+    }
+}
+
+/// `n / d`, rounded to the nearest integer.
+fn div_round(n: u64, d: u64) -> u64 {
+    (n + d / 2) / d
+}
+
+/// `n / 2`, a half rounded to the even neighbour: Python's `round`, which torchvision's
+/// `center_crop` uses.
+fn half_to_even(n: u64) -> u64 {
+    let half = n / 2;
+    half + (n & half & 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crop(width: u32, height: u32, resize: u32) -> Geometry {
+        Geometry::new(Fit::Crop, (width, height), (1, 1), (224, 224), resize)
+    }
+
+    /// torchvision's sizes and offsets: `int(256 * long / short)`, `int(round((size - 224) / 2.0))`.
+    #[test]
+    fn crop_is_torchvisions() {
+        let g = crop(451, 300, 256);
+        assert_eq!((g.x.scaled, g.y.scaled), (384, 256));
+        assert_eq!((g.x.first, g.y.first), (80, 16));
+        // 341 - 224 = 117, and 58.5 goes to the even 58; 343 - 224 = 119, and 59.5 goes to 60.
+        assert_eq!(crop(640, 480, 256).x.scaled, 341);
+        assert_eq!(crop(640, 480, 256).x.first, 58);
+        assert_eq!(crop(343, 256, 256).x.first, 60);
+        assert_eq!((g.x.len, g.y.len, g.x.dest, g.y.dest), (224, 224, 0, 0));
+    }
+
+    /// A picture as extreme as the caps allow still fills the tensor.
+    #[test]
+    fn crop_of_extremes() {
+        for (w, h) in [(1, 1), (8192, 1), (1, 8192), (8192, 8192), (3, 2)] {
+            let g = crop(w, h, 256);
+            assert_eq!((g.x.len, g.y.len), (224, 224), "{w}x{h}");
+            assert!(g.x.first + g.x.len <= g.x.scaled, "{w}x{h}");
+            assert!(g.y.first + g.y.len <= g.y.scaled, "{w}x{h}");
+        }
+    }
+
+    /// A tensor that is wider than the resize rule would fill raises the scale, never the border.
+    #[test]
+    fn crop_covers_a_wide_tensor() {
+        let g = Geometry::new(Fit::Crop, (640, 480), (1, 1), (448, 224), 256);
+        assert_eq!((g.x.len, g.y.len), (448, 224));
+        assert_eq!((g.x.scaled, g.y.scaled), (448, 336));
+    }
+
+    #[test]
+    fn letterbox_centres() {
+        let g = Geometry::new(Fit::Letterbox, (400, 200), (1, 1), (224, 224), 0);
+        assert_eq!((g.x.scaled, g.y.scaled), (224, 112));
+        assert_eq!((g.x.dest, g.y.dest), (0, 56));
+        assert_eq!((g.x.first, g.y.first), (0, 0));
+        let g = Geometry::new(Fit::Letterbox, (1, 8192), (1, 1), (224, 224), 0);
+        assert_eq!((g.x.len, g.x.dest, g.y.len), (1, 111, 224));
+    }
+
+    /// PAL DV (720x576, pixels 16:11) is cropped as the 1047 pixels wide picture that is seen.
+    #[test]
+    fn pixel_aspect_ratio_counts() {
+        let g = Geometry::new(Fit::Crop, (720, 576), (16, 11), (224, 224), 256);
+        assert_eq!((g.x.scaled, g.y.scaled), (465, 256));
+        assert_eq!(g.x.input, 720);
+    }
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MPL-2.0
+//! From a video frame to the model's input tensor.
+//!
+//! The reference is the transform of torchvision's classification presets: resize the shorter side
+//! with Pillow's antialiased bilinear filter, cut out the centre, divide by 255, subtract the mean,
+//! divide by the standard deviation. From RGB and grey frames the result equals it to the last bit.
+//!
+//! Nothing of the picture that the tensor does not need is touched, and there is no conversion of
+//! the whole frame: every component is resampled as it lies in its plane ([`filter`], `kernel`),
+//! and each finished row then goes through one pass of colour conversion, normalization and
+//! layout into the slot ([`tensor`]). All of it is integer arithmetic up to the table of
+//! normalized values, so every [`Backend`] gives the same bits.
+//!
+//! This room knows pixel formats and memory, and nothing of pads, caps or models.
+
+mod filter;
+mod format;
+mod frame;
+mod geometry;
+mod kernel;
+mod resample;
+mod tensor;
+
+pub use format::FORMATS;
+pub use frame::{Picture, Plane};
+pub use geometry::{Axis, Fit, Geometry};
+pub use kernel::Backend;
+pub use resample::ShortPlane;
+pub use tensor::{ColorOrder, Element, Layout, Slot};
+
+use filter::Filter;
+use format::Color;
+use resample::Resampler;
+use tensor::{Tables, Writer};
+
+/// What the model wants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// Columns of the tensor.
+    pub width: u32,
+    /// Rows of the tensor.
+    pub height: u32,
+    /// Order of its dimensions.
+    pub layout: Layout,
+    /// Type of its elements.
+    pub element: Element,
+    /// Order of its channels.
+    pub order: ColorOrder,
+    /// How a picture becomes as large as the tensor.
+    pub fit: Fit,
+    /// The length in pixels of the shorter side before the crop.
+    pub resize: u32,
+    /// Mean of red, green and blue, in units where white is 1.
+    pub mean: [f64; 3],
+    /// Standard deviation of red, green and blue, in the same units.
+    pub std: [f64; 3],
+}
+
+impl Target {
+    /// Elements of the tensor of one picture.
+    pub fn elements(&self) -> usize {
+        3 * self.width as usize * self.height as usize
+    }
+}
+
+/// Why a picture could not be processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The frame has fewer bytes than its caps say.
+    #[error(transparent)]
+    ShortPlane(#[from] ShortPlane),
+    /// The slot is not the model's tensor.
+    #[error(
+        "the slot holds {found} elements of type {element:?}, and the tensor needs {expected} of type {wanted:?}"
+    )]
+    WrongSlot {
+        /// Elements of the slot.
+        found: usize,
+        /// Type of the slot's elements.
+        element: Element,
+        /// Elements of the tensor.
+        expected: usize,
+        /// Type of the tensor's elements.
+        wanted: Element,
+    },
+}
+
+/// Everything about one pair of caps and model that does not change from frame to frame: windows,
+/// weights, tables, and the rows in work.
+#[derive(Debug)]
+pub struct Preprocessor {
+    target: Target,
+    geometry: Geometry,
+    resamplers: Vec<Resampler>,
+    planes: Vec<usize>,
+    color: Color,
+    writer: Writer,
+    rgb: [Vec<u8>; 3],
+    backend: Backend,
+}
+
+impl Preprocessor {
+    /// Prepares for frames of `info`, whose format must be one of [`FORMATS`].
+    pub fn new(info: &gst_video::VideoInfo, target: &Target) -> Self {
+        Self::with_backend(info, target, Backend::detect())
+    }
+
+    /// The same with a given backend, to compare them.
+    pub fn with_backend(info: &gst_video::VideoInfo, target: &Target, backend: Backend) -> Self {
+        let par = info.par();
+        let geometry = Geometry::new(
+            target.fit,
+            (info.width(), info.height()),
+            (par.numer().max(1) as u32, par.denom().max(1) as u32),
+            (target.width, target.height),
+            target.resize,
+        );
+        let format = info.format_info();
+        let components = format::components(&format);
+        let resamplers = components
+            .iter()
+            .map(|c| {
+                let (dx, dy) = format::siting_shift(info.chroma_site(), c.w_sub, c.h_sub);
+                let depth = c.packing.target;
+                let samples = |len: u32, sub: u32| len.div_ceil(1 << sub);
+                Resampler::new(
+                    *c,
+                    Filter::new(
+                        &geometry.x,
+                        samples(info.width(), c.w_sub),
+                        c.w_sub,
+                        dx,
+                        depth,
+                    ),
+                    Filter::new(
+                        &geometry.y,
+                        samples(info.height(), c.h_sub),
+                        c.h_sub,
+                        dy,
+                        depth,
+                    ),
+                )
+            })
+            .collect();
+        let colorimetry = info.colorimetry();
+        Self {
+            geometry,
+            resamplers,
+            planes: components.iter().map(|c| c.plane).collect(),
+            color: format::color(&format, colorimetry.range(), colorimetry.matrix()),
+            writer: Writer {
+                layout: target.layout,
+                order: target.order,
+                width: target.width as usize,
+                height: target.height as usize,
+                tables: Tables::new(target.element, target.mean, target.std),
+            },
+            rgb: std::array::from_fn(|_| vec![0; geometry.x.len as usize]),
+            backend,
+            target: target.clone(),
+        }
+    }
+
+    /// Which part of the picture goes where in the tensor.
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// Fills `slot` with the tensor of `picture`.
+    ///
+    /// # Errors
+    /// [`Error::WrongSlot`] if `slot` is not of the target's type and size, [`Error::ShortPlane`]
+    /// if the picture's memory ends too early; the slot's contents are then unspecified.
+    pub fn process(&mut self, picture: &Picture<'_>, slot: &mut Slot<'_>) -> Result<(), Error> {
+        if slot.len() != self.target.elements() || slot.element() != self.target.element {
+            return Err(Error::WrongSlot {
+                found: slot.len(),
+                element: slot.element(),
+                expected: self.target.elements(),
+                wanted: self.target.element,
+            });
+        }
+        let (x, y) = (self.geometry.x, self.geometry.y);
+        if x.len < self.target.width || y.len < self.target.height {
+            self.fill_black(slot);
+        }
+
+        self.resamplers.iter_mut().for_each(Resampler::reset);
+        for row in 0..y.len as usize {
+            self.rgb_row(picture, row)?;
+            let rgb = self.rgb.each_ref().map(Vec::as_slice);
+            self.writer
+                .row(slot, y.dest as usize + row, x.dest as usize, rgb);
+        }
+        Ok(())
+    }
+
+    /// Resamples one row of every component and converts it to 8-bit R'G'B' in `self.rgb`.
+    fn rgb_row(&mut self, picture: &Picture<'_>, y: usize) -> Result<(), Error> {
+        let mut rows: [&[i16]; 3] = [&[]; 3];
+        for ((resampler, plane), row) in self.resamplers.iter_mut().zip(&self.planes).zip(&mut rows)
+        {
+            *row = resampler.row(self.backend, &picture.planes[*plane], y)?;
+        }
+        if self.planes.len() == 1 {
+            rows = [rows[0]; 3];
+        }
+        match &self.color {
+            Color::Rgb => {
+                for (out, row) in self.rgb.iter_mut().zip(rows) {
+                    out.iter_mut().zip(row).for_each(|(o, v)| *o = *v as u8);
+                }
+            }
+            Color::Levels { black, white } => {
+                let range = white - black;
+                for (out, row) in self.rgb.iter_mut().zip(rows) {
+                    for (o, v) in out.iter_mut().zip(row) {
+                        let level = (i32::from(*v) - black).clamp(0, range);
+                        *o = ((level * 255 + range / 2) / range) as u8;
+                    }
+                }
+            }
+            Color::Yuv(matrix) => {
+                let rgb = self.rgb.each_mut().map(Vec::as_mut_slice);
+                kernel::to_rgb(self.backend, matrix, rows, rgb);
+            }
+        }
+        Ok(())
+    }
+
+    /// What [`Fit::Letterbox`] leaves free is black.
+    fn fill_black(&self, slot: &mut Slot<'_>) {
+        let black = vec![0; self.target.width as usize];
+        for y in 0..self.target.height as usize {
+            self.writer.row(slot, y, 0, [&black; 3]);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The tensor that pre-processing fills: shape, element type, and the values of its pixels.
+
+use half::f16;
+
+/// Order of the dimensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// Batch, channels, rows, columns.
+    Nchw,
+    /// Batch, rows, columns, channels.
+    Nhwc,
+}
+
+/// Type of an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    /// 32-bit float, normalized.
+    F32,
+    /// 16-bit float, normalized.
+    F16,
+    /// The 8-bit value itself: such a model normalizes within its graph.
+    U8,
+}
+
+/// Order of the channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColorOrder {
+    /// Red first.
+    Rgb,
+    /// Blue first.
+    Bgr,
+}
+
+/// Where one picture's tensor goes: `3 * height * width` elements.
+#[derive(Debug)]
+pub enum Slot<'a> {
+    /// For [`Element::F32`].
+    F32(&'a mut [f32]),
+    /// For [`Element::F16`].
+    F16(&'a mut [f16]),
+    /// For [`Element::U8`].
+    U8(&'a mut [u8]),
+}
+
+impl Slot<'_> {
+    /// Elements that it holds.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(s) => s.len(),
+            Self::F16(s) => s.len(),
+            Self::U8(s) => s.len(),
+        }
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The type of its elements.
+    pub fn element(&self) -> Element {
+        match self {
+            Self::F32(_) => Element::F32,
+            Self::F16(_) => Element::F16,
+            Self::U8(_) => Element::U8,
+        }
+    }
+}
+
+/// The tensor's element for each of the 256 values of a channel: R, G, B.
+type Table<T> = Box<[[T; 256]; 3]>;
+
+/// Normalization by table: `(value / 255 - mean) / std` in the 32-bit arithmetic of torchvision's
+/// `ToTensor` and `Normalize`, once for each of the 256 values instead of once a pixel.
+#[derive(Debug)]
+pub(super) enum Tables {
+    F32(Table<f32>),
+    F16(Table<f16>),
+    U8,
+}
+
+impl Tables {
+    pub fn new(element: Element, mean: [f64; 3], std: [f64; 3]) -> Self {
+        let value = |channel: usize, value: usize| {
+            (value as f32 / 255.0 - mean[channel] as f32) / std[channel] as f32
+        };
+        let floats = || Box::new([0, 1, 2].map(|c| std::array::from_fn(|v| value(c, v))));
+        match element {
+            Element::F32 => Self::F32(floats()),
+            Element::F16 => Self::F16(Box::new(floats().map(|t| t.map(f16::from_f32)))),
+            Element::U8 => Self::U8,
+        }
+    }
+}
+
+/// Places rows of 8-bit R'G'B' in a tensor.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub layout: Layout,
+    pub order: ColorOrder,
+    pub width: usize,
+    pub height: usize,
+    pub tables: Tables,
+}
+
+impl Writer {
+    /// Writes `rgb[channel][x]` into row `y` of the tensor, from column `x0` on.
+    pub fn row(&self, slot: &mut Slot<'_>, y: usize, x0: usize, rgb: [&[u8]; 3]) {
+        match (slot, &self.tables) {
+            (Slot::F32(s), Tables::F32(t)) => self.put(s, y, x0, rgb, |c, v| t[c][v as usize]),
+            (Slot::F16(s), Tables::F16(t)) => self.put(s, y, x0, rgb, |c, v| t[c][v as usize]),
+            (Slot::U8(s), Tables::U8) => self.put(s, y, x0, rgb, |_, v| v),
+            _ => unreachable!("the slot's type is checked before the first row"),
+        }
+    }
+
+    #[inline(always)]
+    fn put<T>(
+        &self,
+        slot: &mut [T],
+        y: usize,
+        x0: usize,
+        rgb: [&[u8]; 3],
+        element: impl Fn(usize, u8) -> T,
+    ) {
+        for (channel, values) in rgb.into_iter().enumerate() {
+            let place = match self.order {
+                ColorOrder::Rgb => channel,
+                ColorOrder::Bgr => 2 - channel,
+            };
+            match self.layout {
+                Layout::Nchw => {
+                    let start = (place * self.height + y) * self.width + x0;
+                    for (o, v) in slot[start..start + values.len()].iter_mut().zip(values) {
+                        *o = element(channel, *v);
+                    }
+                }
+                Layout::Nhwc => {
+                    let start = (y * self.width + x0) * 3 + place;
+                    for (o, v) in slot[start..].iter_mut().step_by(3).zip(values) {
+                        *o = element(channel, *v);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What several tests need.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::path::{Path, PathBuf};
+
+/// A file of `tests/data`.
+pub fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name)
+}
+
+/// One of the golden photographs as packed RGB.
+pub fn photo(name: &str) -> image::RgbImage {
+    image::open(data("photos").join(name))
+        .unwrap_or_else(|e| panic!("{name}: {e}"))
+        .to_rgb8()
+}
+
+/// The photographs that have a golden tensor, with the length that the shorter side is resized to.
+pub const GOLDEN: &[(&str, &str, u32)] = &[
+    ("astronaut.png", "astronaut_resize256", 256),
+    ("chelsea.png", "chelsea_resize256", 256),
+    ("chelsea.png", "chelsea_resize232", 232),
+    ("coffee.png", "coffee_resize256", 256),
+    ("motorcycle_left.png", "motorcycle_left_resize256", 256),
+    ("rocket.png", "rocket_resize256", 256),
+    ("rocket.png", "rocket_resize232", 232),
+];
+
+/// A golden tensor: little-endian 32-bit floats, `[3, 224, 224]`.
+pub fn golden_tensor(name: &str) -> Vec<f32> {
+    let bytes = std::fs::read(data("tensors").join(format!("{name}.npy"))).expect("golden tensor");
+    // NPY format 1.0: magic, version, the header's length, the header.
+    let header = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let text = String::from_utf8_lossy(&bytes[10..header]);
+    assert!(
+        text.contains("'<f4'") && text.contains("(3, 224, 224)"),
+        "{text}"
+    );
+    bytes[header..]
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect()
+}
