@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The parts of ONNX's protobuf schema that this project reads and writes.
+//!
+//! Field numbers are those of `onnx.proto` (ONNX IR version 10). Fields that are not named here
+//! are skipped when reading. Tensor data is [`Bytes`], which shares the file's memory.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use prost::Message;
+
+/// A whole file.
+#[derive(Clone, PartialEq, Message)]
+pub struct Model {
+    /// Version of the format.
+    #[prost(int64, tag = "1")]
+    pub ir_version: i64,
+    /// The program that wrote the file.
+    #[prost(string, tag = "2")]
+    pub producer_name: String,
+    /// Its version.
+    #[prost(string, tag = "3")]
+    pub producer_version: String,
+    /// The network.
+    #[prost(message, optional, tag = "7")]
+    pub graph: Option<Graph>,
+    /// The operator sets it uses.
+    #[prost(message, repeated, tag = "8")]
+    pub opset_import: Vec<OperatorSet>,
+    /// Named strings.
+    #[prost(message, repeated, tag = "14")]
+    pub metadata_props: Vec<StringEntry>,
+}
+
+/// A network.
+#[derive(Clone, PartialEq, Message)]
+pub struct Graph {
+    /// Its operations, each after those that it depends on.
+    #[prost(message, repeated, tag = "1")]
+    pub node: Vec<Node>,
+    /// Its name.
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// Constants.
+    #[prost(message, repeated, tag = "5")]
+    pub initializer: Vec<Tensor>,
+    /// What it takes; in old files the initializers are listed here too.
+    #[prost(message, repeated, tag = "11")]
+    pub input: Vec<ValueInfo>,
+    /// What it gives.
+    #[prost(message, repeated, tag = "12")]
+    pub output: Vec<ValueInfo>,
+}
+
+/// One operation.
+#[derive(Clone, PartialEq, Message)]
+pub struct Node {
+    /// Names of its operands.
+    #[prost(string, repeated, tag = "1")]
+    pub input: Vec<String>,
+    /// Names of its results.
+    #[prost(string, repeated, tag = "2")]
+    pub output: Vec<String>,
+    /// Its name.
+    #[prost(string, tag = "3")]
+    pub name: String,
+    /// What it does: `Conv`, `Softmax` …
+    #[prost(string, tag = "4")]
+    pub op_type: String,
+    /// Its parameters.
+    #[prost(message, repeated, tag = "5")]
+    pub attribute: Vec<Attribute>,
+    /// The operator set it comes from; empty for ONNX's own.
+    #[prost(string, tag = "7")]
+    pub domain: String,
+}
+
+/// A parameter of an operation.
+#[derive(Clone, PartialEq, Message)]
+pub struct Attribute {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// The value of a float attribute.
+    #[prost(float, tag = "2")]
+    pub f: f32,
+    /// The value of an integer attribute.
+    #[prost(int64, tag = "3")]
+    pub i: i64,
+    /// The value of a list of integers.
+    #[prost(int64, repeated, tag = "8")]
+    pub ints: Vec<i64>,
+    /// [`attribute_type`].
+    #[prost(int32, tag = "20")]
+    pub r#type: i32,
+}
+
+/// Types of an [`Attribute`].
+pub mod attribute_type {
+    /// A float in `f`.
+    pub const FLOAT: i32 = 1;
+    /// An integer in `i`.
+    pub const INT: i32 = 2;
+    /// Integers in `ints`.
+    pub const INTS: i32 = 7;
+}
+
+/// Types of a tensor's elements (`TensorProto.DataType`).
+pub mod data_type {
+    /// 32-bit float.
+    pub const FLOAT: i32 = 1;
+    /// Unsigned byte.
+    pub const UINT8: i32 = 2;
+    /// 64-bit integer.
+    pub const INT64: i32 = 7;
+    /// 16-bit float.
+    pub const FLOAT16: i32 = 10;
+}
+
+/// A constant.
+#[derive(Clone, PartialEq, Message)]
+pub struct Tensor {
+    /// Its shape.
+    #[prost(int64, repeated, tag = "1")]
+    pub dims: Vec<i64>,
+    /// [`data_type`].
+    #[prost(int32, tag = "2")]
+    pub data_type: i32,
+    /// Its name.
+    #[prost(string, tag = "8")]
+    pub name: String,
+    /// Its elements, little-endian.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub raw_data: Bytes,
+}
+
+/// An input or output.
+#[derive(Clone, PartialEq, Message)]
+pub struct ValueInfo {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// Its type.
+    #[prost(message, optional, tag = "2")]
+    pub r#type: Option<Type>,
+}
+
+/// A type; only tensors are known here.
+#[derive(Clone, PartialEq, Message)]
+pub struct Type {
+    /// A tensor's type.
+    #[prost(message, optional, tag = "1")]
+    pub tensor_type: Option<TensorType>,
+}
+
+/// A tensor's element type and shape.
+#[derive(Clone, PartialEq, Message)]
+pub struct TensorType {
+    /// [`data_type`].
+    #[prost(int32, tag = "1")]
+    pub elem_type: i32,
+    /// Its shape, where known.
+    #[prost(message, optional, tag = "2")]
+    pub shape: Option<Shape>,
+}
+
+/// A shape.
+#[derive(Clone, PartialEq, Message)]
+pub struct Shape {
+    /// Its dimensions.
+    #[prost(message, repeated, tag = "1")]
+    pub dim: Vec<Dimension>,
+}
+
+/// A dimension: a number, a name for one that is free, or neither.
+#[derive(Clone, PartialEq, Message)]
+pub struct Dimension {
+    /// Which of the two it is.
+    #[prost(oneof = "DimensionValue", tags = "1, 2")]
+    pub value: Option<DimensionValue>,
+}
+
+/// The value of a [`Dimension`].
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum DimensionValue {
+    /// A fixed size.
+    #[prost(int64, tag = "1")]
+    Value(i64),
+    /// A free one.
+    #[prost(string, tag = "2")]
+    Param(String),
+}
+
+/// An operator set and its version.
+#[derive(Clone, PartialEq, Message)]
+pub struct OperatorSet {
+    /// Empty for ONNX's own.
+    #[prost(string, tag = "1")]
+    pub domain: String,
+    /// Its version.
+    #[prost(int64, tag = "2")]
+    pub version: i64,
+}
+
+/// A named string.
+#[derive(Clone, PartialEq, Message)]
+pub struct StringEntry {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub key: String,
+    /// Its value.
+    #[prost(string, tag = "2")]
+    pub value: String,
+}
+
+/// Why a file could not be taken for an ONNX model.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file cannot be read.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// Its contents are not the protobuf message that they should be.
+    #[error("it is not an ONNX model, or it is truncated ({0})")]
+    Decode(#[from] prost::DecodeError),
+    /// It is a protobuf message, but without what every model has.
+    #[error("it is not an ONNX model: {0}")]
+    NotAModel(&'static str),
+}
+
+impl Model {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ReadError`], for a file that cannot be read or is no model.
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        Self::parse(std::fs::read(path)?.into())
+    }
+
+    /// Takes a file's contents.
+    ///
+    /// # Errors
+    /// [`ReadError`], for contents that are no model.
+    pub fn parse(contents: Bytes) -> Result<Self, ReadError> {
+        if contents.is_empty() {
+            return Err(ReadError::NotAModel("the file is empty"));
+        }
+        let model = Self::decode(contents)?;
+        match &model.graph {
+            None => Err(ReadError::NotAModel("it has no graph")),
+            Some(graph) if graph.output.is_empty() => {
+                Err(ReadError::NotAModel("its graph has no output"))
+            }
+            Some(_) => Ok(model),
+        }
+    }
+
+    /// The metadata property `key`.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        let mut entries = self.metadata_props.iter();
+        entries.find(|e| e.key == key).map(|e| e.value.as_str())
+    }
+}
+
+impl Graph {
+    /// The inputs that a caller has to give: those that are no initializers.
+    pub fn inputs(&self) -> impl Iterator<Item = &ValueInfo> {
+        self.input
+            .iter()
+            .filter(|i| !self.initializer.iter().any(|t| t.name == i.name))
+    }
+}
+
+impl ValueInfo {
+    /// A tensor's element type ([`data_type`]) and dimensions, `None` for a free one; or nothing
+    /// where the value is no tensor or its rank is not said.
+    pub fn tensor(&self) -> Option<(i32, Vec<Option<u64>>)> {
+        let tensor = self.r#type.as_ref()?.tensor_type.as_ref()?;
+        let dims = tensor.shape.as_ref()?.dim.iter().map(|d| match d.value {
+            Some(DimensionValue::Value(v)) => u64::try_from(v).ok().filter(|v| *v > 0),
+            _ => None,
+        });
+        Some((tensor.elem_type, dims.collect()))
+    }
+}
+
+/// The name that ONNX gives to an element type.
+pub fn type_name(elem_type: i32) -> &'static str {
+    const NAMES: [&str; 17] = [
+        "undefined", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string",
+        "bool", "float16", "float64", "uint32", "uint64", "complex64", "complex128", "bfloat16",
+    ];
+    usize::try_from(elem_type)
+        .ok()
+        .and_then(|i| NAMES.get(i).copied())
+        .unwrap_or("of an unknown type")
+}

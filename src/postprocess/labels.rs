@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Names of classes.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+/// The 1000 categories of ImageNet-1k, in torchvision's order.
+const IMAGENET: &str = include_str!("../../plugin-meta/imagenet-1k.txt");
+
+/// The names of a model's classes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labels {
+    /// One name a class; a class beyond the last goes by its number.
+    names: Vec<Cow<'static, str>>,
+}
+
+/// Why names could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LabelsError {
+    /// The file cannot be read.
+    #[error("labels file “{path}” cannot be read: {error}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What reading it gave.
+        error: std::io::Error,
+    },
+    /// It is not text.
+    #[error("labels file “{0}” is not UTF-8 text")]
+    NotText(PathBuf),
+    /// There is not one name for each class.
+    #[error("{what} has {found} names, and the model has {expected} classes")]
+    WrongLength {
+        /// Where the names come from.
+        what: String,
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+}
+
+impl Labels {
+    /// ImageNet-1k's names for a model of 1000 classes, or of 1001 whose first is "background".
+    /// Other models have no names: their classes go by their numbers.
+    pub fn default_for(classes: usize) -> Self {
+        let background = (classes == 1001).then_some("background");
+        let names = match classes {
+            1000 | 1001 => background.into_iter().chain(IMAGENET.lines()).map(Cow::from).collect(),
+            _ => Vec::new(),
+        };
+        Self { names }
+    }
+
+    /// Names that come with the model.
+    ///
+    /// # Errors
+    /// [`LabelsError::WrongLength`] unless there is one for each class.
+    pub fn from_names(names: Vec<String>, classes: usize) -> Result<Self, LabelsError> {
+        Self::checked(names, classes, || "the model's own list of labels".into())
+    }
+
+    /// Reads a file of names, a line each. A byte-order mark and the line ends of Windows are
+    /// taken off, and so are empty lines at the end.
+    ///
+    /// # Errors
+    /// [`LabelsError`], for a file that cannot be read, is not UTF-8 or does not have one name for
+    /// each class.
+    pub fn read(path: &Path, classes: usize) -> Result<Self, LabelsError> {
+        let bytes = std::fs::read(path).map_err(|error| LabelsError::Read {
+            path: path.to_owned(),
+            error,
+        })?;
+        let text = String::from_utf8(bytes).map_err(|_| LabelsError::NotText(path.to_owned()))?;
+        let text = text.trim_start_matches('\u{feff}').trim_end();
+        let names = text.lines().map(|l| l.trim().to_owned()).collect();
+        Self::checked(names, classes, || format!("labels file “{}”", path.display()))
+    }
+
+    fn checked(
+        names: Vec<String>,
+        classes: usize,
+        what: impl FnOnce() -> String,
+    ) -> Result<Self, LabelsError> {
+        if names.len() != classes {
+            return Err(LabelsError::WrongLength {
+                what: what(),
+                found: names.len(),
+                expected: classes,
+            });
+        }
+        Ok(Self {
+            names: names.into_iter().map(Cow::from).collect(),
+        })
+    }
+
+    /// The name of class `index`.
+    pub fn name(&self, index: usize) -> Cow<'_, str> {
+        match self.names.get(index) {
+            Some(name) => Cow::from(name.as_ref()),
+            None => Cow::from(format!("class {index}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imagenet() {
+        let labels = Labels::default_for(1000);
+        assert_eq!(labels.name(0), "tench");
+        assert_eq!(labels.name(281), "tabby");
+        assert_eq!(labels.name(999), "toilet tissue");
+        let offset = Labels::default_for(1001);
+        assert_eq!(offset.name(0), "background");
+        assert_eq!(offset.name(282), "tabby");
+        assert_eq!(Labels::default_for(7).name(3), "class 3");
+    }
+
+    #[test]
+    fn files() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("labels.txt");
+        std::fs::write(&path, "\u{feff}dog\r\ncat \r\n\r\n").expect("a file");
+        let labels = Labels::read(&path, 2).expect("two names");
+        assert_eq!((labels.name(0), labels.name(1)), ("dog".into(), "cat".into()));
+        let error = Labels::read(&path, 3).expect_err("one too few").to_string();
+        assert!(error.contains("has 2 names, and the model has 3 classes"), "{error}");
+        std::fs::write(&path, [0xff, 0xfe]).expect("a file");
+        assert!(matches!(Labels::read(&path, 2), Err(LabelsError::NotText(_))));
+        let gone = dir.path().join("gone.txt");
+        assert!(matches!(Labels::read(&gone, 2), Err(LabelsError::Read { .. })));
+    }
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Measuring. The benchmark writes its table itself, so that no number is typed by hand.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::project::{PLUGIN, Project};
+use crate::{process, setup};
+
+pub fn run() -> Result<ExitCode> {
+    setup::run(None)?;
+    let project = Project::find()?;
+    let status = process::status(project.cargo("bench").args(PLUGIN))?;
+    Ok(process::exit_code(status))
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `cargo xtask`: everything that a checkout needs beyond `cargo build`.
+//!
+//! Each command begins with `setup`, so that a fresh clone needs one line to reach its goal; a
+//! `setup` with nothing to do asks no network and takes a moment.
+
+mod bench;
+mod debian;
+mod demo;
+mod onnxruntime;
+mod process;
+mod project;
+mod setup;
+mod test;
+mod wheel;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", about, max_term_width = 100)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what the build and the tests need: system packages and ONNX Runtime
+    Setup {
+        /// Take ONNX Runtime from this wheel instead of the package index
+        #[arg(long, value_name = "FILE")]
+        wheel: Option<PathBuf>,
+    },
+    /// Classify a video, and write the answers and a copy with the labels drawn in
+    Demo(demo::Args),
+    /// Check formatting and lints, run all tests, build the documentation
+    Test {
+        /// Arguments for `cargo test`
+        #[arg(last = true, value_name = "ARGS")]
+        args: Vec<String>,
+    },
+    /// Measure, and write docs/PERFORMANCE.md
+    Bench,
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Setup { wheel } => setup::run(wheel.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::Demo(args) => demo::run(&args),
+        Command::Test { args } => test::run(&args),
+        Command::Bench => bench::run(),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

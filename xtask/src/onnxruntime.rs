@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MPL-2.0
+//! ONNX Runtime's library, where the plugin looks for it: in the user's data directory.
+//!
+//! The official builds are published as Python wheels, so pip fetches them: it is on most
+//! machines, and it already knows the user's mirrors, proxies and certificates. Nothing is
+//! installed into a Python.
+
+use std::env::consts::{ARCH, OS};
+use std::ffi::OsString;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+use crate::wheel::{self, Pins};
+
+const VERSION: &str = "1.32.0";
+const LIBRARY: &str = "libonnxruntime.so.1.32.0";
+/// The name without a version, for the dynamic loader and for those who look by hand.
+const LINK: &str = "libonnxruntime.so";
+
+/// What to fetch for this machine, if there is a build for it. The library inside a wheel does not
+/// depend on the wheel's Python, so one is as good as another; it needs no Python at all to run.
+fn pins() -> Option<Pins<'static>> {
+    let (platform, wheel_sha256, library_sha256) = match (OS, ARCH) {
+        // Glibc's builds do not load with another C library.
+        _ if !cfg!(target_env = "gnu") => return None,
+        ("linux", "x86_64") => (
+            "manylinux_2_28_x86_64",
+            "99e1074c4b2197accd5073052a465361be17b89c093b8ffb6e6bd8f986c52df8",
+            "6c1585d1bbf45b0712ea4a21b705c5fcb4ba04ff2e30f1fbf81a49faf658638f",
+        ),
+        ("linux", "aarch64") => (
+            "manylinux_2_28_aarch64",
+            "e36c187006e7a7c8b8d6d57f1a209dd63f52430dca6c282b177718ad6b841054",
+            "49852228a93995158b2a813d4df487d47a1b76b0eaa894507ef49e91b6d7954a",
+        ),
+        _ => return None,
+    };
+    Some(Pins {
+        platform,
+        wheel_sha256,
+        library: LIBRARY,
+        library_sha256,
+    })
+}
+
+/// `$XDG_DATA_HOME/gst-resnet50`, by default under `~/.local/share`. As its specification asks,
+/// a relative `XDG_DATA_HOME` is ignored.
+pub fn data_dir(env: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
+    let absolute = |name: &str| env(name).map(PathBuf::from).filter(|it| it.is_absolute());
+    let base = match absolute("XDG_DATA_HOME") {
+        Some(folder) => folder,
+        None => absolute("HOME")
+            .context("neither HOME nor XDG_DATA_HOME is an absolute path: set one of them")?
+            .join(".local/share"),
+    };
+    Ok(base.join("gst-resnet50"))
+}
+
+/// How things stand with the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Ready,
+    Missing,
+    /// There is a file, but not the one that was published.
+    Damaged,
+    /// No build is pinned for this machine; the user has named a library.
+    UsersOwn,
+}
+
+impl State {
+    pub fn must_be_fetched(self) -> bool {
+        matches!(self, Self::Missing | Self::Damaged)
+    }
+}
+
+/// Looks at what is there, without any network.
+pub fn inspect(folder: &Path) -> Result<State> {
+    match pins() {
+        Some(pins) => installed(&pins, folder),
+        None if std::env::var_os("ORT_DYLIB_PATH").is_some() => Ok(State::UsersOwn),
+        None => bail!(
+            "no build of ONNX Runtime {VERSION} is pinned for this system: install ONNX Runtime \
+             yourself and set ORT_DYLIB_PATH to its library"
+        ),
+    }
+}
+
+fn installed(pins: &Pins, folder: &Path) -> Result<State> {
+    let library = folder.join(pins.library);
+    match wheel::sha256(&library) {
+        Ok(sha256) if sha256 == pins.library_sha256 => Ok(State::Ready),
+        Ok(_) => Ok(State::Damaged),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(State::Missing),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", library.display())),
+    }
+}
+
+/// Puts the library into `folder`, from `wheel` or else from the package index.
+pub fn ensure(folder: &Path, state: State, wheel: Option<&Path>) -> Result<()> {
+    let (Some(pins), false) = (pins(), state == State::UsersOwn) else {
+        println!("onnxruntime: yours, named by ORT_DYLIB_PATH");
+        return Ok(());
+    };
+    let library = folder.join(pins.library);
+    if state == State::Damaged {
+        println!("onnxruntime: {} is damaged", library.display());
+    }
+    match wheel {
+        Some(wheel) => wheel::install(&pins, wheel, folder)?,
+        None if state.must_be_fetched() => {
+            println!("onnxruntime: fetching {VERSION} with pip");
+            let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+            let fetched = download(&pins, scratch.path());
+            let fetched = fetched.with_context(|| remedy(&pins, &library))?;
+            wheel::install(&pins, &fetched, folder)?;
+        }
+        None => {}
+    }
+    link(folder, pins.library)?;
+    println!("onnxruntime: {VERSION} is in {}", folder.display());
+    Ok(())
+}
+
+/// Has pip fetch the wheel into `folder`, with whatever the user has configured for it.
+fn download(pins: &Pins, folder: &Path) -> Result<PathBuf> {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:"])
+        .args(["--python-version", "3.12", "--platform", pins.platform])
+        .arg("--dest")
+        .arg(folder)
+        .arg(format!("onnxruntime=={VERSION}"));
+    process::run(&mut pip)?;
+    let first = fs::read_dir(folder)?.next();
+    Ok(first.context("pip has left no file")??.path())
+}
+
+/// What a person without that network can do.
+fn remedy(pins: &Pins, library: &Path) -> String {
+    format!(
+        "pip could not fetch ONNX Runtime {VERSION} (its own message is above).\n  \
+         With a mirror or a proxy: set PIP_INDEX_URL or HTTPS_PROXY; pip's configuration is used.\n  \
+         Without a network: fetch {} from https://pypi.org/project/onnxruntime/{VERSION}/#files \
+         elsewhere and run `cargo xtask setup --wheel FILE`, or put the library itself at {}.\n  \
+         The cause",
+        pins.wheel_name(VERSION),
+        library.display()
+    )
+}
+
+/// Makes `libonnxruntime.so` point to the library. The link is relative, so that the folder may
+/// be moved, and takes its place in one step. A file that is no link is not ours to remove.
+fn link(folder: &Path, library: &str) -> Result<()> {
+    let link = folder.join(LINK);
+    let found = fs::symlink_metadata(&link);
+    if found.is_ok_and(|it| !it.is_symlink()) {
+        println!(
+            "onnxruntime: left alone, as it is no link: {}",
+            link.display()
+        );
+        return Ok(());
+    }
+    if fs::read_link(&link).is_ok_and(|it| it == Path::new(library)) {
+        return Ok(());
+    }
+    let place = || format!("cannot make the link {}", link.display());
+    let scratch = tempfile::tempdir_in(folder).with_context(place)?;
+    let new = scratch.path().join(LINK);
+    std::os::unix::fs::symlink(library, &new).with_context(place)?;
+    fs::rename(&new, &link).with_context(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dir(xdg: Option<&str>, home: Option<&str>) -> Result<PathBuf> {
+        data_dir(|name| match name {
+            "XDG_DATA_HOME" => xdg.map(OsString::from),
+            "HOME" => home.map(OsString::from),
+            _ => None,
+        })
+    }
+
+    /// XDG_DATA_HOME wins where it is absolute; empty and relative ones do not count.
+    #[test]
+    fn follows_the_xdg_specification() -> Result<()> {
+        let default = Path::new("/home/me/.local/share/gst-resnet50");
+        assert_eq!(dir(None, Some("/home/me"))?, default);
+        assert_eq!(dir(Some(""), Some("/home/me"))?, default);
+        assert_eq!(dir(Some("data"), Some("/home/me"))?, default);
+        assert_eq!(dir(Some("/d"), None)?, Path::new("/d/gst-resnet50"));
+        assert!(dir(None, None).is_err());
+        Ok(())
+    }
+
+    /// A library is ready, missing or damaged by its content alone.
+    #[test]
+    fn judges_the_library_by_its_hash() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let pins = Pins {
+            platform: "",
+            wheel_sha256: "",
+            library: "lib.so.1",
+            // Of "abc", as in FIPS 180-4's example.
+            library_sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        };
+        assert_eq!(installed(&pins, folder.path())?, State::Missing);
+        fs::write(folder.path().join("lib.so.1"), "abc")?;
+        assert_eq!(installed(&pins, folder.path())?, State::Ready);
+        fs::write(folder.path().join("lib.so.1"), "abd")?;
+        assert_eq!(installed(&pins, folder.path())?, State::Damaged);
+        Ok(())
+    }
+
+    /// The link is made, mended when it points elsewhere, and never put over a real file.
+    #[test]
+    fn links_to_the_library() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let at = folder.path().join(LINK);
+        link(folder.path(), "lib.so.1")?;
+        assert_eq!(fs::read_link(&at)?, Path::new("lib.so.1"));
+        link(folder.path(), "lib.so.2")?;
+        assert_eq!(fs::read_link(&at)?, Path::new("lib.so.2"));
+        fs::remove_file(&at)?;
+        fs::write(&at, "the user's")?;
+        link(folder.path(), "lib.so.1")?;
+        assert_eq!(fs::read_to_string(&at)?, "the user's");
+        assert_eq!(fs::read_dir(folder.path())?.count(), 1);
+        Ok(())
+    }
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Taking a library out of a Python wheel, and only the very library that was pinned.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use zip::ZipArchive;
+
+use crate::project::new_file;
+
+/// One wheel and the library in it.
+#[derive(Debug)]
+pub struct Pins<'a> {
+    /// As the wheel's name and pip's `--platform` have it.
+    pub platform: &'a str,
+    pub wheel_sha256: &'a str,
+    /// The library's file name.
+    pub library: &'a str,
+    /// The library has its own hash, so that an installed one can be checked without its wheel.
+    pub library_sha256: &'a str,
+}
+
+impl Pins<'_> {
+    pub fn wheel_name(&self, version: &str) -> String {
+        format!("onnxruntime-{version}-cp312-cp312-{}.whl", self.platform)
+    }
+}
+
+/// What the library's licences ask to be kept with it.
+const LICENCES: [&str; 2] = ["LICENSE", "ThirdPartyNotices.txt"];
+
+/// Puts the library and its licences from `wheel` into `folder`. Each file appears whole or not
+/// at all, the library last, so that whoever finds it finds all.
+pub fn install(pins: &Pins, wheel: &Path, folder: &Path) -> Result<()> {
+    let name = || format!("cannot use the wheel {}", wheel.display());
+    let actual = sha256(wheel).with_context(name)?;
+    if actual != pins.wheel_sha256 {
+        bail!(
+            "{} is not the wheel that is expected: its SHA-256 is {actual}, not {}",
+            wheel.display(),
+            pins.wheel_sha256
+        );
+    }
+    let mut archive = ZipArchive::new(File::open(wheel)?).with_context(name)?;
+    let licences = folder.join("licences");
+    fs::create_dir_all(&licences).with_context(|| format!("cannot make {}", licences.display()))?;
+    for licence in LICENCES {
+        let member = format!("onnxruntime/{licence}");
+        extract(&mut archive, &member, &licences.join(licence), None).with_context(name)?;
+    }
+    let member = format!("onnxruntime/capi/{}", pins.library);
+    let library = folder.join(pins.library);
+    extract(&mut archive, &member, &library, Some(pins.library_sha256)).with_context(name)
+}
+
+/// Writes one member to `to`, by way of a temporary file beside it.
+fn extract(
+    archive: &mut ZipArchive<File>,
+    member: &str,
+    to: &Path,
+    expected: Option<&str>,
+) -> Result<()> {
+    let mut from = archive
+        .by_name(member)
+        .with_context(|| format!("there is no {member} in it"))?;
+    let place = || format!("cannot write {}", to.display());
+    let mut new = new_file(to.parent().context("no folder to write to")?).with_context(place)?;
+    let actual = copy_hashing(&mut from, &mut new).with_context(place)?;
+    if let Some(expected) = expected
+        && actual != expected
+    {
+        bail!("the SHA-256 of its {member} is {actual}, not {expected}");
+    }
+    // On disk before it has its name, lest a power cut leave a file that is short.
+    new.as_file().sync_all().with_context(place)?;
+    new.persist(to).with_context(place)?;
+    Ok(())
+}
+
+/// The file's SHA-256 in lower-case hexadecimal digits.
+pub fn sha256(path: &Path) -> io::Result<String> {
+    copy_hashing(&mut File::open(path)?, &mut io::sink())
+}
+
+fn copy_hashing(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let length = from.read(&mut buffer)?;
+        if length == 0 {
+            break;
+        }
+        hash.update(&buffer[..length]);
+        to.write_all(&buffer[..length])?;
+    }
+    Ok(hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::PathBuf;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    const LIBRARY: &str = "lib.so.1";
+    const CONTENT: &[u8] = b"abc";
+    const CONTENT_SHA256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    /// A folder with a wheel in it, and an empty one to install to.
+    struct Bench {
+        scratch: tempfile::TempDir,
+        wheel: PathBuf,
+        wheel_sha256: String,
+    }
+
+    impl Bench {
+        fn new(members: &[&str]) -> Result<Self> {
+            let scratch = tempfile::tempdir()?;
+            let wheel = scratch.path().join("a.whl");
+            let mut zip = ZipWriter::new(File::create(&wheel)?);
+            for member in members {
+                zip.start_file(*member, SimpleFileOptions::default())?;
+                zip.write_all(CONTENT)?;
+            }
+            zip.finish()?;
+            let wheel_sha256 = sha256(&wheel)?;
+            Ok(Self {
+                scratch,
+                wheel,
+                wheel_sha256,
+            })
+        }
+
+        fn good() -> Result<Self> {
+            Self::new(&[
+                "onnxruntime/LICENSE",
+                "onnxruntime/ThirdPartyNotices.txt",
+                "onnxruntime/capi/lib.so.1",
+            ])
+        }
+
+        fn install(&self, wheel_sha256: &str, library_sha256: &str) -> Result<()> {
+            let pins = Pins {
+                platform: "any",
+                wheel_sha256,
+                library: LIBRARY,
+                library_sha256,
+            };
+            install(&pins, &self.wheel, &self.folder())
+        }
+
+        fn folder(&self) -> PathBuf {
+            self.scratch.path().join("data")
+        }
+
+        /// All that there is in the folder, but for the licences.
+        fn files(&self) -> BTreeSet<String> {
+            let Ok(entries) = fs::read_dir(self.folder()) else {
+                return BTreeSet::new();
+            };
+            let names = entries.flatten().map(|entry| entry.file_name());
+            let names = names.map(|name| name.to_string_lossy().into_owned());
+            names.filter(|name| name != "licences").collect()
+        }
+    }
+
+    /// FIPS 180-4's examples: the empty message and "abc".
+    #[test]
+    fn hashes_as_the_standard_does() -> Result<()> {
+        let mut copy = Vec::new();
+        assert_eq!(
+            copy_hashing(&mut io::Cursor::new(CONTENT), &mut copy)?,
+            CONTENT_SHA256
+        );
+        assert_eq!(copy, CONTENT);
+        assert_eq!(
+            copy_hashing(&mut io::empty(), &mut io::sink())?,
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        Ok(())
+    }
+
+    /// The library and its licences come out whole and readable for everybody.
+    #[test]
+    fn takes_the_library_out() -> Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let bench = Bench::good()?;
+        bench.install(&bench.wheel_sha256, CONTENT_SHA256)?;
+        let library = bench.folder().join(LIBRARY);
+        assert_eq!(fs::read(&library)?, CONTENT);
+        assert_eq!(fs::metadata(&library)?.permissions().mode() & 0o444, 0o444);
+        for licence in LICENCES {
+            assert_eq!(
+                fs::read(bench.folder().join("licences").join(licence))?,
+                CONTENT
+            );
+        }
+        assert_eq!(bench.files(), BTreeSet::from([LIBRARY.to_owned()]));
+        Ok(())
+    }
+
+    /// A damaged library is replaced.
+    #[test]
+    fn replaces_a_damaged_library() -> Result<()> {
+        let bench = Bench::good()?;
+        fs::create_dir_all(bench.folder())?;
+        fs::write(bench.folder().join(LIBRARY), "broken")?;
+        bench.install(&bench.wheel_sha256, CONTENT_SHA256)?;
+        assert_eq!(fs::read(bench.folder().join(LIBRARY))?, CONTENT);
+        Ok(())
+    }
+
+    /// A wheel with another hash is not even opened, and leaves nothing behind.
+    #[test]
+    fn refuses_another_wheel() -> Result<()> {
+        let bench = Bench::good()?;
+        let error = bench.install(CONTENT_SHA256, CONTENT_SHA256);
+        let text = format!("{:#}", error.expect_err("the hash differs"));
+        assert!(
+            text.contains(&bench.wheel_sha256) && text.contains(CONTENT_SHA256),
+            "{text}"
+        );
+        assert!(!bench.folder().exists());
+        Ok(())
+    }
+
+    /// A library with another hash leaves nothing behind, and the one that was there in place.
+    #[test]
+    fn refuses_another_library() -> Result<()> {
+        let bench = Bench::good()?;
+        assert!(bench.install(&bench.wheel_sha256, "00").is_err());
+        assert!(bench.files().is_empty());
+
+        fs::write(bench.folder().join(LIBRARY), "the old one")?;
+        assert!(bench.install(&bench.wheel_sha256, "00").is_err());
+        assert_eq!(fs::read(bench.folder().join(LIBRARY))?, b"the old one");
+        assert_eq!(bench.files(), BTreeSet::from([LIBRARY.to_owned()]));
+        Ok(())
+    }
+
+    /// So does a wheel without the library, and a file that is no wheel.
+    #[test]
+    fn refuses_what_holds_no_library() -> Result<()> {
+        let bench = Bench::new(&["onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt"])?;
+        let error = bench.install(&bench.wheel_sha256, CONTENT_SHA256);
+        let text = format!("{:#}", error.expect_err("there is no library"));
+        assert!(text.contains("onnxruntime/capi/lib.so.1"), "{text}");
+        assert!(bench.files().is_empty());
+
+        let mut bench = Bench::good()?;
+        fs::write(&bench.wheel, CONTENT)?;
+        bench.wheel_sha256 = sha256(&bench.wheel)?;
+        assert!(bench.install(&bench.wheel_sha256, CONTENT_SHA256).is_err());
+        assert!(bench.files().is_empty());
+        Ok(())
+    }
+}
