@@ -1,2 +1,26 @@
 // SPDX-License-Identifier: MPL-2.0
+#![doc = include_str!("../docs/LIBRARY.md")]
+
+pub mod element;
+pub mod inference;
+pub mod meta;
+pub mod onnx;
+mod paths;
+pub mod postprocess;
 pub mod preprocess;
+
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    element::classify::register(plugin)
+}
+
+gst::plugin_define!(
+    resnet50,
+    env!("CARGO_PKG_DESCRIPTION"),
+    plugin_init,
+    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+    "MPL-2.0",
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_REPOSITORY"),
+    env!("BUILD_REL_DATE")
+);

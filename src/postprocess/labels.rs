@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Names of classes.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The 1000 categories of ImageNet-1k, in torchvision's order.
 const IMAGENET: &str = include_str!("../../plugin-meta/imagenet-1k.txt");
@@ -11,7 +11,7 @@ const IMAGENET: &str = include_str!("../../plugin-meta/imagenet-1k.txt");
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
     /// One name a class; a class beyond the last goes by its number.
-    names: Vec<Cow<'static, str>>,
+    names: Vec<Arc<str>>,
 }
 
 /// Why names could not be had.
@@ -46,7 +46,7 @@ impl Labels {
     pub fn default_for(classes: usize) -> Self {
         let background = (classes == 1001).then_some("background");
         let names = match classes {
-            1000 | 1001 => background.into_iter().chain(IMAGENET.lines()).map(Cow::from).collect(),
+            1000 | 1001 => background.into_iter().chain(IMAGENET.lines()).map(Arc::from).collect(),
             _ => Vec::new(),
         };
         Self { names }
@@ -90,15 +90,15 @@ impl Labels {
             });
         }
         Ok(Self {
-            names: names.into_iter().map(Cow::from).collect(),
+            names: names.into_iter().map(Arc::from).collect(),
         })
     }
 
     /// The name of class `index`.
-    pub fn name(&self, index: usize) -> Cow<'_, str> {
+    pub fn name(&self, index: usize) -> Arc<str> {
         match self.names.get(index) {
-            Some(name) => Cow::from(name.as_ref()),
-            None => Cow::from(format!("class {index}")),
+            Some(name) => Arc::clone(name),
+            None => format!("class {index}").into(),
         }
     }
 }
@@ -110,13 +110,13 @@ mod tests {
     #[test]
     fn imagenet() {
         let labels = Labels::default_for(1000);
-        assert_eq!(labels.name(0), "tench");
-        assert_eq!(labels.name(281), "tabby");
-        assert_eq!(labels.name(999), "toilet tissue");
+        assert_eq!(&*labels.name(0), "tench");
+        assert_eq!(&*labels.name(281), "tabby");
+        assert_eq!(&*labels.name(999), "toilet tissue");
         let offset = Labels::default_for(1001);
-        assert_eq!(offset.name(0), "background");
-        assert_eq!(offset.name(282), "tabby");
-        assert_eq!(Labels::default_for(7).name(3), "class 3");
+        assert_eq!(&*offset.name(0), "background");
+        assert_eq!(&*offset.name(282), "tabby");
+        assert_eq!(&*Labels::default_for(7).name(3), "class 3");
     }
 
     #[test]

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MPL-2.0
+//! A model in work: from a buffer to an answer, without pads.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gst_video::prelude::*;
+
+use super::error::Error;
+use super::settings::{FrameSettings, Settings};
+use crate::inference::{
+    ContractLabels, Model, OutputKind, Provider, Runtime, Session, SessionOptions, find_model,
+};
+use crate::meta::{Class, Classification};
+use crate::postprocess::{Activation, Labels, Score, top_k};
+use crate::preprocess::{ColorOrder, Element, Fit, Layout, Picture, Preprocessor, Target};
+
+/// ImageNet's mean and standard deviation, as in torchvision's presets.
+const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
+const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
+
+/// A loaded model with everything around it.
+#[derive(Debug)]
+pub struct Classifier {
+    model: Model,
+    session: Session,
+    target: Target,
+    activation: Activation,
+    labels: Labels,
+    model_name: Arc<str>,
+    provider_name: Arc<str>,
+    format: Option<(gst_video::VideoInfo, Preprocessor)>,
+    scores: Vec<Score>,
+}
+
+/// A fresh answer and what it took.
+#[derive(Debug)]
+pub struct Answer {
+    pub classification: Classification,
+    pub preprocess: Duration,
+    pub inference: Duration,
+}
+
+impl Classifier {
+    /// Loads what the settings say. Returns it with what the user should be warned of.
+    /// `folders` are those beside the plugin where ONNX Runtime may lie.
+    pub fn load(settings: &Settings, folders: &[PathBuf]) -> Result<(Self, Vec<String>), Error> {
+        let mut warnings = Vec::new();
+        // What can be checked without loading anything comes first.
+        let providers = Provider::parse_list(&settings.provider)?;
+        let model = Model::read(find_model(settings.model.as_deref())?)?;
+        let target = target(settings, &model)?;
+
+        let library = settings.runtime_library.as_ref().map(PathBuf::from);
+        let runtime = Runtime::load(library.as_deref(), folders)?;
+        if let Some(library) = library
+            && library != runtime.path()
+        {
+            warnings.push(format!(
+                "runtime-library “{}” is not used: this process has already loaded ONNX Runtime \
+                 from “{}”, and it cannot be exchanged. Start a new process to change it.",
+                library.display(),
+                runtime.path().display(),
+            ));
+        }
+        let options = SessionOptions {
+            providers,
+            provider_options: provider_options(settings)?,
+            device: settings.device_id,
+            threads: settings.threads as usize,
+        };
+        let (session, passed) = Session::load(runtime, &model, &options)?;
+        warnings.extend(passed.iter().map(|f| {
+            format!(
+                "provider {} cannot be used, {} runs instead: {}",
+                f.provider,
+                session.provider(),
+                f.reason
+            )
+        }));
+
+        let activation = Option::from(settings.activation).unwrap_or_else(|| {
+            match model.contract.output.unwrap_or(model.signature.kind) {
+                OutputKind::Logits => Activation::Softmax,
+                OutputKind::Probabilities => Activation::None,
+            }
+        });
+        let labels = labels(settings, &model, session.classes())?;
+        let classifier = Self {
+            model_name: model.source.to_string().into(),
+            provider_name: session.provider().name().into(),
+            model,
+            session,
+            target,
+            activation,
+            labels,
+            format: None,
+            scores: Vec::new(),
+        };
+        Ok((classifier, warnings))
+    }
+
+    /// Takes other names for the classes.
+    pub fn reload_labels(&mut self, settings: &Settings) -> Result<(), Error> {
+        self.labels = labels(settings, &self.model, self.session.classes())?;
+        Ok(())
+    }
+
+    /// Prepares for frames of `info`.
+    pub fn set_format(&mut self, info: &gst_video::VideoInfo) {
+        self.format = Some((info.clone(), Preprocessor::new(info, &self.target)));
+    }
+
+    /// Classifies a frame. [`Self::set_format`] must have been called.
+    pub fn classify(
+        &mut self,
+        buffer: &gst::BufferRef,
+        settings: FrameSettings,
+    ) -> Result<Answer, Error> {
+        let begun = Instant::now();
+        let (info, preprocessor) = self
+            .format
+            .as_mut()
+            .ok_or_else(|| Error::Map("there were no caps before it".into()))?;
+        {
+            let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)
+                .map_err(|e| Error::Map(e.message.to_string()))?;
+            if frame.format() != info.format() {
+                return Err(Error::Map(format!(
+                    "its metadata says {:?}, its caps {:?}",
+                    frame.format(),
+                    info.format()
+                )));
+            }
+            preprocessor.process(&Picture::from_frame(&frame), &mut self.session.slot())?;
+        }
+        let preprocess = begun.elapsed();
+
+        let begun = Instant::now();
+        let output = self.session.run()?;
+        let inference = begun.elapsed();
+
+        let FrameSettings {
+            top_k: k,
+            threshold,
+            ..
+        } = settings;
+        top_k(output, self.activation, k as usize, threshold, &mut self.scores)?;
+        let results = self.scores.iter().map(|score| Class {
+            index: score.index as i32,
+            label: self.labels.name(score.index),
+            confidence: score.confidence,
+        });
+        Ok(Answer {
+            classification: Classification {
+                model: Arc::clone(&self.model_name),
+                provider: Arc::clone(&self.provider_name),
+                fresh: true,
+                age: Some(gst::ClockTime::ZERO),
+                inference_time: gst::ClockTime::try_from(inference).unwrap_or(gst::ClockTime::MAX),
+                results: results.collect(),
+            },
+            preprocess,
+            inference,
+        })
+    }
+
+    /// The provider that runs.
+    pub fn provider(&self) -> Provider {
+        self.session.provider()
+    }
+
+    /// The property `model-info`.
+    pub fn info(&self) -> gst::Structure {
+        let (signature, target) = (&self.model.signature, &self.target);
+        let array = |numbers: [f64; 3]| gst::Array::new(numbers);
+        let mut info = gst::Structure::builder("resnet50-model")
+            .field("model", &*self.model_name)
+            .field("provider", &*self.provider_name)
+            .field("threads", self.session.threads() as u32)
+            .field("input", &signature.input)
+            .field("layout", match target.layout {
+                Layout::Nchw => "nchw",
+                Layout::Nhwc => "nhwc",
+            })
+            .field("type", match target.element {
+                Element::F32 => "float32",
+                Element::F16 => "float16",
+                Element::U8 => "uint8",
+            })
+            .field("batch", signature.batch.unwrap_or(0))
+            .field("width", target.width)
+            .field("height", target.height)
+            .field("fit", match target.fit {
+                Fit::Crop => "crop",
+                Fit::Stretch => "stretch",
+                Fit::Letterbox => "letterbox",
+            })
+            .field("resize", target.resize)
+            .field("mean", array(target.mean))
+            .field("std", array(target.std))
+            .field("color-order", match target.order {
+                ColorOrder::Rgb => "rgb",
+                ColorOrder::Bgr => "bgr",
+            })
+            .field("output", &signature.output)
+            .field("classes", self.session.classes() as u32)
+            .field("activation", match self.activation {
+                Activation::Softmax => "softmax",
+                Activation::Sigmoid => "sigmoid",
+                Activation::None => "none",
+            });
+        let contract = &self.model.contract;
+        for (name, value) in [
+            ("architecture", &contract.architecture),
+            ("source", &contract.source),
+            ("weights-sha256", &contract.weights_sha256),
+        ] {
+            info = info.field_if_some(name, value.as_deref());
+        }
+        info.build()
+    }
+}
+
+/// What pre-processing is to do: the properties, else the model's contract, else the defaults.
+fn target(settings: &Settings, model: &Model) -> Result<Target, Error> {
+    let contract = &model.contract;
+    let element = model.signature.element;
+    let fit = Option::from(settings.fit).or(contract.fit).unwrap_or(Fit::Crop);
+
+    let side = model.width.min(model.height);
+    let resize = match settings.resize {
+        // 256 for 224, and in proportion for others.
+        0 => contract.resize.unwrap_or((side * 256).div_ceil(224)),
+        resize if fit == Fit::Crop && resize < side => {
+            return Err(Error::Setting {
+                property: "resize",
+                found: resize.to_string(),
+                expected: format!("at least {side}, the shorter side of the model's input"),
+            });
+        }
+        resize => resize,
+    };
+    let mean = triple("mean", &settings.mean, element, "finite numbers", |m| m.is_finite())?;
+    let std = triple("std", &settings.std, element, "finite numbers above 0", |s| {
+        s.is_finite() && s > 0.0
+    })?;
+    Ok(Target {
+        width: model.width,
+        height: model.height,
+        layout: model.signature.layout,
+        element,
+        order: Option::from(settings.color_order)
+            .or(contract.color)
+            .unwrap_or(ColorOrder::Rgb),
+        fit,
+        resize,
+        mean: mean.or(contract.mean).unwrap_or(IMAGENET_MEAN),
+        std: std.or(contract.std).unwrap_or(IMAGENET_STD),
+    })
+}
+
+/// Checks `mean` or `std`.
+fn triple(
+    property: &'static str,
+    value: &Option<Vec<f64>>,
+    element: Element,
+    what: &str,
+    valid: impl Fn(f64) -> bool,
+) -> Result<Option<[f64; 3]>, Error> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let wrong = |found: String, expected: String| Error::Setting {
+        property,
+        found,
+        expected,
+    };
+    if element == Element::U8 {
+        return Err(wrong(
+            format!("{value:?}"),
+            "unset: the model takes bytes and normalizes them itself".into(),
+        ));
+    }
+    match value[..] {
+        [r, g, b] if [r, g, b].into_iter().all(&valid) => Ok(Some([r, g, b])),
+        [_, _, _] => Err(wrong(format!("{value:?}"), what.into())),
+        _ => Err(wrong(
+            format!("{value:?} ({} numbers)", value.len()),
+            format!("3 {what}, for red, green and blue"),
+        )),
+    }
+}
+
+fn labels(settings: &Settings, model: &Model, classes: usize) -> Result<Labels, Error> {
+    Ok(match (&settings.labels, &model.contract.labels) {
+        (Some(path), _) => Labels::read(path.as_ref(), classes)?,
+        (None, Some(ContractLabels::Names(names))) => Labels::from_names(names.clone(), classes)?,
+        (None, _) => Labels::default_for(classes),
+    })
+}
+
+/// The options as strings, which is how ONNX Runtime takes them all.
+fn provider_options(settings: &Settings) -> Result<Vec<(String, String)>, Error> {
+    let Some(options) = &settings.provider_options else {
+        return Ok(Vec::new());
+    };
+    options
+        .iter()
+        .map(|(name, value)| {
+            // GLib writes booleans as TRUE and FALSE, and the providers want 1 and 0.
+            let text = if let Ok(flag) = value.get::<bool>() {
+                Some(u8::from(flag).to_string())
+            } else {
+                value.transform::<String>().ok().and_then(|v| v.get().ok())
+            };
+            text.map(|text| (name.to_string(), text)).ok_or_else(|| Error::Setting {
+                property: "provider-options",
+                found: format!("{name} of type {}", value.type_()),
+                expected: "strings, numbers and booleans".into(),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What the user is told when something is wrong: the thing, what was expected, what was found,
+//! what to do.
+
+use crate::inference::{ModelError, ProviderError, RunError, RuntimeError, SessionError};
+use crate::postprocess::{LabelsError, NotFinite};
+use crate::preprocess;
+
+/// Everything that can go wrong between `start` and an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error(transparent)]
+    Labels(#[from] LabelsError),
+    #[error("property “{property}” is {found}, and must be {expected}")]
+    Setting {
+        property: &'static str,
+        found: String,
+        expected: String,
+    },
+    #[error("a frame cannot be mapped for reading: {0}")]
+    Map(String),
+    #[error("a frame does not hold what its caps promise: {0}")]
+    Frame(#[from] preprocess::Error),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("{0}, so that there is no answer")]
+    NotFinite(#[from] NotFinite),
+}
+
+impl Error {
+    /// What to do about it.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Runtime(_) => {
+                "Install it with “cargo xtask setup” in the plugin's source tree, or set the \
+                 property runtime-library or $ORT_DYLIB_PATH to a libonnxruntime.so (the PyPI \
+                 package “onnxruntime” has one in onnxruntime/capi/)"
+            }
+            Self::Model(ModelError::None(_)) => {
+                "Set model=/path/to/resnet50.onnx, or model=builtin:efficientnet-lite0 for the \
+                 small model that the plugin carries"
+            }
+            Self::Model(ModelError::UnknownBuiltin(_)) => {
+                "The only one is builtin:efficientnet-lite0, where the plugin was built with the \
+                 feature builtin-model; for a file give its path"
+            }
+            Self::Model(ModelError::Read { .. }) => "Check the path and its permissions",
+            Self::Model(ModelError::NotAModel { .. }) => {
+                "Check that the file is whole and in ONNX format; a .pth, .pt, .tflite or .engine \
+                 file must be exported to ONNX first"
+            }
+            Self::Model(ModelError::WrongShape { .. } | ModelError::TooLarge { .. }) => {
+                "Give the ONNX file of an image classifier"
+            }
+            Self::Model(ModelError::Contract { .. }) => {
+                "Mend the description, or take it away and set mean, std, resize and color-order"
+            }
+            Self::Provider(_) => "Change the property provider or provider-options",
+            Self::Session(SessionError::Providers(_)) => {
+                "Install an ONNX Runtime with this provider and what it depends on, or add cpu to \
+                 the list, as in provider=cuda,cpu"
+            }
+            Self::Session(SessionError::Settings(_)) => {
+                "Change the property provider or provider-options"
+            }
+            Self::Session(SessionError::Refused { .. }) => {
+                "Check that the file is whole, with its external data beside it, and that its \
+                 opset is one that this ONNX Runtime has"
+            }
+            Self::Session(SessionError::Trial { .. }) => {
+                "Check that the model is an image classifier with one value a class in its output"
+            }
+            Self::Labels(LabelsError::WrongLength { .. }) => {
+                "Give the file that belongs to this model, one name a line"
+            }
+            Self::Labels(_) => "Check the path, its permissions and that the file is UTF-8 text",
+            Self::Setting { .. } => "Change the property or unset it",
+            Self::Map(_) => {
+                "The memory must be readable by the processor: put gldownload, cudadownload or \
+                 the like before the element"
+            }
+            Self::Frame(_) => "The element before delivers broken buffers: report it there",
+            Self::Run(_) => "See GST_DEBUG=onnxruntime:5",
+            Self::NotFinite(_) => {
+                "The model's weights or its normalization (mean, std) are broken"
+            }
+        }
+    }
+
+    /// The message for the bus.
+    pub fn message(&self) -> gst::ErrorMessage {
+        let text = format!("{self}. {}.", self.remedy());
+        match self {
+            Self::Model(ModelError::None(_) | ModelError::UnknownBuiltin(_) | ModelError::Read { .. })
+            | Self::Labels(LabelsError::Read { .. }) => {
+                gst::error_msg!(gst::ResourceError::NotFound, ("{}", text))
+            }
+            Self::Runtime(_) | Self::Provider(_)
+            | Self::Session(SessionError::Providers(_) | SessionError::Settings(_)) => {
+                gst::error_msg!(gst::LibraryError::Init, ("{}", text))
+            }
+            Self::Model(_) | Self::Session(_) => {
+                gst::error_msg!(gst::StreamError::WrongType, ("{}", text))
+            }
+            Self::Setting { .. } | Self::Labels(_) => {
+                gst::error_msg!(gst::ResourceError::Settings, ("{}", text))
+            }
+            Self::Map(_) | Self::Frame(_) => {
+                gst::error_msg!(gst::ResourceError::Read, ("{}", text))
+            }
+            Self::Run(_) | Self::NotFinite(_) => {
+                gst::error_msg!(gst::StreamError::Failed, ("{}", text))
+            }
+        }
+    }
+}

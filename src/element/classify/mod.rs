@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * SECTION:element-resnet50
+ *
+ * Classifies video frames with ResNet50 v1.5 (or any other ONNX image classifier) through ONNX
+ * Runtime. The video passes through untouched; each buffer leaves with a
+ * `Resnet50ClassificationMeta` that holds the best classes.
+ *
+ * Frames of any size and of all common formats are taken as they come: nothing has to be
+ * converted or scaled before the element.
+ *
+ * ## Example pipeline
+ * ```bash
+ * gst-launch-1.0 -m uridecodebin uri=file:///path/to/video.mp4 ! resnet50 messages=change ! videoconvert ! autovideosink
+ * ```
+ * With `messages=change` each change of the best class is posted as an element message
+ * `resnet50`, which `gst-launch-1.0 -m` prints.
+ *
+ * Since: plugins-resnet50-0.1.0
+ */
+mod classifier;
+mod error;
+mod imp;
+mod settings;
+mod stats;
+
+use gst::prelude::*;
+
+pub use settings::{ActivationSetting, ColorOrderSetting, FitSetting, Messages};
+
+glib::wrapper! {
+    /// The element `resnet50`.
+    pub struct Resnet50(ObjectSubclass<imp::Resnet50>)
+        @extends gst_base::BaseTransform, gst::Element, gst::Object;
+}
+
+/// Registers the element, its enumerations and the metadata.
+///
+/// # Errors
+/// If GStreamer refuses the element.
+pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    crate::meta::register();
+    gst::Element::register(
+        Some(plugin),
+        "resnet50",
+        gst::Rank::NONE,
+        Resnet50::static_type(),
+    )
+}

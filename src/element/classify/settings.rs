@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The properties that can be set.
+
+use std::sync::LazyLock;
+
+use gst::prelude::*;
+
+use crate::inference::BUILTIN;
+use crate::postprocess::Activation;
+use crate::preprocess::{ColorOrder, Fit};
+
+/// What turns the model's output into confidences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstResnet50Activation")]
+pub enum ActivationSetting {
+    /// The model's contract or its graph tells.
+    #[default]
+    #[enum_value(name = "What the model's contract or its graph says", nick = "auto")]
+    Auto,
+    /// One of the classes is right.
+    #[enum_value(name = "Softmax: one of the classes is right", nick = "softmax")]
+    Softmax,
+    /// Each class by itself.
+    #[enum_value(name = "Sigmoid: each class by itself", nick = "sigmoid")]
+    Sigmoid,
+    /// The output is confidences.
+    #[enum_value(name = "None: the output is confidences", nick = "none")]
+    None,
+}
+
+/// How a picture becomes as large as the model's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstResnet50Fit")]
+pub enum FitSetting {
+    /// The model's contract tells, else the crop.
+    #[default]
+    #[enum_value(name = "What the model's contract says, else crop", nick = "auto")]
+    Auto,
+    /// The shorter side is resized, the centre cut out.
+    #[enum_value(name = "Resize the shorter side, cut out the centre", nick = "crop")]
+    Crop,
+    /// Both sides are resized.
+    #[enum_value(name = "Resize both sides, whatever the aspect ratio", nick = "stretch")]
+    Stretch,
+    /// The whole picture, with black beside it.
+    #[enum_value(name = "Fit the whole picture in, with black beside it", nick = "letterbox")]
+    Letterbox,
+}
+
+/// Order of the model's channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstResnet50ColorOrder")]
+pub enum ColorOrderSetting {
+    /// The model's contract tells, else red first.
+    #[default]
+    #[enum_value(name = "What the model's contract says, else rgb", nick = "auto")]
+    Auto,
+    /// Red first.
+    #[enum_value(name = "Red, green, blue", nick = "rgb")]
+    Rgb,
+    /// Blue first.
+    #[enum_value(name = "Blue, green, red", nick = "bgr")]
+    Bgr,
+}
+
+/// When an element message is posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstResnet50Messages")]
+pub enum Messages {
+    /// Never.
+    #[default]
+    #[enum_value(name = "Never", nick = "none")]
+    None,
+    /// When the best class is another than before.
+    #[enum_value(name = "When the best class changes", nick = "change")]
+    Change,
+    /// For each frame that was inferred.
+    #[enum_value(name = "For each inferred frame", nick = "all")]
+    All,
+}
+
+const DEFAULT_PROVIDER: &str = "cpu";
+const DEFAULT_DEVICE_ID: i32 = 0;
+const DEFAULT_THREADS: u32 = 0;
+const DEFAULT_INTERVAL: u32 = 1;
+const DEFAULT_TOP_K: u32 = 5;
+const DEFAULT_THRESHOLD: f32 = 0.0;
+const DEFAULT_RESIZE: u32 = 0;
+
+/// Everything that can be set. Nothing is checked here: what a value means may depend on
+/// another, so `start` checks them together and names the one that is wrong.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub model: Option<String>,
+    pub labels: Option<String>,
+    pub provider: String,
+    pub provider_options: Option<gst::Structure>,
+    pub device_id: i32,
+    pub threads: u32,
+    pub activation: ActivationSetting,
+    pub fit: FitSetting,
+    pub resize: u32,
+    /// Elements that are no numbers are NaN.
+    pub mean: Option<Vec<f64>>,
+    pub std: Option<Vec<f64>>,
+    pub color_order: ColorOrderSetting,
+    pub runtime_library: Option<String>,
+    pub frame: FrameSettings,
+}
+
+/// The part that is looked at for each frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FrameSettings {
+    pub interval: u32,
+    pub top_k: u32,
+    pub threshold: f32,
+    pub messages: Messages,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            model: None,
+            labels: None,
+            provider: DEFAULT_PROVIDER.into(),
+            provider_options: None,
+            device_id: DEFAULT_DEVICE_ID,
+            threads: DEFAULT_THREADS,
+            activation: ActivationSetting::default(),
+            fit: FitSetting::default(),
+            resize: DEFAULT_RESIZE,
+            mean: None,
+            std: None,
+            color_order: ColorOrderSetting::default(),
+            runtime_library: None,
+            frame: FrameSettings {
+                interval: DEFAULT_INTERVAL,
+                top_k: DEFAULT_TOP_K,
+                threshold: DEFAULT_THRESHOLD,
+                messages: Messages::default(),
+            },
+        }
+    }
+}
+
+impl Settings {
+    /// Stores a property.
+    pub fn set(&mut self, name: &str, value: &glib::Value) {
+        fn get<'v, T: glib::value::FromValue<'v>>(value: &'v glib::Value) -> T {
+            value.get().unwrap_or_else(|_| unreachable!("GObject checks the type"))
+        }
+        // An empty string is what a program writes that has nothing to say.
+        let text = || get::<Option<String>>(value).filter(|s| !s.is_empty());
+        match name {
+            "model" => self.model = text(),
+            "labels" => self.labels = text(),
+            "provider" => self.provider = text().unwrap_or_else(|| DEFAULT_PROVIDER.into()),
+            "provider-options" => self.provider_options = get(value),
+            "device-id" => self.device_id = get(value),
+            "threads" => self.threads = get(value),
+            "activation" => self.activation = get(value),
+            "fit" => self.fit = get(value),
+            "resize" => self.resize = get(value),
+            "mean" => self.mean = numbers(&get(value)),
+            "std" => self.std = numbers(&get(value)),
+            "color-order" => self.color_order = get(value),
+            "runtime-library" => self.runtime_library = text(),
+            "interval" => self.frame.interval = get(value),
+            "top-k" => self.frame.top_k = get(value),
+            "threshold" => self.frame.threshold = get(value),
+            "messages" => self.frame.messages = get(value),
+            _ => unreachable!("no such property: {name}"),
+        }
+    }
+
+    /// Gives a property back.
+    pub fn get(&self, name: &str) -> glib::Value {
+        let array = |numbers: &Option<Vec<f64>>| {
+            gst::Array::new(numbers.iter().flatten().map(|n| n.to_send_value())).to_value()
+        };
+        match name {
+            "model" => self.model.to_value(),
+            "labels" => self.labels.to_value(),
+            "provider" => self.provider.to_value(),
+            "provider-options" => self.provider_options.to_value(),
+            "device-id" => self.device_id.to_value(),
+            "threads" => self.threads.to_value(),
+            "activation" => self.activation.to_value(),
+            "fit" => self.fit.to_value(),
+            "resize" => self.resize.to_value(),
+            "mean" => array(&self.mean),
+            "std" => array(&self.std),
+            "color-order" => self.color_order.to_value(),
+            "runtime-library" => self.runtime_library.to_value(),
+            "interval" => self.frame.interval.to_value(),
+            "top-k" => self.frame.top_k.to_value(),
+            "threshold" => self.frame.threshold.to_value(),
+            "messages" => self.frame.messages.to_value(),
+            _ => unreachable!("no such property: {name}"),
+        }
+    }
+}
+
+/// An array's numbers; nothing for an empty one, which is how a program unsets it.
+fn numbers(array: &gst::Array) -> Option<Vec<f64>> {
+    let number = |v: &glib::SendValue| match v.transform::<f64>() {
+        Ok(number) => number.get().unwrap_or(f64::NAN),
+        Err(_) => f64::NAN,
+    };
+    (!array.is_empty()).then(|| array.iter().map(number).collect())
+}
+
+impl From<FitSetting> for Option<Fit> {
+    fn from(fit: FitSetting) -> Self {
+        match fit {
+            FitSetting::Auto => None,
+            FitSetting::Crop => Some(Fit::Crop),
+            FitSetting::Stretch => Some(Fit::Stretch),
+            FitSetting::Letterbox => Some(Fit::Letterbox),
+        }
+    }
+}
+
+impl From<ColorOrderSetting> for Option<ColorOrder> {
+    fn from(order: ColorOrderSetting) -> Self {
+        match order {
+            ColorOrderSetting::Auto => None,
+            ColorOrderSetting::Rgb => Some(ColorOrder::Rgb),
+            ColorOrderSetting::Bgr => Some(ColorOrder::Bgr),
+        }
+    }
+}
+
+impl From<ActivationSetting> for Option<Activation> {
+    fn from(activation: ActivationSetting) -> Self {
+        match activation {
+            ActivationSetting::Auto => None,
+            ActivationSetting::Softmax => Some(Activation::Softmax),
+            ActivationSetting::Sigmoid => Some(Activation::Sigmoid),
+            ActivationSetting::None => Some(Activation::None),
+        }
+    }
+}
+
+/// The properties, those that can only be read included.
+pub fn properties() -> &'static [glib::ParamSpec] {
+    static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+        let array = |name: &'static str, nick, blurb| {
+            // Without a type of its elements: GObject would silently replace the integers that
+            // gst-launch makes of "<0, 0, 0>" by the default.
+            gst::ParamSpecArray::builder(name)
+                .nick(nick)
+                .blurb(blurb)
+                .mutable_ready()
+                .build()
+        };
+        vec![
+            glib::ParamSpecString::builder("model")
+                .nick("Model")
+                .blurb(BLURB_MODEL.as_str())
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecString::builder("labels")
+                .nick("Labels")
+                .blurb("File of class names, UTF-8, a line each, as many as the model has classes. Unset: the model's own, else ImageNet-1k's for 1000 classes (or 1001, the first being \"background\")")
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecString::builder("provider")
+                .nick("Execution provider")
+                .blurb("Execution provider, or several in order of preference, separated by commas: cpu, cuda, tensorrt, openvino, onednn, migraphx, rocm, coreml, directml, qnn, webgpu, xnnpack. A single one is a demand, and an error where it cannot be had; falling back along a list posts a WARNING")
+                .default_value(DEFAULT_PROVIDER)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecBoxed::builder::<gst::Structure>("provider-options")
+                .nick("Provider options")
+                .blurb("Options of the (first) provider, by the names that ONNX Runtime has for them, for example \"options,trt_fp16_enable=1\"; unset: none")
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecInt::builder("device-id")
+                .nick("Device")
+                .blurb("Which of several devices of the provider, from 0")
+                .minimum(0)
+                .default_value(DEFAULT_DEVICE_ID)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecUInt::builder("threads")
+                .nick("Threads")
+                .blurb("Threads of one inference on the processor; 0: as many as there are cores")
+                .maximum(1024)
+                .default_value(DEFAULT_THREADS)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecUInt::builder("interval")
+                .nick("Interval")
+                .blurb("Infer every Nth frame; those between carry the last answer, marked as not fresh")
+                .minimum(1)
+                .default_value(DEFAULT_INTERVAL)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecUInt::builder("top-k")
+                .nick("Top k")
+                .blurb("Most classes of an answer")
+                .minimum(1)
+                .default_value(DEFAULT_TOP_K)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecFloat::builder("threshold")
+                .nick("Threshold")
+                .blurb("Least confidence of a class in an answer, from 0 to 1")
+                .minimum(0.0)
+                .maximum(1.0)
+                .default_value(DEFAULT_THRESHOLD)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecEnum::builder::<ActivationSetting>("activation")
+                .nick("Activation")
+                .blurb("What turns the model's output into confidences")
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecEnum::builder::<FitSetting>("fit")
+                .nick("Fit")
+                .blurb("How a picture becomes as large as the model's input")
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecUInt::builder("resize")
+                .nick("Resize")
+                .blurb("Length in pixels of the shorter side before the crop; 0: the model's contract, else 256 for an input of 224 and in proportion for others")
+                .maximum(8192)
+                .default_value(DEFAULT_RESIZE)
+                .mutable_ready()
+                .build(),
+            array("mean", "Mean", "Three numbers: mean of red, green and blue, in units where white is 1, for example \"<0.485, 0.456, 0.406>\"; empty: the model's contract, else ImageNet's"),
+            array("std", "Standard deviation", "Three numbers: standard deviation of red, green and blue, in units where white is 1, for example \"<0.229, 0.224, 0.225>\"; empty: the model's contract, else ImageNet's"),
+            glib::ParamSpecEnum::builder::<ColorOrderSetting>("color-order")
+                .nick("Colour order")
+                .blurb("Order of the channels of the model's input")
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecEnum::builder::<Messages>("messages")
+                .nick("Messages")
+                .blurb("When an element message \"resnet50\" with the answer is posted on the bus")
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecString::builder("runtime-library")
+                .nick("ONNX Runtime library")
+                .blurb("Path of libonnxruntime.so; unset: $ORT_DYLIB_PATH, beside the plugin, the user's data directory, the system's loader. The first one loaded stays for the life of the process")
+                .build(),
+            glib::ParamSpecString::builder("active-provider")
+                .nick("Active provider")
+                .blurb("Execution provider that runs the model; unset before READY has been left")
+                .read_only()
+                .build(),
+            glib::ParamSpecBoxed::builder::<gst::Structure>("model-info")
+                .nick("Model information")
+                .blurb("The model's contract as it is in effect: input, normalization, classes; unset before READY has been left")
+                .read_only()
+                .build(),
+            glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+                .nick("Statistics")
+                .blurb("Counters (frames, inferences, batches, skipped, errors) and, for preprocess, queue, inference and total, the latencies p50, p95 and p99 in nanoseconds")
+                .read_only()
+                .build(),
+        ]
+    });
+    &PROPERTIES
+}
+
+static BLURB_MODEL: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "Path of an ONNX image classifier, or {BUILTIN}. Unset: $RESNET50_MODEL, then the ResNet50 v1.5 in the user's data directory"
+    )
+});

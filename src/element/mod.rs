@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The elements: the only place that knows GObject and pads.
+
+pub mod classify;

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What a model says of itself beyond its graph: how its pictures are to be prepared, and what
+//! its classes are.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::preprocess::{ColorOrder, Fit};
+
+/// The metadata property of an ONNX file that holds its contract, as JSON.
+pub const CONTRACT_KEY: &str = "resnet50.contract";
+
+/// What the values of an output are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputKind {
+    /// Before the activation.
+    Logits,
+    /// After it.
+    Probabilities,
+}
+
+/// Where a model's class names come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ContractLabels {
+    /// A list that this plugin has; `imagenet-1k` is the only one.
+    Known(String),
+    /// The names themselves.
+    Names(Vec<String>),
+}
+
+/// A model's contract. Everything may be missing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Contract {
+    /// `resnet50-v1.5`, `efficientnet-lite0` …
+    pub architecture: Option<String>,
+    /// Length in pixels of the shorter side before the crop.
+    pub resize: Option<u32>,
+    /// Length in pixels of both sides after it.
+    pub crop: Option<u32>,
+    /// How a picture becomes as large as the tensor.
+    #[serde(with = "fit")]
+    pub fit: Option<Fit>,
+    /// Mean of red, green and blue, in units where white is 1.
+    pub mean: Option<[f64; 3]>,
+    /// Standard deviation of red, green and blue, in the same units.
+    pub std: Option<[f64; 3]>,
+    /// Order of the channels.
+    #[serde(with = "color")]
+    pub color: Option<ColorOrder>,
+    /// What the output is.
+    pub output: Option<OutputKind>,
+    /// Names of the classes.
+    pub labels: Option<ContractLabels>,
+    /// Where the weights come from.
+    pub source: Option<String>,
+    /// SHA-256 of the file that they came in.
+    pub weights_sha256: Option<String>,
+}
+
+/// Gives serde the names of an enum of another room.
+macro_rules! names {
+    ($module:ident, $type:ident, $($name:literal => $value:ident),*) => {
+        mod $module {
+            use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+            use super::$type;
+
+            pub fn serialize<S: Serializer>(value: &Option<$type>, s: S) -> Result<S::Ok, S::Error> {
+                let name = value.map(|v| match v {
+                    $($type::$value => $name,)*
+                });
+                name.serialize(s)
+            }
+
+            pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<$type>, D::Error> {
+                match Option::<String>::deserialize(d)?.as_deref() {
+                    None => Ok(None),
+                    $(Some($name) => Ok(Some($type::$value)),)*
+                    Some(other) => Err(D::Error::unknown_variant(other, &[$($name),*])),
+                }
+            }
+        }
+    };
+}
+names!(fit, Fit, "crop" => Crop, "stretch" => Stretch, "letterbox" => Letterbox);
+names!(color, ColorOrder, "rgb" => Rgb, "bgr" => Bgr);
+
+/// A contract that cannot be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum ContractError {
+    /// The metadata property is not the JSON that it should be.
+    #[error("its metadata “{CONTRACT_KEY}” is not understood: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A number that cannot be.
+    #[error("its contract has {field} = {value}, which must be {expected}")]
+    Value {
+        /// The field.
+        field: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// The `.modelinfo` file cannot be read.
+    #[error("“{path}”: {message}")]
+    ModelInfo {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        message: String,
+    },
+}
+
+impl Contract {
+    /// Parses the value of the metadata property.
+    ///
+    /// # Errors
+    /// [`ContractError`] if it is not JSON of this form, or holds values that cannot be.
+    pub fn from_json(json: &str) -> Result<Self, ContractError> {
+        let contract: Self = serde_json::from_str(json)?;
+        contract.check()?;
+        Ok(contract)
+    }
+
+    fn check(&self) -> Result<(), ContractError> {
+        let refuse = |field, value: String, expected| {
+            Err(ContractError::Value {
+                field,
+                value,
+                expected,
+            })
+        };
+        if let Some(std) = self.std
+            && std.iter().any(|s| !s.is_finite() || *s <= 0.0)
+        {
+            return refuse("std", format!("{std:?}"), "above 0");
+        }
+        if let Some(mean) = self.mean
+            && mean.iter().any(|m| !m.is_finite())
+        {
+            return refuse("mean", format!("{mean:?}"), "finite");
+        }
+        for (field, value) in [("resize", self.resize), ("crop", self.crop)] {
+            if let Some(value) = value
+                && !(1..=MAX_SIDE).contains(&value)
+            {
+                return refuse(field, value.to_string(), "from 1 to 8192");
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the `.modelinfo` beside a model, GStreamer 1.28's description of a model's tensors:
+    /// `model.onnx.modelinfo` or `model.modelinfo`. From the section of the input it takes
+    /// `ranges`, what black and white become for each channel.
+    ///
+    /// # Errors
+    /// [`ContractError`] if there is such a file and it cannot be understood.
+    pub fn from_modelinfo(model: &Path, input: &str) -> Result<Option<Self>, ContractError> {
+        let appended = {
+            let mut name = model.as_os_str().to_owned();
+            name.push(".modelinfo");
+            PathBuf::from(name)
+        };
+        let candidates = [appended, model.with_extension("modelinfo")];
+        let Some(path) = candidates.into_iter().find(|p| p.is_file()) else {
+            return Ok(None);
+        };
+        let failed = |message: String| ContractError::ModelInfo {
+            path: path.clone(),
+            message,
+        };
+        let file = glib::KeyFile::new();
+        file.load_from_file(&path, glib::KeyFileFlags::NONE)
+            .map_err(|e| failed(e.to_string()))?;
+        if !file.has_group(input) {
+            return Err(failed(format!("it has no section [{input}] for the model's input")));
+        }
+        // Without ranges the tensor takes the bytes as they are.
+        let Ok(ranges) = file.string(input, "ranges") else {
+            return Ok(Some(Self::default()));
+        };
+        let wrong = || failed(format!("“ranges={ranges}” is not three pairs “min,max;min,max;min,max”"));
+        let pairs: Vec<(f64, f64)> = ranges
+            .trim_end_matches(';')
+            .split(';')
+            .map(|pair| {
+                let (min, max) = pair.split_once(',')?;
+                Some((min.trim().parse().ok()?, max.trim().parse().ok()?))
+            })
+            .collect::<Option<_>>()
+            .ok_or_else(wrong)?;
+        let pairs: [(f64, f64); 3] = match pairs[..] {
+            [all] => [all; 3],
+            [r, g, b] => [r, g, b],
+            _ => return Err(wrong()),
+        };
+        // value * (max - min) + min = (value - mean) / std
+        let contract = Self {
+            mean: Some(pairs.map(|(min, max)| -min / (max - min))),
+            std: Some(pairs.map(|(min, max)| 1.0 / (max - min))),
+            ..Self::default()
+        };
+        contract.check().map_err(|e| failed(e.to_string()))?;
+        Ok(Some(contract))
+    }
+}
+
+/// The longest side of a tensor.
+pub(super) const MAX_SIDE: u32 = 8192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json() {
+        let text = r#"{"architecture":"resnet50-v1.5","resize":256,"crop":224,"fit":"crop",
+            "mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"color":"rgb","output":"logits",
+            "labels":"imagenet-1k","source":"here","weights_sha256":"00","later":1}"#;
+        let contract = Contract::from_json(text).expect("a contract");
+        assert_eq!(contract.fit, Some(Fit::Crop));
+        assert_eq!(contract.color, Some(ColorOrder::Rgb));
+        assert_eq!(contract.output, Some(OutputKind::Logits));
+        let again = serde_json::to_string(&contract).expect("JSON");
+        assert_eq!(Contract::from_json(&again).expect("the same"), contract);
+        let names = Contract::from_json(r#"{"labels":["a","b"]}"#).expect("names");
+        assert!(matches!(names.labels, Some(ContractLabels::Names(n)) if n.len() == 2));
+        for wrong in ["", "[]", r#"{"fit":"squeeze"}"#, r#"{"std":[0,1,1]}"#, r#"{"mean":[1,2]}"#, r#"{"resize":0}"#] {
+            assert!(Contract::from_json(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn modelinfo() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let model = dir.path().join("net.onnx");
+        assert!(Contract::from_modelinfo(&model, "x").expect("none").is_none());
+        let info = dir.path().join("net.modelinfo");
+        let write = |text: &str| std::fs::write(&info, text).expect("a file");
+        write("[modelinfo]\nversion=1.0\n[x]\ndir=input\nranges=-1.0,1.0;0.0,1.0;0.0,255.0\n");
+        let contract = Contract::from_modelinfo(&model, "x").expect("read").expect("there");
+        assert_eq!(contract.mean, Some([0.5, 0.0, 0.0]));
+        assert_eq!(contract.std, Some([0.5, 1.0, 1.0 / 255.0]));
+        for wrong in ["[y]\n", "[x]\nranges=1\n", "[x]\nranges=1,0\n", "no key file"] {
+            write(wrong);
+            assert!(Contract::from_modelinfo(&model, "x").is_err(), "{wrong}");
+        }
+    }
+}

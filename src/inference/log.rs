@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MPL-2.0
+//! ONNX Runtime's own log, as a GStreamer debug category.
+
+use std::sync::{Arc, LazyLock};
+
+use ort::logging::{LogLevel, LoggerFunction};
+
+/// `GST_DEBUG=onnxruntime:5` shows what ONNX Runtime has to say.
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "onnxruntime",
+        gst::DebugColorFlags::empty(),
+        Some("Log of the ONNX Runtime library"),
+    )
+});
+
+/// The least severe messages that the category would show. ONNX Runtime formats every message
+/// down to its level, so it is told this one.
+pub(super) fn level() -> LogLevel {
+    match CAT.threshold() {
+        gst::DebugLevel::None | gst::DebugLevel::Error => LogLevel::Error,
+        gst::DebugLevel::Warning | gst::DebugLevel::Fixme => LogLevel::Warning,
+        gst::DebugLevel::Info => LogLevel::Info,
+        _ => LogLevel::Verbose,
+    }
+}
+
+/// Passes a message on to the category.
+pub(super) fn logger() -> LoggerFunction {
+    Arc::new(|level, _category, _id, location, message| match level {
+        LogLevel::Fatal | LogLevel::Error => gst::error!(CAT, "{message} ({location})"),
+        LogLevel::Warning => gst::warning!(CAT, "{message} ({location})"),
+        LogLevel::Info => gst::info!(CAT, "{message} ({location})"),
+        LogLevel::Verbose => gst::debug!(CAT, "{message} ({location})"),
+    })
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MPL-2.0
+//! ONNX Runtime: the library, the providers, the model and its contract, the session.
+//!
+//! The only room that names `ort`.
+
+mod contract;
+mod log;
+mod model;
+mod provider;
+mod runtime;
+mod session;
+mod signature;
+
+pub use contract::{Contract, ContractLabels, OutputKind};
+pub use model::{BUILTIN, Model, ModelError, ModelSource, find_model};
+pub use provider::{Provider, ProviderError};
+pub use runtime::{Device, MINIMUM_VERSION, Runtime, RuntimeError};
+pub use session::{Fallback, RunError, Session, SessionError, SessionOptions};
+pub use signature::{Signature, SignatureError};
