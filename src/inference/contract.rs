@@ -178,13 +178,19 @@ impl Contract {
         file.load_from_file(&path, glib::KeyFileFlags::NONE)
             .map_err(|e| failed(e.to_string()))?;
         if !file.has_group(input) {
-            return Err(failed(format!("it has no section [{input}] for the model's input")));
+            return Err(failed(format!(
+                "it has no section [{input}] for the model's input"
+            )));
         }
         // Without ranges the tensor takes the bytes as they are.
         let Ok(ranges) = file.string(input, "ranges") else {
             return Ok(Some(Self::default()));
         };
-        let wrong = || failed(format!("“ranges={ranges}” is not three pairs “min,max;min,max;min,max”"));
+        let wrong = || {
+            failed(format!(
+                "“ranges={ranges}” is not three pairs “min,max;min,max;min,max”"
+            ))
+        };
         let pairs: Vec<(f64, f64)> = ranges
             .trim_end_matches(';')
             .split(';')
@@ -230,7 +236,14 @@ mod tests {
         assert_eq!(Contract::from_json(&again).expect("the same"), contract);
         let names = Contract::from_json(r#"{"labels":["a","b"]}"#).expect("names");
         assert!(matches!(names.labels, Some(ContractLabels::Names(n)) if n.len() == 2));
-        for wrong in ["", "[]", r#"{"fit":"squeeze"}"#, r#"{"std":[0,1,1]}"#, r#"{"mean":[1,2]}"#, r#"{"resize":0}"#] {
+        for wrong in [
+            "",
+            "[]",
+            r#"{"fit":"squeeze"}"#,
+            r#"{"std":[0,1,1]}"#,
+            r#"{"mean":[1,2]}"#,
+            r#"{"resize":0}"#,
+        ] {
             assert!(Contract::from_json(wrong).is_err(), "{wrong}");
         }
     }
@@ -239,14 +252,25 @@ mod tests {
     fn modelinfo() {
         let dir = tempfile::tempdir().expect("a folder");
         let model = dir.path().join("net.onnx");
-        assert!(Contract::from_modelinfo(&model, "x").expect("none").is_none());
+        assert!(
+            Contract::from_modelinfo(&model, "x")
+                .expect("none")
+                .is_none()
+        );
         let info = dir.path().join("net.modelinfo");
         let write = |text: &str| std::fs::write(&info, text).expect("a file");
         write("[modelinfo]\nversion=1.0\n[x]\ndir=input\nranges=-1.0,1.0;0.0,1.0;0.0,255.0\n");
-        let contract = Contract::from_modelinfo(&model, "x").expect("read").expect("there");
+        let contract = Contract::from_modelinfo(&model, "x")
+            .expect("read")
+            .expect("there");
         assert_eq!(contract.mean, Some([0.5, 0.0, 0.0]));
         assert_eq!(contract.std, Some([0.5, 1.0, 1.0 / 255.0]));
-        for wrong in ["[y]\n", "[x]\nranges=1\n", "[x]\nranges=1,0\n", "no key file"] {
+        for wrong in [
+            "[y]\n",
+            "[x]\nranges=1\n",
+            "[x]\nranges=1,0\n",
+            "no key file",
+        ] {
             write(wrong);
             assert!(Contract::from_modelinfo(&model, "x").is_err(), "{wrong}");
         }

@@ -14,7 +14,9 @@ use crate::{onnx, paths};
 pub const BUILTIN: &str = "builtin:efficientnet-lite0";
 
 #[cfg(feature = "builtin-model")]
-const BUILTIN_FILE: Option<&[u8]> = Some(include_bytes!("../../plugin-meta/efficientnet-lite0-int8.onnx"));
+const BUILTIN_FILE: Option<&[u8]> = Some(include_bytes!(
+    "../../plugin-meta/efficientnet-lite0-int8.onnx"
+));
 #[cfg(not(feature = "builtin-model"))]
 const BUILTIN_FILE: Option<&[u8]> = None;
 
@@ -78,7 +80,9 @@ pub enum ModelError {
         error: ContractError,
     },
     /// The tensor would be larger than any picture.
-    #[error("model “{model}” cannot be used: its input is {width}x{height}, and 8192x8192 is the most")]
+    #[error(
+        "model “{model}” cannot be used: its input is {width}x{height}, and 8192x8192 is the most"
+    )]
     TooLarge {
         /// The model.
         model: ModelSource,
@@ -95,7 +99,11 @@ pub enum ModelError {
 /// # Errors
 /// [`ModelError::None`] or [`ModelError::UnknownBuiltin`].
 pub fn find_model(property: Option<&str>) -> Result<ModelSource, ModelError> {
-    let variable = || std::env::var("RESNET50_MODEL").ok().filter(|v| !v.is_empty());
+    let variable = || {
+        std::env::var("RESNET50_MODEL")
+            .ok()
+            .filter(|v| !v.is_empty())
+    };
     let named = property.filter(|p| !p.is_empty()).map(str::to_owned);
     match named.or_else(variable) {
         Some(name) if name == BUILTIN && BUILTIN_FILE.is_some() => Ok(ModelSource::Builtin),

@@ -73,7 +73,11 @@ impl Provider {
     ];
 
     fn names() -> String {
-        Self::ALL.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
+        Self::ALL
+            .iter()
+            .map(|(_, name)| *name)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// Its name.
@@ -104,7 +108,10 @@ impl Provider {
         device: i32,
         options: &[(String, String)],
     ) -> Result<Vec<ExecutionProviderDispatch>, ProviderError> {
-        if let Some((key, _)) = options.iter().find(|(k, v)| k.contains('\0') || v.contains('\0')) {
+        if let Some((key, _)) = options
+            .iter()
+            .find(|(k, v)| k.contains('\0') || v.contains('\0'))
+        {
             return Err(ProviderError::ZeroByte(key.clone()));
         }
         // The options of the user come last and win.
@@ -143,15 +150,22 @@ impl Provider {
             ],
             Self::OpenVino => vec![with_options!(ep::OpenVINO::default())],
             Self::OneDnn => vec![with_options!(ep::OneDNN::default())],
-            Self::MiGraphX => vec![without_options!(ep::MIGraphX::default().with_device_id(device))],
+            Self::MiGraphX => vec![without_options!(
+                ep::MIGraphX::default().with_device_id(device)
+            )],
             Self::Rocm => vec![with_options!(ep::ROCm::default().with_device_id(device))],
             Self::CoreMl => vec![with_options!(ep::CoreML::default())],
-            Self::DirectMl => vec![without_options!(ep::DirectML::default().with_device_id(device))],
+            Self::DirectMl => vec![without_options!(
+                ep::DirectML::default().with_device_id(device)
+            )],
             Self::Qnn => vec![with_options!(ep::QNN::default())],
             Self::WebGpu => vec![with_options!(ep::WebGPU::default())],
             Self::Xnnpack => vec![with_options!(ep::XNNPACK::default())],
         };
-        Ok(dispatches.into_iter().map(|d| d.error_on_failure()).collect())
+        Ok(dispatches
+            .into_iter()
+            .map(|d| d.error_on_failure())
+            .collect())
     }
 }
 
@@ -184,7 +198,9 @@ mod tests {
         let list = Provider::parse_list("tensorrt, CUDA,cpu").expect("a list");
         assert_eq!(list, [Provider::TensorRt, Provider::Cuda, Provider::Cpu]);
         assert_eq!(Provider::parse_list(" ,"), Err(ProviderError::Empty));
-        let error = Provider::parse_list("gpu").expect_err("no such provider").to_string();
+        let error = Provider::parse_list("gpu")
+            .expect_err("no such provider")
+            .to_string();
         assert!(error.contains("“gpu”") && error.contains("cuda"), "{error}");
     }
 }

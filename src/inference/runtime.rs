@@ -91,7 +91,10 @@ impl Runtime {
     ///
     /// # Errors
     /// [`RuntimeError`]; a later call tries again.
-    pub fn load(library: Option<&Path>, folders: &[PathBuf]) -> Result<&'static Self, RuntimeError> {
+    pub fn load(
+        library: Option<&Path>,
+        folders: &[PathBuf],
+    ) -> Result<&'static Self, RuntimeError> {
         let runtime = RUNTIME.get_or_try_init(|| {
             let (path, version) = find(library, folders)?;
             start(path, version)
@@ -118,7 +121,11 @@ impl Runtime {
                 let hardware = device.hardware_device();
                 Some(Device {
                     provider: device.ep().ok()?.to_owned(),
-                    description: format!("{} {:?}", hardware.vendor().unwrap_or("unknown"), hardware.ty()),
+                    description: format!(
+                        "{} {:?}",
+                        hardware.vendor().unwrap_or("unknown"),
+                        hardware.ty()
+                    ),
                 })
             })
             .collect()
@@ -180,7 +187,11 @@ fn find(library: Option<&Path>, folders: &[PathBuf]) -> Result<(PathBuf, String)
         }
         places.extend([LIBRARY.into(), format!("{LIBRARY}.1").into()]);
         places.into_iter().find_map(|path| {
-            let how = if path.is_absolute() { "" } else { "the system's" };
+            let how = if path.is_absolute() {
+                ""
+            } else {
+                "the system's"
+            };
             attempt(path, how.trim())
         })
     };
@@ -219,14 +230,17 @@ fn version_of(path: &Path) -> Result<String, String> {
     let library = unsafe { libloading::Library::new(path) }.map_err(|e| e.to_string())?;
     // SAFETY: this is the C API's one exported symbol, with this signature since version 1.0.
     let base = unsafe {
-        let get: libloading::Symbol<'_, unsafe extern "C" fn() -> *const ort::sys::OrtApiBase> = library
-            .get(b"OrtGetApiBase")
-            .map_err(|_| "it is not ONNX Runtime: it has no OrtGetApiBase")?;
+        let get: libloading::Symbol<'_, unsafe extern "C" fn() -> *const ort::sys::OrtApiBase> =
+            library
+                .get(b"OrtGetApiBase")
+                .map_err(|_| "it is not ONNX Runtime: it has no OrtGetApiBase")?;
         get().as_ref()
     };
     let base = base.ok_or("its OrtGetApiBase gives nothing")?;
     // SAFETY: a static string of the library.
-    let version = unsafe { CStr::from_ptr((base.GetVersionString)()) }.to_string_lossy().into_owned();
+    let version = unsafe { CStr::from_ptr((base.GetVersionString)()) }
+        .to_string_lossy()
+        .into_owned();
     let mut numbers = version.split('.').map(|n| n.parse::<u32>().unwrap_or(0));
     let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     let (least_major, least_minor) = MINIMUM_VERSION;

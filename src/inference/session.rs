@@ -126,7 +126,11 @@ impl Session {
         let mut passed = Vec::new();
         for (i, provider) in options.providers.iter().copied().enumerate() {
             // The options are those of the first; another has other names for its own.
-            let provider_options = if i == 0 { options.provider_options.as_slice() } else { &[] };
+            let provider_options = if i == 0 {
+                options.provider_options.as_slice()
+            } else {
+                &[]
+            };
             let dispatches = provider.dispatches(options.device, provider_options)?;
             let threads = match options.threads {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -237,7 +241,9 @@ impl Session {
             name: self.output_name.clone(),
             shape: shape.to_vec(),
         };
-        let value = outputs.get(self.output_name.as_str()).ok_or_else(|| wrong(&[]))?;
+        let value = outputs
+            .get(self.output_name.as_str())
+            .ok_or_else(|| wrong(&[]))?;
         let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
             return Err(wrong(&[]));
         };
@@ -249,7 +255,8 @@ impl Session {
             }),
             TensorElementType::Float16 => value.try_extract_tensor::<f16>().map(|(_, values)| {
                 self.output.clear();
-                self.output.extend(values[..classes].iter().map(|v| v.to_f32()));
+                self.output
+                    .extend(values[..classes].iter().map(|v| v.to_f32()));
             }),
             _ => return Err(wrong(shape)),
         };

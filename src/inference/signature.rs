@@ -40,7 +40,8 @@ pub struct SignatureError {
 
 const INPUT: &str =
     "one input of shape [N, 3, H, W] or [N, H, W, 3] and type float32, float16 or uint8";
-const OUTPUT: &str = "an output of shape [N, classes], float32 or float16, with two classes or more";
+const OUTPUT: &str =
+    "an output of shape [N, classes], float32 or float16, with two classes or more";
 
 impl Signature {
     /// Reads it off a graph.
@@ -110,12 +111,23 @@ fn classes(output: &ValueInfo) -> Option<Option<u64>> {
 /// Finds the operation that makes an output, behind those that only reshape or convert it.
 fn kind(graph: &Graph, output: &str) -> OutputKind {
     const TRANSPARENT: &[&str] = &[
-        "Cast", "DequantizeLinear", "Flatten", "Identity", "QuantizeLinear", "Reshape", "Squeeze", "Unsqueeze",
+        "Cast",
+        "DequantizeLinear",
+        "Flatten",
+        "Identity",
+        "QuantizeLinear",
+        "Reshape",
+        "Squeeze",
+        "Unsqueeze",
     ];
     let mut name = output;
     // Every step goes to an earlier node, so there are no more of them than nodes.
     for _ in 0..graph.node.len() {
-        let Some(node) = graph.node.iter().find(|n| n.output.iter().any(|o| o == name)) else {
+        let Some(node) = graph
+            .node
+            .iter()
+            .find(|n| n.output.iter().any(|o| o == name))
+        else {
             break;
         };
         match (node.op_type.as_str(), node.input.first()) {
@@ -137,7 +149,12 @@ fn describe(values: &[&ValueInfo], what: &str) -> String {
                 .iter()
                 .map(|d| d.map_or("?".to_owned(), |d| d.to_string()))
                 .collect();
-            format!("“{}” {} [{}]", value.name, type_name(elem_type), dims.join(", "))
+            format!(
+                "“{}” {} [{}]",
+                value.name,
+                type_name(elem_type),
+                dims.join(", ")
+            )
         }
     };
     match values {

@@ -46,7 +46,11 @@ impl Labels {
     pub fn default_for(classes: usize) -> Self {
         let background = (classes == 1001).then_some("background");
         let names = match classes {
-            1000 | 1001 => background.into_iter().chain(IMAGENET.lines()).map(Arc::from).collect(),
+            1000 | 1001 => background
+                .into_iter()
+                .chain(IMAGENET.lines())
+                .map(Arc::from)
+                .collect(),
             _ => Vec::new(),
         };
         Self { names }
@@ -74,7 +78,9 @@ impl Labels {
         let text = String::from_utf8(bytes).map_err(|_| LabelsError::NotText(path.to_owned()))?;
         let text = text.trim_start_matches('\u{feff}').trim_end();
         let names = text.lines().map(|l| l.trim().to_owned()).collect();
-        Self::checked(names, classes, || format!("labels file “{}”", path.display()))
+        Self::checked(names, classes, || {
+            format!("labels file “{}”", path.display())
+        })
     }
 
     fn checked(
@@ -125,12 +131,24 @@ mod tests {
         let path = dir.path().join("labels.txt");
         std::fs::write(&path, "\u{feff}dog\r\ncat \r\n\r\n").expect("a file");
         let labels = Labels::read(&path, 2).expect("two names");
-        assert_eq!((labels.name(0), labels.name(1)), ("dog".into(), "cat".into()));
+        assert_eq!(
+            (labels.name(0), labels.name(1)),
+            ("dog".into(), "cat".into())
+        );
         let error = Labels::read(&path, 3).expect_err("one too few").to_string();
-        assert!(error.contains("has 2 names, and the model has 3 classes"), "{error}");
+        assert!(
+            error.contains("has 2 names, and the model has 3 classes"),
+            "{error}"
+        );
         std::fs::write(&path, [0xff, 0xfe]).expect("a file");
-        assert!(matches!(Labels::read(&path, 2), Err(LabelsError::NotText(_))));
+        assert!(matches!(
+            Labels::read(&path, 2),
+            Err(LabelsError::NotText(_))
+        ));
         let gone = dir.path().join("gone.txt");
-        assert!(matches!(Labels::read(&gone, 2), Err(LabelsError::Read { .. })));
+        assert!(matches!(
+            Labels::read(&gone, 2),
+            Err(LabelsError::Read { .. })
+        ));
     }
 }

@@ -111,7 +111,10 @@ mod tests {
     #[test]
     fn sigmoid_and_none() {
         assert_eq!(run(&[0.0, -2.0], Activation::Sigmoid, 1, 0.0), [(0, 0.5)]);
-        assert_eq!(run(&[0.25, 0.75], Activation::None, 5, 0.0), [(1, 0.75), (0, 0.25)]);
+        assert_eq!(
+            run(&[0.25, 0.75], Activation::None, 5, 0.0),
+            [(1, 0.75), (0, 0.25)]
+        );
     }
 
     /// Equal values keep the order of their indices, at the edge of the list too.

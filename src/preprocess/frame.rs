@@ -32,12 +32,9 @@ impl<'a> Picture<'a> {
         let raw = frame.as_raw();
         let count = frame.n_planes() as usize;
         for (i, plane) in planes.iter_mut().enumerate().take(count) {
-            // With a GstVideoMeta each plane has a map of its own; without, the first has all.
-            let map = if raw.map[i].memory.is_null() {
-                &raw.map[0]
-            } else {
-                &raw.map[i]
-            };
+            // With a GstVideoMeta each plane has a map of its own; without, the first has all and
+            // the others were never written.
+            let map = &raw.map[if raw.meta.is_null() { 0 } else { i }];
             let (start, end) = (map.data as usize, map.data as usize + map.size);
             let first = raw.data[i] as usize;
             let stride = raw.info.stride[i];

@@ -146,7 +146,13 @@ impl Classifier {
             threshold,
             ..
         } = settings;
-        top_k(output, self.activation, k as usize, threshold, &mut self.scores)?;
+        top_k(
+            output,
+            self.activation,
+            k as usize,
+            threshold,
+            &mut self.scores,
+        )?;
         let results = self.scores.iter().map(|score| Class {
             index: score.index as i32,
             label: self.labels.name(score.index),
@@ -180,37 +186,52 @@ impl Classifier {
             .field("provider", &*self.provider_name)
             .field("threads", self.session.threads() as u32)
             .field("input", &signature.input)
-            .field("layout", match target.layout {
-                Layout::Nchw => "nchw",
-                Layout::Nhwc => "nhwc",
-            })
-            .field("type", match target.element {
-                Element::F32 => "float32",
-                Element::F16 => "float16",
-                Element::U8 => "uint8",
-            })
+            .field(
+                "layout",
+                match target.layout {
+                    Layout::Nchw => "nchw",
+                    Layout::Nhwc => "nhwc",
+                },
+            )
+            .field(
+                "type",
+                match target.element {
+                    Element::F32 => "float32",
+                    Element::F16 => "float16",
+                    Element::U8 => "uint8",
+                },
+            )
             .field("batch", signature.batch.unwrap_or(0))
             .field("width", target.width)
             .field("height", target.height)
-            .field("fit", match target.fit {
-                Fit::Crop => "crop",
-                Fit::Stretch => "stretch",
-                Fit::Letterbox => "letterbox",
-            })
+            .field(
+                "fit",
+                match target.fit {
+                    Fit::Crop => "crop",
+                    Fit::Stretch => "stretch",
+                    Fit::Letterbox => "letterbox",
+                },
+            )
             .field("resize", target.resize)
             .field("mean", array(target.mean))
             .field("std", array(target.std))
-            .field("color-order", match target.order {
-                ColorOrder::Rgb => "rgb",
-                ColorOrder::Bgr => "bgr",
-            })
+            .field(
+                "color-order",
+                match target.order {
+                    ColorOrder::Rgb => "rgb",
+                    ColorOrder::Bgr => "bgr",
+                },
+            )
             .field("output", &signature.output)
             .field("classes", self.session.classes() as u32)
-            .field("activation", match self.activation {
-                Activation::Softmax => "softmax",
-                Activation::Sigmoid => "sigmoid",
-                Activation::None => "none",
-            });
+            .field(
+                "activation",
+                match self.activation {
+                    Activation::Softmax => "softmax",
+                    Activation::Sigmoid => "sigmoid",
+                    Activation::None => "none",
+                },
+            );
         let contract = &self.model.contract;
         for (name, value) in [
             ("architecture", &contract.architecture),
@@ -227,7 +248,9 @@ impl Classifier {
 fn target(settings: &Settings, model: &Model) -> Result<Target, Error> {
     let contract = &model.contract;
     let element = model.signature.element;
-    let fit = Option::from(settings.fit).or(contract.fit).unwrap_or(Fit::Crop);
+    let fit = Option::from(settings.fit)
+        .or(contract.fit)
+        .unwrap_or(Fit::Crop);
 
     let side = model.width.min(model.height);
     let resize = match settings.resize {
@@ -242,10 +265,16 @@ fn target(settings: &Settings, model: &Model) -> Result<Target, Error> {
         }
         resize => resize,
     };
-    let mean = triple("mean", &settings.mean, element, "finite numbers", |m| m.is_finite())?;
-    let std = triple("std", &settings.std, element, "finite numbers above 0", |s| {
-        s.is_finite() && s > 0.0
+    let mean = triple("mean", &settings.mean, element, "finite numbers", |m| {
+        m.is_finite()
     })?;
+    let std = triple(
+        "std",
+        &settings.std,
+        element,
+        "finite numbers above 0",
+        |s| s.is_finite() && s > 0.0,
+    )?;
     Ok(Target {
         width: model.width,
         height: model.height,
@@ -315,11 +344,12 @@ fn provider_options(settings: &Settings) -> Result<Vec<(String, String)>, Error>
             } else {
                 value.transform::<String>().ok().and_then(|v| v.get().ok())
             };
-            text.map(|text| (name.to_string(), text)).ok_or_else(|| Error::Setting {
-                property: "provider-options",
-                found: format!("{name} of type {}", value.type_()),
-                expected: "strings, numbers and booleans".into(),
-            })
+            text.map(|text| (name.to_string(), text))
+                .ok_or_else(|| Error::Setting {
+                    property: "provider-options",
+                    found: format!("{name} of type {}", value.type_()),
+                    expected: "strings, numbers and booleans".into(),
+                })
         })
         .collect()
 }

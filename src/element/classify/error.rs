@@ -89,9 +89,7 @@ impl Error {
             }
             Self::Frame(_) => "The element before delivers broken buffers: report it there",
             Self::Run(_) => "See GST_DEBUG=onnxruntime:5",
-            Self::NotFinite(_) => {
-                "The model's weights or its normalization (mean, std) are broken"
-            }
+            Self::NotFinite(_) => "The model's weights or its normalization (mean, std) are broken",
         }
     }
 
@@ -99,11 +97,14 @@ impl Error {
     pub fn message(&self) -> gst::ErrorMessage {
         let text = format!("{self}. {}.", self.remedy());
         match self {
-            Self::Model(ModelError::None(_) | ModelError::UnknownBuiltin(_) | ModelError::Read { .. })
+            Self::Model(
+                ModelError::None(_) | ModelError::UnknownBuiltin(_) | ModelError::Read { .. },
+            )
             | Self::Labels(LabelsError::Read { .. }) => {
                 gst::error_msg!(gst::ResourceError::NotFound, ("{}", text))
             }
-            Self::Runtime(_) | Self::Provider(_)
+            Self::Runtime(_)
+            | Self::Provider(_)
             | Self::Session(SessionError::Providers(_) | SessionError::Settings(_)) => {
                 gst::error_msg!(gst::LibraryError::Init, ("{}", text))
             }

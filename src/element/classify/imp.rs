@@ -68,7 +68,9 @@ pub struct Resnet50 {
 /// A lock whose holder panicked still holds plain data: whatever became of the panic, going on is
 /// better than a second one.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl Resnet50 {
@@ -78,7 +80,9 @@ impl Resnet50 {
         let file = plugin
             .and_then(|p| p.filename())
             .or_else(|| std::env::current_exe().ok());
-        file.and_then(|f| f.parent().map(PathBuf::from)).into_iter().collect()
+        file.and_then(|f| f.parent().map(PathBuf::from))
+            .into_iter()
+            .collect()
     }
 
     /// Loads what the settings say. Warnings are posted, and the result shown.
@@ -136,7 +140,10 @@ impl Resnet50 {
     fn is_chosen(state: &mut State, buffer: &gst::BufferRef, interval: u32) -> bool {
         use gst::BufferFlags as F;
         // These do not hold a picture of their own, or only a part of it.
-        if buffer.flags().intersects(F::GAP | F::DROPPABLE | F::CORRUPTED) {
+        if buffer
+            .flags()
+            .intersects(F::GAP | F::DROPPABLE | F::CORRUPTED)
+        {
             return false;
         }
         let chosen = state.since == 0 || state.last.is_none();
@@ -156,7 +163,10 @@ impl Resnet50 {
         if !Self::is_chosen(state, buffer, settings.interval) {
             lock(&self.shown).stats.skipped += 1;
             let carried = state.last.as_ref().map(|(answer, pts)| {
-                let age = buffer.pts().zip(*pts).map(|(now, then)| now.saturating_sub(then));
+                let age = buffer
+                    .pts()
+                    .zip(*pts)
+                    .map(|(now, then)| now.saturating_sub(then));
                 Classification {
                     fresh: false,
                     age,
@@ -283,13 +293,16 @@ impl ElementImpl for Resnet50 {
                 .width_range(1..=8192)
                 .height_range(1..=8192)
                 .build();
-            [("src", gst::PadDirection::Src), ("sink", gst::PadDirection::Sink)]
-                .into_iter()
-                .map(|(name, direction)| {
-                    gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps)
-                        .expect("the template is valid")
-                })
-                .collect()
+            [
+                ("src", gst::PadDirection::Src),
+                ("sink", gst::PadDirection::Sink),
+            ]
+            .into_iter()
+            .map(|(name, direction)| {
+                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps)
+                    .expect("the template is valid")
+            })
+            .collect()
         });
         &TEMPLATES
     }

@@ -40,10 +40,16 @@ pub enum FitSetting {
     #[enum_value(name = "Resize the shorter side, cut out the centre", nick = "crop")]
     Crop,
     /// Both sides are resized.
-    #[enum_value(name = "Resize both sides, whatever the aspect ratio", nick = "stretch")]
+    #[enum_value(
+        name = "Resize both sides, whatever the aspect ratio",
+        nick = "stretch"
+    )]
     Stretch,
     /// The whole picture, with black beside it.
-    #[enum_value(name = "Fit the whole picture in, with black beside it", nick = "letterbox")]
+    #[enum_value(
+        name = "Fit the whole picture in, with black beside it",
+        nick = "letterbox"
+    )]
     Letterbox,
 }
 
@@ -147,7 +153,9 @@ impl Settings {
     /// Stores a property.
     pub fn set(&mut self, name: &str, value: &glib::Value) {
         fn get<'v, T: glib::value::FromValue<'v>>(value: &'v glib::Value) -> T {
-            value.get().unwrap_or_else(|_| unreachable!("GObject checks the type"))
+            value
+                .get()
+                .unwrap_or_else(|_| unreachable!("GObject checks the type"))
         }
         // An empty string is what a program writes that has nothing to say.
         let text = || get::<Option<String>>(value).filter(|s| !s.is_empty());

@@ -27,9 +27,8 @@ pub struct Stats {
 impl Default for Stats {
     fn default() -> Self {
         // 100 ns to 100 s, to two digits; longer times count as the longest.
-        let histogram = || {
-            Histogram::new_with_bounds(100, 100_000_000_000, 2).expect("the bounds are valid")
-        };
+        let histogram =
+            || Histogram::new_with_bounds(100, 100_000_000_000, 2).expect("the bounds are valid");
         Self {
             frames: 0,
             inferences: 0,
