@@ -4,7 +4,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider as _, ExecutionProviderDispatch};
+use ort::ep::{
+    self, ArbitrarilyConfigurableExecutionProvider as _, ExecutionProvider as _,
+    ExecutionProviderDispatch,
+};
 
 /// An execution provider of ONNX Runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +89,25 @@ impl Provider {
             .iter()
             .find(|(provider, _)| *provider == self)
             .map_or("", |(_, name)| name)
+    }
+
+    /// Whether the loaded library has it. ONNX Runtime must be loaded.
+    pub(super) fn is_built_in(self) -> bool {
+        let found = match self {
+            Self::Cpu => Ok(true),
+            Self::Cuda => ep::CUDA::is_available(),
+            Self::TensorRt => ep::TensorRT::is_available(),
+            Self::OpenVino => ep::OpenVINO::is_available(),
+            Self::OneDnn => ep::OneDNN::is_available(),
+            Self::MiGraphX => ep::MIGraphX::is_available(),
+            Self::Rocm => ep::ROCm::is_available(),
+            Self::CoreMl => ep::CoreML::is_available(),
+            Self::DirectMl => ep::DirectML::is_available(),
+            Self::Qnn => ep::QNN::is_available(),
+            Self::WebGpu => ep::WebGPU::is_available(),
+            Self::Xnnpack => ep::XNNPACK::is_available(),
+        };
+        found.unwrap_or(false)
     }
 
     /// An ordered list, separated by commas.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use once_cell::sync::OnceCell;
 
 use super::log;
+use super::provider::Provider;
 use crate::paths;
 
 /// The oldest ONNX Runtime whose C API this plugin can use, as (major, minor).
@@ -111,6 +112,16 @@ impl Runtime {
     /// Its version, `1.32.0` for example.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The names of the providers that the library was built with. One of them may still lack
+    /// what it depends on.
+    pub fn providers(&self) -> Vec<&'static str> {
+        Provider::ALL
+            .iter()
+            .filter(|(provider, _)| provider.is_built_in())
+            .map(|(_, name)| *name)
+            .collect()
     }
 
     /// What its providers can run on.

@@ -1,1 +1,54 @@
-fn main() {}
+// SPDX-License-Identifier: MPL-2.0
+//! `gst-resnet50`: classify a video, look for what is wrong, measure.
+
+mod bench;
+mod classify;
+mod doctor;
+mod plugin;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What every subcommand returns; the message is printed as it is.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about = "Classifies video with ResNet50 v1.5 through GStreamer and ONNX Runtime"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play a video and print what is seen in it
+    Classify(classify::Args),
+    /// Check the installation, a line for each thing, with the remedy where one is wrong
+    Doctor(doctor::Args),
+    /// Measure pre-processing and the element on this machine
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = gst::init() {
+        eprintln!("error: GStreamer does not start: {error}");
+        return ExitCode::FAILURE;
+    }
+    let result = match cli.command {
+        Command::Classify(args) => classify::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Bench(args) => plugin::ensure_linked().and_then(|()| bench::run(&args)),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

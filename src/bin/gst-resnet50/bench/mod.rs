@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `gst-resnet50 bench` and `cargo bench`: measures, and writes its own tables.
+//!
+//! Every figure stands beside a baseline that was measured in turn with it, for the machines that
+//! this runs on are often busy with other things: the ratios mean something where the times do
+//! not.
+
+mod element;
+mod preprocess;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// What a measurement returns; the message is printed as it is.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// ONNX files or builtin:efficientnet-lite0 to measure the element with [default: the built-in
+    /// one, and the installed ResNet50 v1.5 if there is one]
+    #[arg(long)]
+    pub model: Vec<String>,
+    /// Rounds of each comparison; the median counts
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rounds: u32,
+    /// Write the tables into this file as well
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let mut report = String::new();
+    let mut section = |text: String| {
+        println!("{text}");
+        report.push_str(&text);
+        report.push('\n');
+    };
+    section(head()?);
+    section(preprocess::measure(args.rounds)?);
+    section(element::measure(args)?);
+    if let Some(path) = &args.write {
+        std::fs::write(path, report).map_err(|e| format!("{}: {e}", path.display()))?;
+        println!("wrote {}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Machine and command.
+fn head() -> Result<String> {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = |key: &str| {
+        cpu.lines()
+            .find(|l| l.starts_with(key))
+            .and_then(|l| l.split_once(": "))
+            .map_or("unknown", |(_, value)| value)
+    };
+    let flags: Vec<_> = ["avx2", "avx512f", "avx512_vnni", "amx_int8"]
+        .into_iter()
+        .filter(|f| line("flags").split(' ').any(|flag| flag == *f))
+        .collect();
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let cores = std::thread::available_parallelism()?;
+    let runtime = gstresnet50::inference::Runtime::load(None, &[])?;
+    let (major, minor, micro, _) = gst::version();
+    let mut text = String::from("# Performance\n\n");
+    writeln!(
+        text,
+        "Written by `cargo xtask bench` (or `gst-resnet50 bench --write FILE`); no number here is typed by hand. Machines differ and are busy: the ratios, measured in turn in one run, are what counts. Each figure is a median.\n"
+    )?;
+    writeln!(
+        text,
+        "- Processor: {}, {cores} cores, {}",
+        line("model name"),
+        flags.join(" ")
+    )?;
+    writeln!(
+        text,
+        "- Load before the run: {}",
+        load.split(' ').next().unwrap_or("unknown")
+    )?;
+    writeln!(
+        text,
+        "- ONNX Runtime {}, GStreamer {major}.{minor}.{micro}, gst-plugin-resnet50 {}",
+        runtime.version(),
+        env!("CARGO_PKG_VERSION")
+    )?;
+    Ok(text)
+}
+
+/// The middle one.
+fn median<T: PartialOrd + Copy>(values: &mut [T]) -> T {
+    values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    values[values.len() / 2]
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// A frame of a format that is no single colour: a gradient with some texture.
+fn frame(info: &gst_video::VideoInfo) -> gst::Buffer {
+    let bytes = (0..info.size()).map(|i| ((i * 7 + i / 1000 * 13) % 224 + 16) as u8);
+    let mut buffer = gst::Buffer::from_mut_slice(bytes.collect::<Vec<_>>());
+    if let Some(buffer) = buffer.get_mut() {
+        buffer.set_duration(gst::ClockTime::from_mseconds(33));
+    }
+    buffer
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Pre-processing: this plugin's against its portable loops, and against what GStreamer's own
+//! conversion takes for the same crop and size.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use gst_video::{VideoFormat, VideoFrame, VideoFrameRef, VideoInfo};
+use gstresnet50::preprocess::{
+    Backend, ColorOrder, Element, Fit, Layout, Picture, Preprocessor, Slot, Target,
+};
+
+use super::{Result, frame, median, milliseconds};
+
+const CASES: &[(VideoFormat, u32, u32)] = &[
+    (VideoFormat::Nv12, 1920, 1080),
+    (VideoFormat::I420, 1920, 1080),
+    (VideoFormat::P01010le, 1920, 1080),
+    (VideoFormat::Yuy2, 1920, 1080),
+    (VideoFormat::Rgb, 1920, 1080),
+    (VideoFormat::Bgrx, 1920, 1080),
+    (VideoFormat::Nv12, 640, 480),
+    (VideoFormat::Nv12, 3840, 2160),
+];
+
+/// Calls of each contestant in one round.
+const CALLS: u32 = 40;
+
+pub fn measure(rounds: u32) -> Result<String> {
+    let mut table = String::from("## Pre-processing\n\n");
+    writeln!(
+        table,
+        "One frame, one thread: crop, resize to 256, 224x224 out of the centre, normalized float32 NCHW. The baselines are measured in turn with it: its own portable loops, and GStreamer's converter (`GstVideoConverter`, linear, one thread) from the same crop to 224x224 RGB with the same normalization after it. Ratios are baseline over plugin: above 1 the plugin is faster.\n"
+    )?;
+    writeln!(
+        table,
+        "| frame | backend | ms a frame | portable / plugin | GstVideoConverter / plugin |\n|---|---|---|---|---|"
+    )?;
+    for (format, width, height) in CASES {
+        let row = case(*format, *width, *height, rounds)?;
+        writeln!(table, "{row}")?;
+    }
+    Ok(table)
+}
+
+fn case(format: VideoFormat, width: u32, height: u32, rounds: u32) -> Result<String> {
+    let info = VideoInfo::builder(format, width, height).build()?;
+    let buffer = frame(&info);
+    let mapped = VideoFrameRef::from_buffer_ref_readable(&buffer, &info)?;
+    let target = Target {
+        width: 224,
+        height: 224,
+        layout: Layout::Nchw,
+        element: Element::F32,
+        order: ColorOrder::Rgb,
+        fit: Fit::Crop,
+        resize: 256,
+        mean: [0.485, 0.456, 0.406],
+        std: [0.229, 0.224, 0.225],
+    };
+    let mut tensor = vec![0f32; target.elements()];
+    let backend = Backend::detect();
+    let mut plugin = Preprocessor::with_backend(&info, &target, backend);
+    let mut portable = Preprocessor::with_backend(&info, &target, Backend::Portable);
+    let mut converter = Converter::new(&info)?;
+    let original = VideoFrame::from_buffer_readable(buffer.clone(), &info)
+        .map_err(|_| "the frame cannot be mapped")?;
+
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    let mut failed = None;
+    for _ in 0..=rounds {
+        let mut process = |p: &mut Preprocessor| {
+            let result = p.process(&Picture::from_frame(&mapped), &mut Slot::F32(&mut tensor));
+            failed = failed.take().or(result.err());
+        };
+        times[0].push(time(|| process(&mut plugin)));
+        times[1].push(time(|| process(&mut portable)));
+        times[2].push(time(|| converter.process(&original, &mut tensor)));
+    }
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    // The first round warms up.
+    let ratio = |n: usize| {
+        let ratios = times[n].iter().zip(&times[0]).skip(1);
+        median(
+            &mut ratios
+                .map(|(b, p)| b.as_secs_f64() / p.as_secs_f64())
+                .collect::<Vec<_>>(),
+        )
+    };
+    let (portable, converter) = (ratio(1), ratio(2));
+    let ms = milliseconds(median(&mut times[0][1..]));
+    Ok(format!(
+        "| {format:?} {width}x{height} | {backend:?} | {ms:.3} | {portable:.2} | {converter:.2} |"
+    ))
+}
+
+fn time(mut f: impl FnMut()) -> Duration {
+    let begun = Instant::now();
+    for _ in 0..CALLS {
+        f();
+    }
+    begun.elapsed() / CALLS
+}
+
+/// What a program does that has GStreamer convert and scale, and normalizes the result.
+struct Converter {
+    converter: gst_video::VideoConverter,
+    small: Option<VideoFrame<gst_video::video_frame::Writable>>,
+}
+
+impl Converter {
+    fn new(info: &VideoInfo) -> Result<Self> {
+        let small = VideoInfo::builder(VideoFormat::Rgb, 224, 224).build()?;
+        let side = info.width().min(info.height()) * 224 / 256;
+        let mut config = gst_video::VideoConverterConfig::new();
+        config.set_src_x(((info.width() - side) / 2) as i32);
+        config.set_src_y(((info.height() - side) / 2) as i32);
+        config.set_src_width(Some(side as i32));
+        config.set_src_height(Some(side as i32));
+        config.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
+        config.set_threads(1);
+        let buffer = gst::Buffer::with_size(small.size())?;
+        let frame = VideoFrame::from_buffer_writable(buffer, &small)
+            .map_err(|_| "a new buffer is writable")?;
+        Ok(Self {
+            converter: gst_video::VideoConverter::new(info, &small, Some(config))?,
+            small: Some(frame),
+        })
+    }
+
+    fn process(
+        &mut self,
+        original: &VideoFrame<gst_video::video_frame::Readable>,
+        tensor: &mut [f32],
+    ) {
+        let Some(small) = &mut self.small else { return };
+        self.converter.frame(original, small);
+        let picture = Picture::from_frame(small);
+        let plane = &picture.planes[0];
+        let (mean, std) = ([0.485f32, 0.456, 0.406], [0.229f32, 0.224, 0.225]);
+        for (y, row) in plane.data.chunks(plane.stride).take(224).enumerate() {
+            for (x, pixel) in row.as_chunks::<3>().0.iter().take(224).enumerate() {
+                for c in 0..3 {
+                    let value = f32::from(pixel[c]) / 255.0;
+                    tensor[(c * 224 + y) * 224 + x] = (value - mean[c]) / std[c];
+                }
+            }
+        }
+    }
+}

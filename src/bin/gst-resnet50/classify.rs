@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `gst-resnet50 classify`: play a video and tell what is seen in it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use gst::prelude::*;
+use gstresnet50::inference::{BUILTIN, ModelError, find_model};
+use gstresnet50::meta::{classification_of, json_line};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::plugin;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A file or a URI: /path/to/video.mp4, rtsp://…, v4l2:///dev/video0
+    input: String,
+    /// ONNX file or builtin:efficientnet-lite0 [default: as the element's property]
+    #[arg(long)]
+    model: Option<String>,
+    /// File of class names, a line each
+    #[arg(long)]
+    labels: Option<String>,
+    /// Execution provider, or several separated by commas
+    #[arg(long, default_value = "cpu")]
+    provider: String,
+    /// Infer every Nth frame
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    interval: u32,
+    /// Write one JSON line for each classified frame
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the video with the labels on it, as VP8 in WebM
+    #[arg(long, value_name = "FILE")]
+    annotate: Option<PathBuf>,
+    /// Stop after this many frames
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_frames: Option<u64>,
+}
+
+pub fn run(args: &Args) -> crate::Result<ExitCode> {
+    plugin::ensure()?;
+    let uri = uri_of(&args.input)?;
+    let model = model(args.model.as_deref())?;
+    let json = args.json.as_deref().map(create).transpose()?;
+
+    let element = gst::ElementFactory::make("resnet50")
+        .property("provider", &args.provider)
+        .property("interval", args.interval)
+        .property("labels", &args.labels)
+        .property("model", &model)
+        .build()?;
+    let (sink, text) = match &args.annotate {
+        Some(file) => annotating_sink(file)?,
+        None => (plain_sink()?, None),
+    };
+    let pipeline = gst::Pipeline::new();
+    let source = gst::ElementFactory::make("uridecodebin")
+        .property("uri", &uri)
+        .build()?;
+    pipeline.add_many([&source, &element, &sink])?;
+    element.link(&sink)?;
+    link_video(&pipeline, &source, &element);
+
+    let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(
+        "{elapsed_precise} {wide_bar} {msg}",
+    )?);
+    let watch = Arc::new(Mutex::new(Watch::new(bar.clone(), json)));
+    watch_frames(&element, &watch, text, args.max_frames);
+
+    let outcome = play(&pipeline, &bar);
+    let shown_model = element.property::<Option<gst::Structure>>("model-info");
+    let stats = element.property::<gst::Structure>("stats");
+    pipeline.set_state(gst::State::Null)?;
+    bar.finish_and_clear();
+
+    let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
+    outcome?;
+    watch.finish()?;
+    if watch.frames == 0 {
+        return Err(format!("{} has no video that could be decoded", args.input).into());
+    }
+    watch.summary(shown_model, &stats);
+    for file in [&args.json, &args.annotate].into_iter().flatten() {
+        println!("wrote {}", file.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the user gave, as a URI.
+fn uri_of(input: &str) -> crate::Result<String> {
+    if input.contains("://") {
+        return Ok(input.to_owned());
+    }
+    let path = Path::new(input);
+    if !path.is_file() {
+        return Err(
+            format!("“{input}” is neither a file nor a URI such as rtsp://camera/stream").into(),
+        );
+    }
+    Ok(glib::filename_to_uri(std::path::absolute(path)?, None)?.into())
+}
+
+/// The model to use: without one, the small one, and the user is told.
+fn model(named: Option<&str>) -> crate::Result<Option<String>> {
+    match find_model(named) {
+        Err(ModelError::None(place)) => {
+            let place = place.map_or("(no home folder)".into(), |p| p.display().to_string());
+            println!(
+                "No ResNet50 v1.5 is installed, so this uses the built-in EfficientNet-Lite0. To \
+                 get ResNet50, put its ONNX file at {place} or give --model FILE."
+            );
+            Ok(Some(BUILTIN.to_owned()))
+        }
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(named.map(str::to_owned)),
+    }
+}
+
+fn create(path: &Path) -> crate::Result<BufWriter<File>> {
+    let file =
+        File::create(path).map_err(|e| format!("{} cannot be written: {e}", path.display()))?;
+    Ok(BufWriter::new(file))
+}
+
+fn plain_sink() -> crate::Result<gst::Element> {
+    Ok(gst::ElementFactory::make("fakesink")
+        .property("sync", false)
+        .build()?)
+}
+
+/// Draws text on the video and writes it to a file. Returns the element that draws, too.
+fn annotating_sink(file: &Path) -> crate::Result<(gst::Element, Option<gst::Element>)> {
+    create(file)?;
+    let bin = gst::parse::bin_from_description(
+        "queue max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! videoconvert ! \
+         textoverlay name=text valignment=top halignment=left shaded-background=true \
+         font-desc=\"Sans Bold 16\" auto-resize=true ! videoconvert ! \
+         vp8enc deadline=1 cpu-used=8 threads=2 target-bitrate=2000000 keyframe-max-dist=50 ! \
+         webmmux ! filesink name=file sync=false",
+        true,
+    )
+    .map_err(|e| {
+        format!("the annotated video needs textoverlay, vp8enc and webmmux (Debian: gstreamer1.0-plugins-base and -good): {e}")
+    })?;
+    let by_name = |name| bin.by_name(name).ok_or("the description names it");
+    by_name("file")?.set_property("location", file.as_os_str().to_string_lossy().as_ref());
+    let text = by_name("text")?;
+    Ok((bin.upcast(), Some(text)))
+}
+
+/// Links the first video stream; everything else that is in the file is thrown away.
+fn link_video(pipeline: &gst::Pipeline, source: &gst::Element, element: &gst::Element) {
+    let (weak, sink) = (pipeline.downgrade(), element.static_pad("sink"));
+    source.connect_pad_added(move |_, pad| {
+        let (Some(pipeline), Some(sink)) = (weak.upgrade(), &sink) else {
+            return;
+        };
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        let is_video = caps.structure(0).is_some_and(|s| s.name() == "video/x-raw");
+        if is_video && !sink.is_linked() && pad.link(sink).is_ok() {
+            return;
+        }
+        let thrown = gst::ElementFactory::make("fakesink")
+            .property("sync", false)
+            .property("async", false)
+            .build()
+            .and_then(|fake| {
+                pipeline.add(&fake)?;
+                fake.sync_state_with_parent()?;
+                let pad_of_fake = fake
+                    .static_pad("sink")
+                    .ok_or(glib::bool_error!("a sink has a pad"))?;
+                pad.link(&pad_of_fake).map_err(|e| glib::bool_error!("{e}"))
+            });
+        if let Err(error) = thrown {
+            gst::element_warning!(pipeline, gst::CoreError::Pad, ("{}", error));
+        }
+    });
+}
+
+/// Looks at each buffer that leaves the element.
+fn watch_frames(
+    element: &gst::Element,
+    watch: &Arc<Mutex<Watch>>,
+    text: Option<gst::Element>,
+    max_frames: Option<u64>,
+) {
+    let Some(pad) = element.static_pad("src") else {
+        return;
+    };
+    let watch = Arc::clone(watch);
+    let element = element.downgrade();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let Some(buffer) = info.buffer() else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let segment = pad
+            .sticky_event::<gst::event::Segment>(0)
+            .and_then(|e| e.segment().downcast_ref::<gst::ClockTime>().cloned());
+        let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
+        if max_frames.is_some_and(|max| watch.frames >= max) {
+            return gst::PadProbeReturn::Drop;
+        }
+        watch.frame(buffer, segment.as_ref());
+        if max_frames == Some(watch.frames)
+            && let Some(element) = element.upgrade()
+        {
+            // Posted, not sent: the main loop ends the stream from outside of it.
+            let done = gst::Structure::new_empty("max-frames");
+            let _ = element.post_message(
+                gst::message::Application::builder(done)
+                    .src(&element)
+                    .build(),
+            );
+        }
+        gst::PadProbeReturn::Ok
+    });
+    // The text is set where it is drawn, so that it belongs to the very frame.
+    if let Some(text) = text
+        && let Some(pad) = text.static_pad("video_sink")
+    {
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            if let Some(seen) = info.buffer().and_then(|b| classification_of(b)) {
+                let lines: Vec<_> = seen
+                    .results
+                    .iter()
+                    .take(3)
+                    .map(|c| format!("{} {:.0} %", c.label, c.confidence * 100.0))
+                    .collect();
+                text.set_property("text", lines.join("\n"));
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+}
+
+/// Plays until the end, an error or Ctrl-C, which ends the stream so that the files are whole.
+fn play(pipeline: &gst::Pipeline, bar: &ProgressBar) -> crate::Result<()> {
+    let main = glib::MainLoop::new(None, false);
+    let outcome: Arc<Mutex<Option<String>>> = Arc::default();
+    let end = {
+        let pipeline = pipeline.downgrade();
+        move || {
+            if let Some(pipeline) = pipeline.upgrade() {
+                pipeline.send_event(gst::event::Eos::new());
+            }
+        }
+    };
+
+    const SIGINT: i32 = 2;
+    let _interrupt = glib_unix::unix_signal_add_local(SIGINT, {
+        let (end, main) = (end.clone(), main.clone());
+        let mut before = false;
+        move || {
+            // Whoever presses it twice does not want to wait for the end of the stream.
+            if std::mem::replace(&mut before, true) {
+                main.quit();
+            }
+            end();
+            glib::ControlFlow::Continue
+        }
+    });
+    let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
+    let _watch = bus.add_watch_local({
+        let (main, outcome, bar) = (main.clone(), Arc::clone(&outcome), bar.clone());
+        move |_, message| {
+            use gst::MessageView;
+            match message.view() {
+                MessageView::Eos(_) => main.quit(),
+                MessageView::Error(error) => {
+                    let name = error
+                        .src()
+                        .map(|s| s.name().to_string())
+                        .unwrap_or_default();
+                    let mut first = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+                    first.get_or_insert_with(|| describe(&name, &error.error(), error.debug()));
+                    main.quit();
+                }
+                MessageView::Warning(warning) => {
+                    bar.suspend(|| eprintln!("warning: {}", warning.error()));
+                }
+                MessageView::Application(done)
+                    if done.structure().is_some_and(|s| s.name() == "max-frames") =>
+                {
+                    end()
+                }
+                _ => {}
+            }
+            glib::ControlFlow::Continue
+        }
+    })?;
+    let ticker = glib::timeout_add_local(std::time::Duration::from_millis(200), {
+        let (pipeline, bar) = (pipeline.downgrade(), bar.clone());
+        move || {
+            if bar.length().is_none()
+                && let Some(pipeline) = pipeline.upgrade()
+                && let Some(duration) = pipeline.query_duration::<gst::ClockTime>()
+            {
+                bar.set_length(duration.mseconds());
+            }
+            glib::ControlFlow::Continue
+        }
+    });
+
+    // A failed state change has posted why.
+    let _ = pipeline.set_state(gst::State::Playing);
+    main.run();
+    ticker.remove();
+    let outcome = outcome
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    outcome.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// An error as the user should read it.
+fn describe(element: &str, error: &glib::Error, debug: Option<glib::GString>) -> String {
+    if error.matches(gst::CoreError::MissingPlugin)
+        || error.matches(gst::StreamError::CodecNotFound)
+    {
+        return format!(
+            "{error} A decoder for this video is missing (Debian: gstreamer1.0-libav, gstreamer1.0-plugins-bad, gstreamer1.0-plugins-ugly)."
+        );
+    }
+    match debug {
+        // The element's own messages say everything.
+        Some(debug) if !debug.contains("gstresnet50") => {
+            format!("{error} ({element}: {})", debug.replace('\n', " "))
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// What has been seen so far.
+struct Watch {
+    bar: ProgressBar,
+    json: Option<BufWriter<File>>,
+    written: std::io::Result<()>,
+    begun: Option<Instant>,
+    frames: u64,
+    classified: u64,
+    top: Option<i32>,
+    seen: HashMap<Arc<str>, u64>,
+}
+
+impl Watch {
+    fn new(bar: ProgressBar, json: Option<BufWriter<File>>) -> Self {
+        Self {
+            bar,
+            json,
+            written: Ok(()),
+            begun: None,
+            frames: 0,
+            classified: 0,
+            top: None,
+            seen: HashMap::new(),
+        }
+    }
+
+    fn frame(
+        &mut self,
+        buffer: &gst::BufferRef,
+        segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
+    ) {
+        let begun = *self.begun.get_or_insert_with(Instant::now);
+        self.frames += 1;
+        let time = segment.and_then(|s| s.to_stream_time(buffer.pts()));
+        self.bar
+            .set_position(time.map_or(0, gst::ClockTime::mseconds));
+        let seconds = begun.elapsed().as_secs_f64();
+        if seconds > 0.0 {
+            let rate = self.frames as f64 / seconds;
+            self.bar
+                .set_message(format!("{} frames, {rate:.1} a second", self.frames));
+        }
+
+        let Some(seen) = classification_of(buffer) else {
+            return;
+        };
+        self.classified += 1;
+        if let (Some(json), Ok(())) = (&mut self.json, &self.written) {
+            self.written = json.write_all(json_line(&seen, buffer.pts(), segment).as_bytes());
+        }
+        let Some(top) = seen.top() else {
+            return;
+        };
+        *self.seen.entry(Arc::clone(&top.label)).or_default() += 1;
+        if self.top.replace(top.index) != Some(top.index) {
+            let time = time.map_or("--:--:--.---".into(), |t| format!("{t:.3}"));
+            self.bar.suspend(|| {
+                println!("{time}  {:<28} {:3.0} %", top.label, top.confidence * 100.0);
+            });
+        }
+    }
+
+    fn finish(&mut self) -> crate::Result<()> {
+        if let (Some(json), Ok(())) = (&mut self.json, &self.written) {
+            self.written = json.flush();
+        }
+        std::mem::replace(&mut self.written, Ok(()))
+            .map_err(|e| format!("the JSON lines could not be written: {e}").into())
+    }
+
+    fn summary(&self, model: Option<gst::Structure>, stats: &gst::Structure) {
+        let seconds = self.begun.map_or(0.0, |b| b.elapsed().as_secs_f64());
+        let text = |name| {
+            model
+                .as_ref()
+                .and_then(|m| m.get::<String>(name).ok())
+                .unwrap_or_default()
+        };
+        println!();
+        println!(
+            "{} frames in {seconds:.1} s ({:.1} a second), {} of them classified by {} on {}",
+            self.frames,
+            self.frames as f64 / seconds.max(1e-9),
+            self.classified,
+            text("model"),
+            text("provider"),
+        );
+        for (name, field) in [("pre-processing", "preprocess"), ("inference", "inference")] {
+            if let Ok(latency) = stats.get::<gst::Structure>(field) {
+                let ms = |name| latency.get::<u64>(name).unwrap_or(0) as f64 / 1e6;
+                println!(
+                    "{name:<15} p50 {:.2} ms, p99 {:.2} ms",
+                    ms("p50"),
+                    ms("p99")
+                );
+            }
+        }
+        let mut seen: Vec<_> = self.seen.iter().collect();
+        seen.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+        for (label, count) in seen.into_iter().take(5) {
+            println!(
+                "{:3.0} % of frames  {label}",
+                *count as f64 * 100.0 / self.classified as f64
+            );
+        }
+    }
+}
