@@ -238,7 +238,7 @@ mod tests {
         assert!(matches!(names.labels, Some(ContractLabels::Names(n)) if n.len() == 2));
         for wrong in [
             "",
-            "[]",
+            "3",
             r#"{"fit":"squeeze"}"#,
             r#"{"std":[0,1,1]}"#,
             r#"{"mean":[1,2]}"#,

@@ -238,7 +238,10 @@ fn version_of(path: &Path) -> Result<String, String> {
     }
     // SAFETY: loading runs the library's initializers. It is the user who named it, or it lies
     // where only an ONNX Runtime should lie.
-    let library = unsafe { libloading::Library::new(path) }.map_err(|e| e.to_string())?;
+    let library = unsafe { libloading::Library::new(path) }.map_err(|e| {
+        let cause = std::error::Error::source(&e);
+        cause.map_or_else(|| e.to_string(), ToString::to_string)
+    })?;
     // SAFETY: this is the C API's one exported symbol, with this signature since version 1.0.
     let base = unsafe {
         let get: libloading::Symbol<'_, unsafe extern "C" fn() -> *const ort::sys::OrtApiBase> =

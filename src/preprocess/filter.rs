@@ -12,6 +12,9 @@ use super::geometry::Axis;
 /// Rows of outputs are padded to a multiple of this many, for the kernels' widest loop.
 pub(super) const LANES: usize = 16;
 
+/// Samples of this depth are filtered exactly as Pillow does it.
+pub(super) const EXACT_DEPTH: u32 = 8;
+
 /// Windows are padded to a multiple of this many taps, for the horizontal kernel.
 pub(super) const BLOCK: usize = 8;
 
@@ -24,15 +27,19 @@ pub(super) struct Filter {
     pub count: Vec<u32>,
     /// Weights in fixed point, `taps` of them an output, zero after `count`.
     pub weights: Vec<i32>,
-    /// The same for the horizontal SIMD kernel, in two parts that fit 16 bits:
-    /// `weight = (high << split) + low`. Each pair of outputs has, for each [`BLOCK`] of taps, the
-    /// high parts of the first and of the second output, then the low parts of both.
-    pub halves: Vec<i16>,
+    /// The same for the horizontal SIMD kernel, in parts that fit 16 bits. Each pair of outputs
+    /// has, for each [`BLOCK`] of taps, the weights of the first and of the second output; where a
+    /// weight has more than 16 bits (`split > 0`) these are the high parts, the low parts of both
+    /// follow, and `weight = (high << split) + low`.
+    pub parts: Vec<i16>,
+    /// The same for the vertical SIMD kernel: for each output `taps / 2` pairs of neighbouring
+    /// weights, the first in the low 16 bits, then as many pairs of low parts if `split > 0`.
+    pub pairs: Vec<i32>,
     /// Weights an output: the longest window, rounded up to [`BLOCK`].
     pub taps: usize,
     /// Bits behind the binary point of a weight.
     pub precision: u32,
-    /// Where `halves` divides a weight.
+    /// Where `parts` divides a weight; 0 where it does not.
     pub split: u32,
     /// Outputs that are wanted, without padding.
     pub len: usize,
@@ -46,10 +53,14 @@ impl Filter {
     /// for (0.25 for chroma that is cosited with the even luma samples of a 2:1 plane).
     /// `depth` is the number of bits of a sample.
     pub fn new(axis: &Axis, samples: u32, sub: u32, shift: f64, depth: u32) -> Self {
-        // 32 bits hold a sample times a weight, with two to spare: Pillow's PRECISION_BITS.
-        let precision = 32 - 2 - depth;
-        // A weight is at most 1, which leaves 11 bits and the one for exactly 1 in the high part.
-        let split = precision - 11;
+        let (precision, split) = if depth == EXACT_DEPTH {
+            // Pillow's PRECISION_BITS: 32 bits hold a sample times a weight, with two to spare. A
+            // weight is at most 1, which is 11 bits and the one for exactly 1 in the high part.
+            (32 - 2 - depth, 32 - 2 - depth - 11)
+        } else {
+            // Nothing to be equal to, so a weight may be short enough for one multiplication.
+            (14, 0)
+        };
 
         let scale = f64::from(axis.input) / f64::from(axis.scaled);
         let scale = scale / f64::from(1u32 << sub);
@@ -89,7 +100,8 @@ impl Filter {
             first: vec![windows[0].0; padded],
             count: vec![0; padded],
             weights: vec![0; padded * taps],
-            halves: vec![0; padded * taps * 2],
+            parts: vec![0; padded * taps * part_count(split)],
+            pairs: vec![0; padded * taps / 2 * part_count(split)],
             taps,
             precision,
             split,
@@ -102,12 +114,25 @@ impl Filter {
             for (t, weight) in weights.into_iter().enumerate() {
                 let fixed = (0.5 + weight * f64::from(1u32 << precision)) as i32;
                 filter.weights[i * taps + t] = fixed;
-                let (high, low) = halves_of(i, t, taps);
-                filter.halves[high] = (fixed >> split) as i16;
-                filter.halves[low] = (fixed & ((1 << split) - 1)) as i16;
+                let (high, low) = (fixed >> split, fixed & ((1 << split) - 1));
+                let place = parts_of(i, t, taps, split);
+                let pair = i * taps / 2 * part_count(split) + t / 2;
+                let half = t % 2 * 16;
+                filter.parts[place.0] = high as i16;
+                filter.pairs[pair] |= high << half;
+                if split > 0 {
+                    filter.parts[place.1] = low as i16;
+                    filter.pairs[pair + taps / 2] |= low << half;
+                }
             }
         }
         filter
+    }
+
+    /// The pairs of output `y`: high parts and low parts.
+    pub fn pairs_of(&self, y: usize) -> (&[i32], &[i32]) {
+        let stride = self.taps / 2 * part_count(self.split);
+        self.pairs[y * stride..][..stride].split_at(self.taps / 2)
     }
 
     /// The longest window.
@@ -116,10 +141,16 @@ impl Filter {
     }
 }
 
-/// Where in [`Filter::halves`] the high and the low part of tap `t` of output `i` stand.
-fn halves_of(i: usize, t: usize, taps: usize) -> (usize, usize) {
-    let pair = i / 2 * taps * 4;
-    let high = pair + t / BLOCK * BLOCK * 4 + i % 2 * BLOCK + t % BLOCK;
+/// How many parts a weight has.
+fn part_count(split: u32) -> usize {
+    if split > 0 { 2 } else { 1 }
+}
+
+/// Where in [`Filter::parts`] the high and the low part of tap `t` of output `i` stand.
+fn parts_of(i: usize, t: usize, taps: usize, split: u32) -> (usize, usize) {
+    let count = part_count(split);
+    let pair = i / 2 * taps * 2 * count;
+    let high = pair + t / BLOCK * BLOCK * 2 * count + i % 2 * BLOCK + t % BLOCK;
     (high, high + BLOCK * 2)
 }
 
@@ -168,9 +199,12 @@ mod tests {
                         .sum();
                     assert!((sum - (1 << f.precision)).abs() <= i64::from(f.count[i]));
                     for t in 0..f.taps {
-                        let (high, low) = halves_of(i, t, f.taps);
-                        let (high, low) = (i32::from(f.halves[high]), i32::from(f.halves[low]));
-                        assert_eq!((high << f.split) + low, f.weights[i * f.taps + t]);
+                        let (high, low) = parts_of(i, t, f.taps, f.split);
+                        let mut weight = i32::from(f.parts[high]) << f.split;
+                        if f.split > 0 {
+                            weight += i32::from(f.parts[low]);
+                        }
+                        assert_eq!(weight, f.weights[i * f.taps + t]);
                     }
                 }
             }

@@ -3,6 +3,7 @@
 
 use gst_video::{VideoChromaSite, VideoColorMatrix, VideoColorRange, VideoFormat, VideoFormatInfo};
 
+use super::filter::EXACT_DEPTH;
 use super::kernel::{Matrix, Packing};
 
 /// The formats that are read as they come, without a conversion: what cameras, decoders and
@@ -74,7 +75,7 @@ pub(super) fn components(info: &VideoFormatInfo) -> Vec<Component> {
                 step: info.pixel_stride()[c] as usize,
                 depth: info.depth()[c],
                 shift: info.shift()[c],
-                target: if exact { 8 } else { FINE },
+                target: if exact { EXACT_DEPTH } else { FINE },
             },
             w_sub: info.w_sub()[c],
             h_sub: info.h_sub()[c],
@@ -182,6 +183,7 @@ mod tests {
     use super::*;
 
     fn info(format: VideoFormat) -> VideoFormatInfo {
+        gst::init().expect("GStreamer");
         VideoFormatInfo::from_format(format)
     }
 

@@ -140,18 +140,47 @@ fn horizontal_plain(row: &[i16], filter: &Filter, max: i16, out: &mut [i16]) {
     }
 }
 
-/// Eight outputs at a time, two to a register: eight taps of each are multiplied with the high and
-/// the low parts of their weights (`vpmaddwd`), the parts joined, and the sums folded together.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn horizontal_avx2(row: &[i16], filter: &Filter, max: i16, out: &mut [i16]) {
+    // The usual windows have loops of their own that the compiler can unroll: counting to a
+    // number that it does not know would be a quarter of the work.
+    let run = match (filter.split > 0, filter.taps / BLOCK) {
+        (true, 1) => horizontal_parts_avx2::<2, 1>,
+        (true, 2) => horizontal_parts_avx2::<2, 2>,
+        (true, 3) => horizontal_parts_avx2::<2, 3>,
+        (true, _) => horizontal_parts_avx2::<2, 0>,
+        (false, 1) => horizontal_parts_avx2::<1, 1>,
+        (false, 2) => horizontal_parts_avx2::<1, 2>,
+        (false, 3) => horizontal_parts_avx2::<1, 3>,
+        (false, _) => horizontal_parts_avx2::<1, 0>,
+    };
+    run(row, filter, max, out);
+}
+
+/// Eight outputs at a time, two to a register: eight taps of each are multiplied with their
+/// weights (`vpmaddwd`), high and low parts apart where there are two, and the sums folded
+/// together. `BLOCKS` is the number of blocks a window has, or 0 for any number.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn horizontal_parts_avx2<const PARTS: usize, const BLOCKS: usize>(
+    row: &[i16],
+    filter: &Filter,
+    max: i16,
+    out: &mut [i16],
+) {
     use std::arch::x86_64::*;
 
     // What makes the loads and stores below sound; that every window lies within `filter.span` is
     // how a Filter is made.
-    let (outputs, blocks) = (filter.first.len(), filter.taps / BLOCK);
+    let outputs = filter.first.len();
+    let blocks = if BLOCKS > 0 {
+        BLOCKS
+    } else {
+        filter.taps / BLOCK
+    };
     assert!(outputs.is_multiple_of(8) && out.len() >= outputs);
-    assert!(filter.halves.len() == outputs * blocks * BLOCK * 2);
+    assert!(filter.taps == blocks * BLOCK && filter.parts.len() == outputs * filter.taps * PARTS);
     assert!(row.len() >= filter.span.len() + filter.taps);
 
     let split = _mm_cvtsi32_si128(filter.split as i32);
@@ -173,22 +202,28 @@ fn horizontal_avx2(row: &[i16], filter: &Filter, max: i16, out: &mut [i16]) {
         let mut low = _mm256_setzero_si256();
         for block in 0..blocks {
             // SAFETY: a window and its padding are `filter.taps` long, for which `row` has room;
-            // `halves` holds four times BLOCK values for each block of each pair.
-            let (samples, h, l) = unsafe {
+            // `parts` holds PARTS times two BLOCKs for each block of each pair.
+            unsafe {
                 let weights = filter
-                    .halves
+                    .parts
                     .as_ptr()
-                    .add((x / 2 * blocks + block) * BLOCK * 4);
-                (
-                    _mm256_loadu2_m128i(b.add(block * BLOCK).cast(), a.add(block * BLOCK).cast()),
-                    _mm256_loadu_si256(weights.cast()),
-                    _mm256_loadu_si256(weights.add(BLOCK * 2).cast()),
-                )
-            };
-            high = _mm256_add_epi32(high, _mm256_madd_epi16(samples, h));
-            low = _mm256_add_epi32(low, _mm256_madd_epi16(samples, l));
+                    .add((x / 2 * blocks + block) * BLOCK * 2 * PARTS);
+                let samples =
+                    _mm256_loadu2_m128i(b.add(block * BLOCK).cast(), a.add(block * BLOCK).cast());
+                let product = _mm256_madd_epi16(samples, _mm256_loadu_si256(weights.cast()));
+                high = _mm256_add_epi32(high, product);
+                if PARTS == 2 {
+                    let weights = weights.add(BLOCK * 2);
+                    let product = _mm256_madd_epi16(samples, _mm256_loadu_si256(weights.cast()));
+                    low = _mm256_add_epi32(low, product);
+                }
+            }
         }
-        _mm256_add_epi32(_mm256_sll_epi32(high, split), low)
+        if PARTS == 2 {
+            _mm256_add_epi32(_mm256_sll_epi32(high, split), low)
+        } else {
+            high
+        }
     };
 
     let mut x = 0;
@@ -215,12 +250,23 @@ pub(super) struct Rows<'a> {
     /// Rows of `width` values each, row `r` of the picture at `r % (ring.len() / width)`.
     pub ring: &'a [i16],
     pub width: usize,
-    /// The window's first row.
-    pub first: usize,
-    /// One weight a row.
-    pub weights: &'a [i32],
-    pub precision: u32,
+    pub filter: &'a Filter,
+    /// The output, and so the window.
+    pub y: usize,
     pub max: i16,
+}
+
+impl<'a> Rows<'a> {
+    /// The window's rows in the order of its weights. It goes round the end of the ring at most
+    /// once.
+    fn iter(&self) -> impl Iterator<Item = &'a [i16]> + use<'a> {
+        let capacity = self.ring.len() / self.width;
+        let start = self.filter.first[self.y] as usize % capacity;
+        let (ring, width) = (self.ring, self.width);
+        let head = ring[start * width..].chunks_exact(width);
+        head.chain(ring.chunks_exact(width))
+            .take(self.filter.count[self.y] as usize)
+    }
 }
 
 dispatch! {
@@ -229,37 +275,87 @@ dispatch! {
     vertical, vertical_plain, vertical_avx2, (rows: Rows<'_>, out: &mut [i16])
 }
 
-#[inline(always)]
 fn vertical_plain(rows: Rows<'_>, out: &mut [i16]) {
-    let capacity = rows.ring.len() / rows.width;
-    let round = 1i32 << (rows.precision - 1);
-    // The window goes round the end of the ring at most once.
-    let start = rows.first % capacity;
-    let (head, tail) = rows
-        .weights
-        .split_at(rows.weights.len().min(capacity - start));
-    let parts = [(&rows.ring[start * rows.width..], head), (rows.ring, tail)];
+    let Filter {
+        precision, taps, ..
+    } = *rows.filter;
+    let weights = &rows.filter.weights[rows.y * taps..];
+    let round = 1i32 << (precision - 1);
     let (blocks, _) = out.as_chunks_mut::<LANES>();
     for (b, block) in blocks.iter_mut().enumerate() {
         let mut sums = [round; LANES];
-        for (ring, weights) in parts {
-            for (row, weight) in ring.chunks_exact(rows.width).zip(weights) {
-                let samples = &row[b * LANES..][..LANES];
-                for (sum, sample) in sums.iter_mut().zip(samples) {
-                    *sum += i32::from(*sample) * *weight;
-                }
+        for (row, weight) in rows.iter().zip(weights) {
+            for (sum, sample) in sums.iter_mut().zip(&row[b * LANES..]) {
+                *sum += i32::from(*sample) * *weight;
             }
         }
         for (o, sum) in block.iter_mut().zip(sums) {
-            *o = (sum >> rows.precision).clamp(0, i32::from(rows.max)) as i16;
+            *o = (sum >> precision).clamp(0, i32::from(rows.max)) as i16;
         }
     }
 }
 
+/// Sixteen columns at a time, two rows at a time: `vpmaddwd` multiplies both with their weights
+/// and adds the products.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn vertical_avx2(rows: Rows<'_>, out: &mut [i16]) {
-    vertical_plain(rows, out);
+    use std::arch::x86_64::*;
+
+    /// Windows with more rows go the portable way: they are those of pictures so large that the
+    /// columns take nearly all of the time.
+    const MOST: usize = 64;
+    let count = rows.filter.count[rows.y] as usize;
+    if count > MOST {
+        return vertical_plain(rows, out);
+    }
+    assert!(rows.width.is_multiple_of(LANES) && out.len() >= rows.width);
+    // An odd window ends in a pair with a weight of zero, for which any row will do.
+    let mut pointers = [rows.ring.as_ptr(); MOST];
+    for (pointer, row) in pointers.iter_mut().zip(rows.iter()) {
+        *pointer = row.as_ptr();
+    }
+    let (pointers, _) = pointers[..count.next_multiple_of(2)].as_chunks::<2>();
+    let (high, low) = rows.filter.pairs_of(rows.y);
+
+    let split = _mm_cvtsi32_si128(rows.filter.split as i32);
+    let precision = _mm_cvtsi32_si128(rows.filter.precision as i32);
+    let round = _mm256_set1_epi32(1 << (rows.filter.precision - 1));
+    let (zero, max) = (_mm256_setzero_si256(), _mm256_set1_epi16(rows.max));
+
+    for x in (0..rows.width).step_by(LANES) {
+        // Sums of columns 0 to 3 and 8 to 11, and of the others: as `vpunpck` leaves them and
+        // `vpackssdw` takes them.
+        let sums = |pairs: &[i32]| {
+            let mut sums = [zero; 2];
+            for ([a, b], pair) in pointers.iter().zip(pairs) {
+                // SAFETY: every row is `rows.width` values long, and `x + LANES` is not more.
+                let (a, b) = unsafe {
+                    (
+                        _mm256_loadu_si256(a.add(x).cast()),
+                        _mm256_loadu_si256(b.add(x).cast()),
+                    )
+                };
+                let weights = _mm256_set1_epi32(*pair);
+                let (even, odd) = (_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b));
+                sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(even, weights));
+                sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(odd, weights));
+            }
+            sums
+        };
+        let mut totals = sums(high);
+        if !low.is_empty() {
+            let low = sums(low);
+            for (total, low) in totals.iter_mut().zip(low) {
+                *total = _mm256_add_epi32(_mm256_sll_epi32(*total, split), low);
+            }
+        }
+        let [a, b] = totals.map(|t| _mm256_sra_epi32(_mm256_add_epi32(t, round), precision));
+        let values = _mm256_packs_epi32(a, b);
+        let values = _mm256_max_epi16(_mm256_min_epi16(values, max), zero);
+        // SAFETY: `out` holds `rows.width` values.
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().add(x).cast(), values) };
+    }
 }
 
 /// Y'CbCr to R'G'B' in fixed point.

@@ -78,9 +78,8 @@ impl Resampler {
         let rows = Rows {
             ring: &self.ring,
             width: self.width,
-            first,
-            weights: &self.rows.weights[y * self.rows.taps..][..count],
-            precision: self.rows.precision,
+            filter: &self.rows,
+            y,
             max,
         };
         kernel::vertical(backend, rows, &mut self.out);

@@ -138,19 +138,24 @@ fn plain_sink() -> crate::Result<gst::Element> {
 fn annotating_sink(file: &Path) -> crate::Result<(gst::Element, Option<gst::Element>)> {
     create(file)?;
     let bin = gst::parse::bin_from_description(
-        "queue max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! videoconvert ! \
-         textoverlay name=text valignment=top halignment=left shaded-background=true \
+        "queue name=in max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! videoconvert ! \
+         textoverlay name=text valignment=top halignment=left line-alignment=left shaded-background=true \
          font-desc=\"Sans Bold 16\" auto-resize=true ! videoconvert ! \
          vp8enc deadline=1 cpu-used=8 threads=2 target-bitrate=2000000 keyframe-max-dist=50 ! \
          webmmux ! filesink name=file sync=false",
-        true,
+        false,
     )
     .map_err(|e| {
-        format!("the annotated video needs textoverlay, vp8enc and webmmux (Debian: gstreamer1.0-plugins-base and -good): {e}")
+        format!("the annotated video needs textoverlay, vp8enc and webmmux (Debian: gstreamer1.0-x and gstreamer1.0-plugins-good): {e}")
     })?;
     let by_name = |name| bin.by_name(name).ok_or("the description names it");
     by_name("file")?.set_property("location", file.as_os_str().to_string_lossy().as_ref());
     let text = by_name("text")?;
+    // By hand: of the two pads that are not linked, textoverlay's for text might be taken.
+    let pad = by_name("in")?
+        .static_pad("sink")
+        .ok_or("a queue has a sink pad")?;
+    bin.add_pad(&gst::GhostPad::with_target(&pad)?)?;
     Ok((bin.upcast(), Some(text)))
 }
 
