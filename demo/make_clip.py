@@ -71,7 +71,7 @@ SHOTS = (
     Shot("chelsea.png", View(0.608, 0.612, 0.776), View(0.627, 0.500, 0.633)),
     Shot("coffee.png", View(0.430, 0.362, 0.682), View(0.361, 0.441, 0.803)),
     Shot("motorcycle_left.png", View(0.435, 0.402, 0.803), View(0.371, 0.365, 0.675)),
-    Shot("rocket.jpg", View(0.575, 0.440, 0.700), View(0.560, 0.550, 0.860)),
+    Shot("rocket.png", View(0.575, 0.440, 0.700), View(0.560, 0.550, 0.860)),
 )
 
 

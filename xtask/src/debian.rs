@@ -11,7 +11,7 @@ use crate::process;
 
 /// What building, testing and the demo need of Debian and its children. The set libav decodes
 /// what people have lying about (H.264, AAC).
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 12] = [
     "pkg-config",
     "gcc",
     "libc6-dev",
@@ -22,6 +22,9 @@ const PACKAGES: [&str; 10] = [
     "gstreamer1.0-plugins-good",
     "gstreamer1.0-plugins-bad",
     "gstreamer1.0-libav",
+    // textoverlay and a font, for the annotated video.
+    "gstreamer1.0-x",
+    "fonts-dejavu-core",
 ];
 /// Brings pip, for systems where no other Python does.
 const PIP: [&str; 2] = ["python3", "python3-pip"];
