@@ -8,6 +8,7 @@ pub mod onnx;
 mod paths;
 pub mod postprocess;
 pub mod preprocess;
+pub mod resnet50;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     element::classify::register(plugin)

@@ -59,6 +59,9 @@ pub struct Contract {
     pub source: Option<String>,
     /// SHA-256 of the file that they came in.
     pub weights_sha256: Option<String>,
+    /// Whether the weights were trained; unsaid, they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trained: Option<bool>,
 }
 
 /// Gives serde the names of an enum of another room.

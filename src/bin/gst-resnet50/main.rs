@@ -4,6 +4,7 @@
 mod bench;
 mod classify;
 mod doctor;
+mod model;
 mod plugin;
 
 use std::process::ExitCode;
@@ -29,6 +30,9 @@ enum Command {
     Classify(classify::Args),
     /// Check the installation, a line for each thing, with the remedy where one is wrong
     Doctor(doctor::Args),
+    /// Make model files
+    #[command(subcommand)]
+    Model(model::Command),
     /// Measure pre-processing and the element on this machine
     Bench(bench::Args),
 }
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Classify(args) => classify::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Model(command) => model::run(&command),
         Command::Bench(args) => plugin::ensure_linked().and_then(|()| bench::run(&args)),
     };
     match result {

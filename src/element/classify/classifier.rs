@@ -64,6 +64,12 @@ impl Classifier {
                 runtime.path().display(),
             ));
         }
+        if model.contract.trained == Some(false) {
+            warnings.push(format!(
+                "the weights of model “{}” are not trained: its answers mean nothing",
+                model.source
+            ));
+        }
         let options = SessionOptions {
             providers,
             provider_options: provider_options(settings)?,

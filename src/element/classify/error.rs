@@ -95,7 +95,9 @@ impl Error {
 
     /// The message for the bus.
     pub fn message(&self) -> gst::ErrorMessage {
-        let text = format!("{self}. {}.", self.remedy());
+        // What comes from ONNX Runtime ends in a full stop of its own.
+        let what = self.to_string();
+        let text = format!("{}. {}.", what.trim_end_matches('.'), self.remedy());
         match self {
             Self::Model(
                 ModelError::None(_) | ModelError::UnknownBuiltin(_) | ModelError::Read { .. },

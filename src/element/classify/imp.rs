@@ -85,47 +85,52 @@ impl Resnet50 {
             .collect()
     }
 
-    /// Loads what the settings say. Warnings are posted, and the result shown.
-    fn load(&self, settings: &Settings) -> Result<Classifier, Error> {
+    /// Loads what the settings say and shows it. Returns what is to be warned of, too.
+    fn load(&self, settings: &Settings) -> Result<(Classifier, Vec<String>), Error> {
         let begun = Instant::now();
         let (classifier, warnings) = Classifier::load(settings, &self.folders())?;
-        for warning in warnings {
-            gst::element_imp_warning!(self, gst::LibraryError::Settings, ("{}", warning));
-        }
         let info = classifier.info();
         gst::info!(CAT, imp = self, "loaded in {:?}: {info}", begun.elapsed());
         let mut shown = lock(&self.shown);
         shown.provider = Some(classifier.provider().name());
         shown.info = Some(info);
-        Ok(classifier)
+        Ok((classifier, warnings))
+    }
+
+    fn warn(&self, warnings: Vec<String>) {
+        for warning in warnings {
+            gst::element_imp_warning!(self, gst::LibraryError::Settings, ("{}", warning));
+        }
     }
 
     /// Takes over a model or labels that were set while playing. Where they are wrong, the old
-    /// ones stay and a WARNING says so.
-    fn reload(&self, state: &mut State) -> Option<Error> {
+    /// ones stay. Returns what the user is to be warned of.
+    fn reload(&self, state: &mut State) -> Vec<String> {
         let (settings, changed) = {
             let mut guard = lock(&self.settings);
             let changed = std::mem::take(&mut guard.1);
             if !changed.model && !changed.labels {
-                return None;
+                return Vec::new();
             }
             (guard.0.clone(), changed)
         };
-        if !changed.model {
-            return state.classifier.reload_labels(&settings).err();
-        }
-        match self.load(&settings) {
-            Ok(mut classifier) => {
+        let result = if changed.model {
+            self.load(&settings).map(|(mut classifier, warnings)| {
                 if let Some(info) = &state.info {
                     classifier.set_format(info);
                 }
                 state.classifier = classifier;
                 state.since = 0;
                 state.last = None;
-                None
-            }
-            Err(error) => Some(error),
-        }
+                warnings
+            })
+        } else {
+            state
+                .classifier
+                .reload_labels(&settings)
+                .map(|()| Vec::new())
+        };
+        result.unwrap_or_else(|error| vec![format!("the model and labels in use stay: {error}")])
     }
 
     /// Begins anew: the next frame is inferred, and no answer is carried over.
@@ -320,7 +325,7 @@ impl BaseTransformImpl for Resnet50 {
             *changed = Changed::default();
             settings.clone()
         };
-        let classifier = self.load(&settings).map_err(|e| e.message())?;
+        let (classifier, warnings) = self.load(&settings).map_err(|e| e.message())?;
         *lock(&self.state) = Some(State {
             classifier,
             info: None,
@@ -328,6 +333,7 @@ impl BaseTransformImpl for Resnet50 {
             last: None,
             posted: None,
         });
+        self.warn(warnings);
         self.obj().notify("active-provider");
         Ok(())
     }
@@ -369,22 +375,19 @@ impl BaseTransformImpl for Resnet50 {
         };
         let settings = lock(&self.settings).0.frame;
 
-        let (not_loaded, result, posted) = {
+        let (warnings, result, posted) = {
             let mut guard = lock(&self.state);
             let state = guard.as_mut().ok_or(gst::FlowError::Flushing)?;
-            let not_loaded = self.reload(state);
+            let warnings = self.reload(state);
             let result = self.answer(state, &buffer, settings);
             let posted = match &result {
                 Ok(Some(answer)) => Self::is_posted(state, answer, settings.messages),
                 _ => false,
             };
-            (not_loaded, result, posted)
+            (warnings, result, posted)
         };
 
-        if let Some(error) = not_loaded {
-            let message = format!("the one in use stays: {error}");
-            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{}", message));
-        }
+        self.warn(warnings);
         let answer = result.map_err(|error| {
             self.post_error_message(error.message());
             gst::FlowError::Error

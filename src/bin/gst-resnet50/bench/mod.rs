@@ -19,7 +19,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// ONNX files or builtin:efficientnet-lite0 to measure the element with [default: the built-in
-    /// one, and the installed ResNet50 v1.5 if there is one]
+    /// one, and ResNet50 v1.5 with untrained weights]
     #[arg(long)]
     pub model: Vec<String>,
     /// Rounds of each comparison; the median counts
