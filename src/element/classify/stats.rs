@@ -19,7 +19,6 @@ pub struct Stats {
     /// Frames that failed.
     pub errors: u64,
     preprocess: Histogram<u64>,
-    queue: Histogram<u64>,
     inference: Histogram<u64>,
     total: Histogram<u64>,
 }
@@ -36,7 +35,6 @@ impl Default for Stats {
             skipped: 0,
             errors: 0,
             preprocess: histogram(),
-            queue: histogram(),
             inference: histogram(),
             total: histogram(),
         }
@@ -50,20 +48,21 @@ impl Stats {
         self.batches += 1;
         let nanoseconds = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         self.preprocess.saturating_record(nanoseconds(preprocess));
-        // Frames are run as they come, so none has waited.
-        self.queue.saturating_record(0);
         self.inference.saturating_record(nanoseconds(inference));
         self.total.saturating_record(nanoseconds(total));
     }
 
     /// The property `stats`.
     pub fn to_structure(&self) -> gst::Structure {
-        let latency = |histogram: &Histogram<u64>| {
+        let percentiles = |[p50, p95, p99]: [u64; 3]| {
             gst::Structure::builder("latency")
-                .field("p50", histogram.value_at_quantile(0.50))
-                .field("p95", histogram.value_at_quantile(0.95))
-                .field("p99", histogram.value_at_quantile(0.99))
+                .field("p50", p50)
+                .field("p95", p95)
+                .field("p99", p99)
                 .build()
+        };
+        let latency = |histogram: &Histogram<u64>| {
+            percentiles([0.50, 0.95, 0.99].map(|q| histogram.value_at_quantile(q)))
         };
         gst::Structure::builder("resnet50-stats")
             .field("frames", self.frames)
@@ -72,7 +71,8 @@ impl Stats {
             .field("skipped", self.skipped)
             .field("errors", self.errors)
             .field("preprocess", latency(&self.preprocess))
-            .field("queue", latency(&self.queue))
+            // Frames are run as they come, so none has waited.
+            .field("queue", percentiles([0; 3]))
             .field("inference", latency(&self.inference))
             .field("total", latency(&self.total))
             .build()
