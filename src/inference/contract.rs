@@ -186,9 +186,8 @@ impl Contract {
             )));
         }
         // Without ranges the tensor takes the bytes as they are.
-        let Ok(ranges) = file.string(input, "ranges") else {
-            return Ok(Some(Self::default()));
-        };
+        let ranges = file.string(input, "ranges");
+        let ranges = ranges.as_deref().unwrap_or("0,255");
         let wrong = || {
             failed(format!(
                 "“ranges={ranges}” is not three pairs “min,max;min,max;min,max”"
@@ -210,7 +209,8 @@ impl Contract {
         };
         // value * (max - min) + min = (value - mean) / std
         let contract = Self {
-            mean: Some(pairs.map(|(min, max)| -min / (max - min))),
+            // (Plus zero: -0.0 would be shown as such.)
+            mean: Some(pairs.map(|(min, max)| -min / (max - min) + 0.0)),
             std: Some(pairs.map(|(min, max)| 1.0 / (max - min))),
             ..Self::default()
         };
@@ -262,6 +262,14 @@ mod tests {
         );
         let info = dir.path().join("net.modelinfo");
         let write = |text: &str| std::fs::write(&info, text).expect("a file");
+        write("[x]\ndir=input\n");
+        let contract = Contract::from_modelinfo(&model, "x")
+            .expect("read")
+            .expect("there");
+        assert_eq!(
+            (contract.mean, contract.std),
+            (Some([0.0; 3]), Some([1.0 / 255.0; 3]))
+        );
         write("[modelinfo]\nversion=1.0\n[x]\ndir=input\nranges=-1.0,1.0;0.0,1.0;0.0,255.0\n");
         let contract = Contract::from_modelinfo(&model, "x")
             .expect("read")

@@ -11,9 +11,9 @@ mod runtime;
 mod session;
 mod signature;
 
-pub use contract::{Contract, ContractLabels, OutputKind};
+pub use contract::{Contract, ContractError, ContractLabels, OutputKind};
 pub use model::{BUILTIN, Model, ModelError, ModelSource, find_model};
 pub use provider::{Provider, ProviderError};
-pub use runtime::{Device, MINIMUM_VERSION, Runtime, RuntimeError};
+pub use runtime::{Attempt, Device, MINIMUM_VERSION, Runtime, RuntimeError};
 pub use session::{Fallback, RunError, Session, SessionError, SessionOptions};
 pub use signature::{Signature, SignatureError};

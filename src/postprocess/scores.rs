@@ -31,8 +31,8 @@ pub struct NotFinite {
     pub value: f32,
 }
 
-/// The at most `k` classes of `output` with the highest confidences of at least `threshold`, best
-/// first; of equal ones the one with the lower index first. They are written into `best`, whose
+/// The at most `k` classes of `output` with the highest confidences, none of them below
+/// `threshold` unless that is 0, best first; of equal ones the one with the lower index first. They are written into `best`, whose
 /// capacity is reused.
 ///
 /// # Errors
@@ -83,7 +83,10 @@ pub fn top_k(
             }
         }
     }
-    best.retain(|s| s.confidence >= threshold);
+    // Zero is no threshold: without an activation, values may be negative.
+    if threshold > 0.0 {
+        best.retain(|s| s.confidence >= threshold);
+    }
     Ok(())
 }
 
@@ -128,6 +131,10 @@ mod tests {
     fn threshold_is_inclusive() {
         assert_eq!(run(&[0.5, 0.25, 0.1], Activation::None, 5, 0.25).len(), 2);
         assert_eq!(run(&[0.5], Activation::None, 5, 0.75).len(), 0);
+        assert_eq!(
+            run(&[-3.0, -1.0], Activation::None, 5, 0.0),
+            [(1, -1.0), (0, -3.0)]
+        );
         assert_eq!(run(&[0.5, 0.1], Activation::None, 0, 0.0).len(), 0);
     }
 

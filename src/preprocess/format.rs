@@ -68,17 +68,21 @@ pub(super) fn components(info: &VideoFormatInfo) -> Vec<Component> {
     let count = if info.is_gray() { 1 } else { 3 };
     let exact = !info.is_yuv() && info.depth()[0] == 8;
     (0..count)
-        .map(|c| Component {
-            plane: info.plane()[c] as usize,
-            offset: info.poffset()[c] as usize,
-            packing: Packing {
+        .map(|c| {
+            let packing = Packing {
                 step: info.pixel_stride()[c] as usize,
                 depth: info.depth()[c],
                 shift: info.shift()[c],
                 target: if exact { EXACT_DEPTH } else { FINE },
-            },
-            w_sub: info.w_sub()[c],
-            h_sub: info.h_sub()[c],
+            };
+            Component {
+                plane: info.plane()[c] as usize,
+                // GStreamer says 1 for the Cr of P010, and means the second word.
+                offset: (info.poffset()[c] as usize).next_multiple_of(packing.bytes()),
+                packing,
+                w_sub: info.w_sub()[c],
+                h_sub: info.h_sub()[c],
+            }
         })
         .collect()
 }

@@ -2,13 +2,36 @@
 //! What several tests need.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod child;
+pub mod element;
+pub mod onnx;
+pub mod pack;
+pub mod pillow;
+
 use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+/// Starts GStreamer with this crate's element in it. From then on a warning of GLib or GStreamer
+/// ends the test program.
+pub fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        gst::init().expect("GStreamer");
+        glib::log_set_always_fatal(
+            glib::LogLevels::LEVEL_CRITICAL | glib::LogLevels::LEVEL_WARNING,
+        );
+        gstresnet50::plugin_register_static().expect("the plugin registers");
+    });
+}
+
+/// A file of the source tree.
+pub fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
 
 /// A file of `tests/data`.
 pub fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data")
-        .join(name)
+    source("tests/data").join(name)
 }
 
 /// One of the golden photographs as packed RGB.

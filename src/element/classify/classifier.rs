@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gst_video::prelude::*;
-
 use super::error::Error;
 use super::settings::{FrameSettings, Settings};
 use crate::inference::{
@@ -130,15 +128,18 @@ impl Classifier {
             .as_mut()
             .ok_or_else(|| Error::Map("there were no caps before it".into()))?;
         {
-            let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)
-                .map_err(|e| Error::Map(e.message.to_string()))?;
-            if frame.format() != info.format() {
+            // Mapping such a frame is a CRITICAL of GStreamer's.
+            if let Some(meta) = buffer.meta::<gst_video::VideoMeta>()
+                && meta.format() != info.format()
+            {
                 return Err(Error::Map(format!(
                     "its metadata says {:?}, its caps {:?}",
-                    frame.format(),
+                    meta.format(),
                     info.format()
                 )));
             }
+            let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)
+                .map_err(|e| Error::Map(e.message.to_string()))?;
             preprocessor.process(&Picture::from_frame(&frame), &mut self.session.slot())?;
         }
         let preprocess = begun.elapsed();

@@ -244,13 +244,6 @@ impl ObjectSubclass for Resnet50 {
 }
 
 impl ObjectImpl for Resnet50 {
-    fn constructed(&self) {
-        self.parent_constructed();
-        // Otherwise the base class clears the flag of gap buffers. (Its QoS, which would drop
-        // buffers, is off unless somebody sets the property `qos`.)
-        self.obj().set_gap_aware(true);
-    }
-
     fn properties() -> &'static [glib::ParamSpec] {
         settings::properties()
     }

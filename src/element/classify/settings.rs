@@ -314,7 +314,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecFloat::builder("threshold")
                 .nick("Threshold")
-                .blurb("Least confidence of a class in an answer, from 0 to 1")
+                .blurb("Least confidence of a class in an answer, from 0 (all) to 1")
                 .minimum(0.0)
                 .maximum(1.0)
                 .default_value(DEFAULT_THRESHOLD)

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Tiny ONNX models, made as they are needed: classifiers whose output is their input, so that a
+//! test sees every element of the tensor, and networks that are no classifiers at all.
+
+use std::path::{Path, PathBuf};
+
+use gstresnet50::onnx::{
+    Dimension, DimensionValue, Graph, Model, Node, OperatorSet, Shape, StringEntry, Tensor,
+    TensorType, Type, ValueInfo, attribute_type, data_type,
+};
+use prost::Message;
+
+/// A dimension that the model leaves free.
+pub const FREE: i64 = -1;
+
+/// A classifier with a class for each element of its input.
+#[derive(Debug, Clone)]
+pub struct Net {
+    /// The input's shape, with [`FREE`] dimensions.
+    pub dims: Vec<i64>,
+    /// The input's type ([`data_type`]).
+    pub element: i32,
+    /// The output is this instead, whatever the input is.
+    pub constant: Option<Vec<f32>>,
+    /// An operation behind everything else: `Softmax`, `Sigmoid`.
+    pub last: Option<&'static str>,
+    /// Metadata: the contract's JSON.
+    pub contract: Option<String>,
+}
+
+impl Net {
+    /// Of shape `[1, 3, height, width]`, 32-bit floats.
+    pub fn nchw(height: i64, width: i64) -> Self {
+        Self {
+            dims: vec![1, 3, height, width],
+            element: data_type::FLOAT,
+            constant: None,
+            last: None,
+            contract: None,
+        }
+    }
+
+    /// Of shape `[1, height, width, 3]`, 32-bit floats.
+    pub fn nhwc(height: i64, width: i64) -> Self {
+        Self {
+            dims: vec![1, height, width, 3],
+            ..Self::nchw(height, width)
+        }
+    }
+
+    /// Three classes: how red, green and blue the picture is.
+    pub fn color() -> Self {
+        Self::nchw(1, 1).contract(r#"{"mean":[0,0,0],"std":[1,1,1],"output":"probabilities"}"#)
+    }
+
+    /// Gives these logits for every picture.
+    pub fn constant(logits: Vec<f32>) -> Self {
+        Self {
+            constant: Some(logits),
+            ..Self::nchw(4, 4)
+        }
+    }
+
+    pub fn batch(mut self, batch: i64) -> Self {
+        self.dims[0] = batch;
+        self
+    }
+
+    pub fn element(mut self, element: i32) -> Self {
+        self.element = element;
+        self
+    }
+
+    pub fn last(mut self, operation: &'static str) -> Self {
+        self.last = Some(operation);
+        self
+    }
+
+    pub fn contract(mut self, json: &str) -> Self {
+        self.contract = Some(json.into());
+        self
+    }
+
+    /// The ONNX model.
+    pub fn model(&self) -> Model {
+        let mut nodes = Vec::new();
+        let mut value = "x".to_owned();
+        let mut element = self.element;
+        let mut then = |nodes: &mut Vec<Node>, op: &str, attributes: &[(&str, i64)]| {
+            let output = format!("v{}", nodes.len());
+            let input = std::mem::replace(&mut value, output.clone());
+            nodes.push(node(op, &[&input], &output, attributes));
+        };
+        if element == data_type::UINT8 {
+            then(&mut nodes, "Cast", &[("to", data_type::FLOAT.into())]);
+            element = data_type::FLOAT;
+        }
+        then(&mut nodes, "Flatten", &[("axis", 1)]);
+        let mut classes = self.dims[1..].iter().product::<i64>();
+        if self.dims[1..].contains(&FREE) {
+            classes = FREE;
+        }
+        let mut initializer = Vec::new();
+        if let Some(logits) = &self.constant {
+            classes = logits.len() as i64;
+            element = data_type::FLOAT;
+            initializer.push(Tensor {
+                dims: vec![1, classes],
+                data_type: element,
+                name: "logits".into(),
+                raw_data: logits.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            });
+            nodes = vec![node("Identity", &["logits"], "v0", &[])];
+        }
+        if let Some(op) = self.last {
+            then(&mut nodes, op, &[]);
+        }
+        if let Some(last) = nodes.last_mut() {
+            last.output = vec!["y".into()];
+        }
+        Model {
+            ir_version: 8,
+            producer_name: "tests".into(),
+            producer_version: String::new(),
+            graph: Some(Graph {
+                node: nodes,
+                name: "net".into(),
+                initializer,
+                input: vec![tensor("x", self.element, &self.dims)],
+                output: vec![tensor("y", element, &[self.dims[0], classes])],
+            }),
+            opset_import: vec![OperatorSet {
+                domain: String::new(),
+                version: 13,
+            }],
+            metadata_props: self
+                .contract
+                .iter()
+                .map(|json| StringEntry {
+                    key: "resnet50.contract".into(),
+                    value: json.clone(),
+                })
+                .collect(),
+        }
+    }
+
+    /// Writes it as `folder/name` and returns the path.
+    pub fn write(&self, folder: &Path, name: &str) -> PathBuf {
+        write(&self.model(), folder, name)
+    }
+}
+
+/// Writes a model as `folder/name` and returns the path.
+pub fn write(model: &Model, folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, model.encode_to_vec()).expect("a model file");
+    path
+}
+
+/// The graph of a model that [`Net::model`] has made.
+fn graph(model: &mut Model) -> &mut Graph {
+    model.graph.as_mut().expect("it has a graph")
+}
+
+/// Two inputs, added up.
+pub fn two_inputs() -> Model {
+    let mut model = Net::nchw(4, 4).model();
+    let graph = graph(&mut model);
+    graph
+        .input
+        .push(tensor("z", data_type::FLOAT, &[1, 3, 4, 4]));
+    graph.node = vec![
+        node("Add", &["x", "z"], "sum", &[]),
+        node("Flatten", &["sum"], "y", &[("axis", 1)]),
+    ];
+    model
+}
+
+/// An input of 48 numbers, which is no picture.
+pub fn rank_two() -> Model {
+    let mut model = Net::nchw(4, 4).model();
+    graph(&mut model).input = vec![tensor("x", data_type::FLOAT, &[1, 48])];
+    model
+}
+
+/// An input of four channels.
+pub fn four_channels() -> Model {
+    let mut model = Net::nchw(4, 4).model();
+    let graph = graph(&mut model);
+    graph.input = vec![tensor("x", data_type::FLOAT, &[1, 4, 4, 4])];
+    graph.output = vec![tensor("y", data_type::FLOAT, &[1, 64])];
+    model
+}
+
+/// An input of 64-bit integers.
+pub fn integers() -> Model {
+    let mut model = Net::nchw(4, 4).model();
+    let graph = graph(&mut model);
+    graph.input = vec![tensor("x", data_type::INT64, &[1, 3, 4, 4])];
+    graph.output = vec![tensor("y", data_type::INT64, &[1, 48])];
+    model
+}
+
+/// A picture in, a picture out.
+pub fn no_classes() -> Model {
+    let mut model = Net::nchw(4, 4).model();
+    let graph = graph(&mut model);
+    graph.node = vec![node("Identity", &["x"], "y", &[])];
+    graph.output = vec![tensor("y", data_type::FLOAT, &[1, 3, 4, 4])];
+    model
+}
+
+/// One class, of which nothing can be learnt.
+pub fn one_class() -> Model {
+    Net::constant(vec![1.0]).model()
+}
+
+/// Says that it gives 48 classes, but its graph needs an operation that there is not.
+pub fn unknown_operation() -> Model {
+    let mut model = Net::nchw(4, 4).model();
+    graph(&mut model).node[0].op_type = "Fluctuate".into();
+    model
+}
+
+fn node(op: &str, inputs: &[&str], output: &str, attributes: &[(&str, i64)]) -> Node {
+    Node {
+        input: inputs.iter().map(|i| (*i).to_owned()).collect(),
+        output: vec![output.into()],
+        name: format!("{op} {output}"),
+        op_type: op.into(),
+        attribute: attributes
+            .iter()
+            .map(|(name, i)| gstresnet50::onnx::Attribute {
+                name: (*name).into(),
+                i: *i,
+                r#type: attribute_type::INT,
+                ..Default::default()
+            })
+            .collect(),
+        domain: String::new(),
+    }
+}
+
+fn tensor(name: &str, elem_type: i32, dims: &[i64]) -> ValueInfo {
+    let dim = dims.iter().enumerate().map(|(i, d)| Dimension {
+        value: Some(match *d {
+            FREE => DimensionValue::Param(format!("d{i}")),
+            d => DimensionValue::Value(d),
+        }),
+    });
+    ValueInfo {
+        name: name.into(),
+        r#type: Some(Type {
+            tensor_type: Some(TensorType {
+                elem_type,
+                shape: Some(Shape { dim: dim.collect() }),
+            }),
+        }),
+    }
+}
