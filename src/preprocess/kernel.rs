@@ -270,7 +270,7 @@ impl<'a> Rows<'a> {
 }
 
 dispatch! {
-    /// Filters the rows of one window into one row of `rows.width` values (a multiple of
+    /// Filters the rows of one window into the first `rows.width` values of `out` (a multiple of
     /// [`LANES`]).
     vertical, vertical_plain, vertical_avx2, (rows: Rows<'_>, out: &mut [i16])
 }
@@ -281,7 +281,7 @@ fn vertical_plain(rows: Rows<'_>, out: &mut [i16]) {
     } = *rows.filter;
     let weights = &rows.filter.weights[rows.y * taps..];
     let round = 1i32 << (precision - 1);
-    let (blocks, _) = out.as_chunks_mut::<LANES>();
+    let (blocks, _) = out[..rows.width].as_chunks_mut::<LANES>();
     for (b, block) in blocks.iter_mut().enumerate() {
         let mut sums = [round; LANES];
         for (row, weight) in rows.iter().zip(weights) {

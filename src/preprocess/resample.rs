@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: MPL-2.0
 //! One component of a picture, resampled row by row.
 
-use super::filter::{Filter, LANES};
+use super::filter::{EXACT_DEPTH, Filter, LANES};
 use super::format::Component;
 use super::frame::Plane;
 use super::kernel::{self, Backend, Rows};
+
+/// Which way the filter goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Along the rows, as Pillow does it.
+    Horizontal,
+    /// Along the columns: when a picture is made smaller, far fewer rows are left to be filtered
+    /// along, which is the costlier way. The result differs by rounding only.
+    Vertical,
+}
 
 /// Resamples one component of a picture. Only the rows that the next output row needs are kept,
 /// so that the working set stays in the first-level cache whatever the size of the picture.
@@ -13,13 +23,14 @@ pub(super) struct Resampler {
     component: Component,
     columns: Filter,
     rows: Filter,
+    order: Order,
     /// The samples of one row that the columns' windows cover, and room for a whole window of
     /// taps behind the last.
     samples: Vec<i16>,
-    /// Rows that have been filtered horizontally, `width` values each.
+    /// Rows that wait for the vertical filter, `width` values each.
     ring: Vec<i16>,
     width: usize,
-    /// The row of the plane that is filtered next.
+    /// The row of the plane that is read next.
     next: usize,
     /// The newest output row.
     out: Vec<i16>,
@@ -41,11 +52,23 @@ pub struct ShortPlane {
 
 impl Resampler {
     pub fn new(component: Component, columns: Filter, rows: Filter) -> Self {
-        let width = columns.first.len();
+        let exact = component.packing.target == EXACT_DEPTH;
+        let order = if exact || rows.span.len() <= rows.len {
+            Order::Horizontal
+        } else {
+            Order::Vertical
+        };
+        let outputs = columns.first.len();
+        let inputs = columns.span.len().next_multiple_of(LANES);
+        let width = match order {
+            Order::Horizontal => outputs,
+            Order::Vertical => inputs,
+        };
         Self {
-            samples: vec![0; columns.span.len() + columns.taps],
+            samples: vec![0; inputs + columns.taps],
             ring: vec![0; width * rows.longest()],
-            out: vec![0; width.next_multiple_of(LANES)],
+            out: vec![0; outputs],
+            order,
             width,
             next: 0,
             component,
@@ -71,7 +94,7 @@ impl Resampler {
         let count = self.rows.count[y] as usize;
 
         for row in self.next.max(first)..first + count {
-            self.filter_row(backend, plane, row, max)?;
+            self.read_row(backend, plane, row, max)?;
         }
         self.next = first + count;
 
@@ -82,11 +105,18 @@ impl Resampler {
             y,
             max,
         };
-        kernel::vertical(backend, rows, &mut self.out);
+        match self.order {
+            Order::Horizontal => kernel::vertical(backend, rows, &mut self.out),
+            Order::Vertical => {
+                kernel::vertical(backend, rows, &mut self.samples);
+                kernel::horizontal(backend, &self.samples, &self.columns, max, &mut self.out);
+            }
+        }
         Ok(&self.out)
     }
 
-    fn filter_row(
+    /// Reads one row of the plane into the ring, through the horizontal filter if that is first.
+    fn read_row(
         &mut self,
         backend: Backend,
         plane: &Plane<'_>,
@@ -105,10 +135,15 @@ impl Resampler {
             needed: end,
             found: plane.data.len(),
         })?;
-        kernel::unpack(backend, bytes, packing, &mut self.samples[..span.len()]);
-        let slot = row % (self.ring.len() / self.width) * self.width;
-        let out = &mut self.ring[slot..slot + self.width];
-        kernel::horizontal(backend, &self.samples, &self.columns, max, out);
+        let place = row % (self.ring.len() / self.width) * self.width;
+        let slot = &mut self.ring[place..place + self.width];
+        match self.order {
+            Order::Horizontal => {
+                kernel::unpack(backend, bytes, packing, &mut self.samples[..span.len()]);
+                kernel::horizontal(backend, &self.samples, &self.columns, max, slot);
+            }
+            Order::Vertical => kernel::unpack(backend, bytes, packing, &mut slot[..span.len()]),
+        }
         Ok(())
     }
 }
