@@ -9,6 +9,9 @@ use std::path::Path;
 use bytes::Bytes;
 use prost::Message;
 
+/// The metadata property that holds a model's contract, as JSON.
+pub const CONTRACT_KEY: &str = "resnet50.contract";
+
 /// A whole file.
 #[derive(Clone, PartialEq, Message)]
 pub struct Model {
@@ -215,6 +218,7 @@ pub struct StringEntry {
 
 /// Why a file could not be taken for an ONNX model.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReadError {
     /// The file cannot be read.
     #[error("{0}")]
@@ -254,9 +258,10 @@ impl Model {
         }
     }
 
-    /// The metadata property `key`.
+    /// The metadata property `key`: the last one of this name, so that a file's contract can be
+    /// replaced by appending another.
     pub fn metadata(&self, key: &str) -> Option<&str> {
-        let mut entries = self.metadata_props.iter();
+        let mut entries = self.metadata_props.iter().rev();
         entries.find(|e| e.key == key).map(|e| e.value.as_str())
     }
 }

@@ -660,6 +660,23 @@ fn model_while_playing() {
     assert!(errors(&bus, &element).is_empty());
 }
 
+/// With `messages=change` a new model's first answer is a change, though its best class has the
+/// number of the old one's.
+#[test]
+fn change_of_the_model_is_a_change() {
+    let (element, folder) = color();
+    element.set_property_from_str("messages", "change");
+    let info = rgb(8, 6);
+    let (mut harness, bus) = play(&element, &info);
+    through(&mut harness, plain(&info, RED));
+    through(&mut harness, plain(&info, RED));
+    let other = Net::constant(vec![9.0, 0.0, 0.0]).write(folder.path(), "other.onnx");
+    element.set_property("model", text(&other));
+    through(&mut harness, plain(&info, RED));
+    through(&mut harness, plain(&info, RED));
+    assert_eq!(element_messages(&bus, &element).len(), 2);
+}
+
 /// `messages=none` posts none, `all` one for each inferred frame, `change` one for each change of
 /// the best class.
 #[test]

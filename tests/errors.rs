@@ -439,7 +439,7 @@ fn not_a_number() {
 fn short_buffer() {
     let case = Case::new();
     let frame = gst::Buffer::from_slice([0u8; 10]);
-    let words = ["cannot be mapped"];
+    let words = ["expected 48 bytes, found 10 bytes", "report it there"];
     case.fails_at(frame, gst::ResourceError::Read, &words, |_| {});
 }
 
@@ -478,8 +478,85 @@ fn meta_of_another_format_alone() {
     let flags = gst_video::VideoFrameFlags::empty();
     let b = frame.get_mut().expect("not shared yet");
     gst_video::VideoMeta::add_full(b, flags, VideoFormat::Rgba, 4, 4, &[0], &[16]).expect("meta");
-    let words = ["its metadata says Rgba, its caps Rgb"];
+    let words = ["expected Rgb 4x4", "found Rgba 4x4"];
     case.fails_at(frame, gst::ResourceError::Read, &words, |_| {});
+}
+
+/// A GstVideoMeta that says a smaller picture than the caps: in a process of its own as well.
+#[test]
+fn meta_of_a_smaller_picture() {
+    support::child::run(
+        "meta_of_a_smaller_picture",
+        |_| {},
+        meta_of_a_smaller_picture_alone,
+    );
+}
+
+fn meta_of_a_smaller_picture_alone() {
+    let case = Case::new();
+    let mut frame = gst::Buffer::from_slice([0u8; 64]);
+    let flags = gst_video::VideoFrameFlags::empty();
+    let b = frame.get_mut().expect("not shared yet");
+    gst_video::VideoMeta::add_full(b, flags, VideoFormat::Rgb, 2, 4, &[0], &[12]).expect("meta");
+    let words = ["expected Rgb 4x4", "found Rgb 2x4"];
+    case.fails_at(frame, gst::ResourceError::Read, &words, |_| {});
+}
+
+/// A network whose batch turns out to be empty has classes and no values.
+#[test]
+fn empty_batch() {
+    let case = Case::new();
+    let path = onnx::write(&onnx::empty_batch(), case.folder.path(), "empty.onnx");
+    case.set_model(&path);
+    let words = ["[0, 48]", "one value a class"];
+    case.does_not_start(gst::StreamError::WrongType, &words, |e| {
+        e.set_property("model", text(&case.good));
+    });
+}
+
+/// The processor's provider has no options: one that is set is not passed over.
+#[test]
+fn options_without_a_taker() {
+    let case = Case::new();
+    case.set_model(&case.good);
+    let options = gst::Structure::builder("options")
+        .field("speed", "high")
+        .build();
+    case.element.set_property("provider-options", options);
+    let words = ["“cpu” takes no options", "unset provider-options"];
+    case.does_not_start(gst::LibraryError::Init, &words, |e| {
+        e.set_property("provider-options", None::<gst::Structure>);
+    });
+}
+
+/// A contract that refers to a list of names that there is not, or that does not fit.
+#[test]
+fn labels_of_the_contract() {
+    let case = Case::new();
+    for (json, code, word) in [
+        (r#"{"labels":"coco-80"}"#, "type", "coco-80"),
+        (
+            r#"{"labels":"imagenet-1k"}"#,
+            "settings",
+            "has 1000 names, and the model has 48",
+        ),
+        (
+            r#"{"labels":["a","b"]}"#,
+            "settings",
+            "has 2 names, and the model has 48",
+        ),
+    ] {
+        let path = Net::nchw(4, 4)
+            .contract(json)
+            .write(case.folder.path(), "named.onnx");
+        case.set_model(&path);
+        let mend = |e: &gst::Element| e.set_property("model", text(&case.good));
+        if code == "type" {
+            case.does_not_start(gst::StreamError::WrongType, &[word], mend);
+        } else {
+            case.does_not_start(gst::ResourceError::Settings, &[word], mend);
+        }
+    }
 }
 
 /// Several things wrong at once are still one error, and each that is mended shows the next.

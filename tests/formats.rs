@@ -55,7 +55,7 @@ fn tensor_of(info: &VideoInfo, frame: &Picture<'_>) -> Vec<f64> {
         width: 224,
         height: 224,
         layout: Layout::Nchw,
-        element: Element::U8,
+        element: ElementType::U8,
         order: ColorOrder::Rgb,
         fit: Fit::Crop,
         resize: 256,

@@ -16,7 +16,7 @@ fn target(resize: u32) -> Target {
         width: 224,
         height: 224,
         layout: Layout::Nchw,
-        element: Element::F32,
+        element: ElementType::F32,
         order: ColorOrder::Rgb,
         fit: Fit::Crop,
         resize,
@@ -127,17 +127,17 @@ fn tensor(frame: &Frame, target: &Target, backend: Backend) -> Vec<u32> {
         }
     };
     match target.element {
-        Element::F32 => {
+        ElementType::F32 => {
             let mut out = vec![f32::NAN; n];
             fill(&mut Slot::F32(&mut out));
             out.into_iter().map(f32::to_bits).collect()
         }
-        Element::F16 => {
+        ElementType::F16 => {
             let mut out = vec![half::f16::NAN; n];
             fill(&mut Slot::F16(&mut out));
             out.into_iter().map(|v| v.to_bits().into()).collect()
         }
-        Element::U8 => {
+        ElementType::U8 => {
             let mut out = vec![0x5a; n];
             fill(&mut Slot::U8(&mut out));
             out.into_iter().map(u32::from).collect()
@@ -179,7 +179,7 @@ fn any_target() -> impl Strategy<Value = Target> {
     (
         (1u32..=40, 1u32..=40, 1u32..=48),
         prop::sample::select(vec![Layout::Nchw, Layout::Nhwc]),
-        prop::sample::select(vec![Element::F32, Element::F16, Element::U8]),
+        prop::sample::select(vec![ElementType::F32, ElementType::F16, ElementType::U8]),
         prop::sample::select(vec![ColorOrder::Rgb, ColorOrder::Bgr]),
         prop::sample::select(vec![Fit::Crop, Fit::Stretch, Fit::Letterbox]),
     )
@@ -239,6 +239,25 @@ proptest! {
     }
 }
 
+/// Pixels of an absurd aspect ratio: the windows still lie within the picture.
+#[test]
+fn extreme_pixel_aspect_ratios() {
+    support::init();
+    let most = i32::MAX;
+    for par in [(most, 1), (1, most), (most, most - 1)] {
+        for fit in [Fit::Crop, Fit::Stretch, Fit::Letterbox] {
+            for (w, h) in [(640, 480), (1, 1), (8192, 3)] {
+                let info = VideoInfo::builder(VideoFormat::I420, w, h)
+                    .par(gst::Fraction::new(par.0, par.1))
+                    .build()
+                    .expect("video info");
+                let target = Target { fit, ..target(256) };
+                same_on_all_backends(info, 5, 0, &target);
+            }
+        }
+    }
+}
+
 /// The most extreme shapes in every format and fit: nothing panics, all backends agree, and a
 /// picture of one colour comes out as this colour.
 #[test]
@@ -253,7 +272,7 @@ fn extreme_shapes() {
                 let target = Target {
                     width: 8,
                     height: 6,
-                    element: Element::U8,
+                    element: ElementType::U8,
                     fit,
                     resize: 8,
                     ..target(8)
@@ -357,7 +376,7 @@ fn chroma_siting_moves_the_edge() {
         let target = Target {
             width: 16,
             height: 16,
-            element: Element::U8,
+            element: ElementType::U8,
             fit: Fit::Stretch,
             ..target(16)
         };

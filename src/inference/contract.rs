@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::preprocess::{ColorOrder, Fit};
-
-/// The metadata property of an ONNX file that holds its contract, as JSON.
-pub const CONTRACT_KEY: &str = "resnet50.contract";
+use crate::onnx::CONTRACT_KEY;
+use crate::preprocess::{ColorOrder, Fit, is_valid_mean, is_valid_std};
 
 /// What the values of an output are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +92,7 @@ names!(color, ColorOrder, "rgb" => Rgb, "bgr" => Bgr);
 
 /// A contract that cannot be understood.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ContractError {
     /// The metadata property is not the JSON that it should be.
     #[error("its metadata “{CONTRACT_KEY}” is not understood: {0}")]
@@ -138,14 +137,19 @@ impl Contract {
             })
         };
         if let Some(std) = self.std
-            && std.iter().any(|s| !s.is_finite() || *s <= 0.0)
+            && !std.iter().copied().all(is_valid_std)
         {
-            return refuse("std", format!("{std:?}"), "above 0");
+            return refuse("std", format!("{std:?}"), "finite and above 0");
         }
         if let Some(mean) = self.mean
-            && mean.iter().any(|m| !m.is_finite())
+            && !mean.iter().copied().all(is_valid_mean)
         {
             return refuse("mean", format!("{mean:?}"), "finite");
+        }
+        if let Some(ContractLabels::Known(name)) = &self.labels
+            && name != IMAGENET
+        {
+            return refuse("labels", name.clone(), "imagenet-1k or a list of names");
         }
         for (field, value) in [("resize", self.resize), ("crop", self.crop)] {
             if let Some(value) = value
@@ -219,6 +223,9 @@ impl Contract {
     }
 }
 
+/// The one list of names that a contract can refer to.
+const IMAGENET: &str = "imagenet-1k";
+
 /// The longest side of a tensor.
 pub(super) const MAX_SIDE: u32 = 8192;
 
@@ -246,6 +253,8 @@ mod tests {
             r#"{"std":[0,1,1]}"#,
             r#"{"mean":[1,2]}"#,
             r#"{"resize":0}"#,
+            r#"{"labels":"coco-80"}"#,
+            r#"{"std":[1e-60,1,1]}"#,
         ] {
             assert!(Contract::from_json(wrong).is_err(), "{wrong}");
         }

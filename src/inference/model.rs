@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use super::contract::{CONTRACT_KEY, Contract, ContractError, MAX_SIDE};
+use super::contract::{Contract, ContractError, MAX_SIDE};
 use super::signature::{Signature, SignatureError};
-use crate::{onnx, paths};
+use crate::onnx::{self, CONTRACT_KEY};
+use crate::paths;
 
 /// The model that the plugin carries.
 pub const BUILTIN: &str = "builtin:efficientnet-lite0";
@@ -40,6 +41,7 @@ impl fmt::Display for ModelSource {
 
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// No model was named and none is installed.
     #[error("no model: the property “model” and $RESNET50_MODEL are not set, and no ResNet50 v1.5 is installed{}", .0.as_ref().map(|p| format!(" as “{}”", p.display())).unwrap_or_default())]

@@ -40,6 +40,7 @@ pub enum Provider {
 
 /// A name that is none of a provider, or a setting that it does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProviderError {
     /// No such provider.
     #[error("there is no provider “{name}”; known are {}", Provider::names())]
@@ -164,6 +165,7 @@ impl Provider {
                 .with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic)
         };
         let dispatches = match self {
+            Self::Cpu if !options.is_empty() => return Err(ProviderError::NoOptions(self)),
             Self::Cpu => vec![],
             Self::Cuda => vec![with_options!(cuda())],
             Self::TensorRt => vec![

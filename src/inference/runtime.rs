@@ -28,6 +28,7 @@ pub struct Attempt {
 
 /// Why there is no ONNX Runtime.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum RuntimeError {
     /// No usable library anywhere.
     #[error("no usable ONNX Runtime library (1.{minimum} or newer); tried: {}", list(.tried), minimum = MINIMUM_VERSION.1)]
@@ -182,10 +183,15 @@ fn find(library: Option<&Path>, folders: &[PathBuf]) -> Result<(PathBuf, String)
     };
 
     let variable = std::env::var_os("ORT_DYLIB_PATH").filter(|p| !p.is_empty());
+    // The path of a file, if relative, is not where ort looks; a bare name is for the loader.
+    let absolute = |path: &Path| match std::path::absolute(path) {
+        Ok(absolute) if path.exists() => absolute,
+        _ => path.to_owned(),
+    };
     let found = if let Some(path) = library {
-        attempt(path.to_owned(), "runtime-library")
+        attempt(absolute(path), "runtime-library")
     } else if let Some(path) = variable {
-        attempt(path.into(), "ORT_DYLIB_PATH")
+        attempt(absolute(path.as_ref()), "ORT_DYLIB_PATH")
     } else {
         let mut places: Vec<PathBuf> = Vec::new();
         let data = paths::data_dir();

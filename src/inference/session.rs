@@ -4,6 +4,7 @@
 use std::fmt;
 
 use half::f16;
+use ort::ep::ExecutionProviderDispatch;
 use ort::memory::Allocator;
 use ort::session::builder::{AutoDevicePolicy, SessionBuilder};
 use ort::value::{Tensor, TensorElementType, ValueType};
@@ -11,7 +12,7 @@ use ort::value::{Tensor, TensorElementType, ValueType};
 use super::model::{Model, ModelSource};
 use super::provider::{Provider, ProviderError};
 use super::runtime::Runtime;
-use crate::preprocess::{Element, Layout, Slot};
+use crate::preprocess::{ElementType, Layout, Slot};
 
 /// How a session is to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub struct SessionOptions {
     pub threads: usize,
 }
 
-/// A provider that was asked for and is not used.
+/// A provider that was asked for and is not used, or not for the whole model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fallback {
     /// The provider.
@@ -37,6 +38,7 @@ pub struct Fallback {
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SessionError {
     /// A provider's settings are wrong.
     #[error(transparent)]
@@ -64,6 +66,7 @@ pub enum SessionError {
 
 /// Why a Run gave no answer.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// ONNX Runtime reports an error.
     #[error("ONNX Runtime: {0}")]
@@ -136,17 +139,17 @@ impl Session {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
                 threads => threads,
             };
-            let built = builder(runtime, threads).and_then(|b| {
-                Ok(match provider {
-                    Provider::Cpu => b.with_auto_device(AutoDevicePolicy::PreferCPU)?,
-                    _ => b.with_execution_providers(dispatches)?,
-                })
-            });
-            let committed = built.and_then(|mut b| match (model.embedded(), &model.source) {
-                (Some(bytes), _) => b.commit_from_memory(bytes),
-                (None, ModelSource::File(path)) => b.commit_from_file(path),
-                (None, ModelSource::Builtin) => b.commit_from_memory(&[]),
-            });
+            let commit = |strict| commit(runtime, model, provider, &dispatches, threads, strict);
+            let mut committed = commit(true);
+            if let Err(error) = &committed
+                && error.message().contains(CPU_FALLBACK_DISABLED)
+            {
+                committed = commit(false);
+                passed.push(Fallback {
+                    provider,
+                    reason: "it cannot run the whole model, and the processor runs the rest".into(),
+                });
+            }
             match committed {
                 Ok(session) => {
                     let session = Self::new(session, model, provider, threads)?;
@@ -187,15 +190,15 @@ impl Session {
         };
         let allocator = Allocator::default();
         let input = match signature.element {
-            Element::F32 => Tensor::new(&allocator, shape).map(|mut t| {
+            ElementType::F32 => Tensor::new(&allocator, shape).map(|mut t| {
                 t.extract_tensor_mut().1.fill(0.0);
                 Input::F32(t)
             }),
-            Element::F16 => Tensor::new(&allocator, shape).map(|mut t| {
+            ElementType::F16 => Tensor::new(&allocator, shape).map(|mut t| {
                 t.extract_tensor_mut().1.fill(f16::ZERO);
                 Input::F16(t)
             }),
-            Element::U8 => Tensor::new(&allocator, shape).map(|mut t| {
+            ElementType::U8 => Tensor::new(&allocator, shape).map(|mut t| {
                 t.extract_tensor_mut().1.fill(127);
                 Input::U8(t)
             }),
@@ -287,7 +290,37 @@ fn classes(shape: &[i64]) -> Option<usize> {
         [n] | [_, n] | [_, n, 1, 1] | [_, 1, 1, n] => n,
         _ => return None,
     };
-    usize::try_from(count).ok().filter(|n| *n >= 2)
+    // An empty batch has classes and no values.
+    let whole = shape.iter().all(|d| *d >= 1);
+    usize::try_from(count).ok().filter(|n| whole && *n >= 2)
+}
+
+/// What ONNX Runtime says where a session may not fall back to the processor, and would have to.
+const CPU_FALLBACK_DISABLED: &str = "fallback to CPU EP has been explicitly disabled";
+
+/// Makes a session for one provider. A strict one fails where a part of the model would go to the
+/// processor instead, which ONNX Runtime otherwise does without a word.
+fn commit(
+    runtime: &Runtime,
+    model: &Model,
+    provider: Provider,
+    dispatches: &[ExecutionProviderDispatch],
+    threads: usize,
+    strict: bool,
+) -> ort::Result<ort::session::Session> {
+    let mut builder = builder(runtime, threads)?;
+    if provider == Provider::Cpu {
+        builder = builder.with_auto_device(AutoDevicePolicy::PreferCPU)?;
+    } else {
+        if strict {
+            builder = builder.with_disable_cpu_fallback()?;
+        }
+        builder = builder.with_execution_providers(dispatches)?;
+    }
+    match (model.embedded(), &model.source) {
+        (None, ModelSource::File(path)) => builder.commit_from_file(path),
+        (bytes, _) => builder.commit_from_memory(bytes.unwrap_or_default()),
+    }
 }
 
 fn builder(runtime: &Runtime, threads: usize) -> ort::Result<SessionBuilder> {

@@ -3,7 +3,7 @@
 
 use super::contract::OutputKind;
 use crate::onnx::{Graph, ValueInfo, data_type, type_name};
-use crate::preprocess::{Element, Layout};
+use crate::preprocess::{ElementType, Layout};
 
 /// The input and output of an image classifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Signature {
     /// Order of its dimensions.
     pub layout: Layout,
     /// Type of its elements.
-    pub element: Element,
+    pub element: ElementType,
     /// Pictures a Run, if the model says.
     pub batch: Option<u64>,
     /// Rows of a picture, if the model says.
@@ -60,9 +60,9 @@ impl Signature {
         };
         let (elem_type, dims) = input.tensor().ok_or_else(bad_input)?;
         let element = match elem_type {
-            data_type::FLOAT => Element::F32,
-            data_type::FLOAT16 => Element::F16,
-            data_type::UINT8 => Element::U8,
+            data_type::FLOAT => ElementType::F32,
+            data_type::FLOAT16 => ElementType::F16,
+            data_type::UINT8 => ElementType::U8,
             _ => return Err(bad_input()),
         };
         let (layout, height, width) = match dims[..] {

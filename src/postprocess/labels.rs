@@ -10,12 +10,13 @@ const IMAGENET: &str = include_str!("../../plugin-meta/imagenet-1k.txt");
 /// The names of a model's classes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
-    /// One name a class; a class beyond the last goes by its number.
+    /// One name a class.
     names: Vec<Arc<str>>,
 }
 
 /// Why names could not be had.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LabelsError {
     /// The file cannot be read.
     #[error("labels file “{path}” cannot be read: {error}")]
@@ -42,18 +43,25 @@ pub enum LabelsError {
 
 impl Labels {
     /// ImageNet-1k's names for a model of 1000 classes, or of 1001 whose first is "background".
-    /// Other models have no names: their classes go by their numbers.
-    pub fn default_for(classes: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`LabelsError::WrongLength`] for any other number of classes.
+    pub fn imagenet(classes: usize) -> Result<Self, LabelsError> {
         let background = (classes == 1001).then_some("background");
-        let names = match classes {
-            1000 | 1001 => background
-                .into_iter()
-                .chain(IMAGENET.lines())
-                .map(Arc::from)
-                .collect(),
-            _ => Vec::new(),
-        };
-        Self { names }
+        let names: Vec<_> = background
+            .into_iter()
+            .chain(IMAGENET.lines())
+            .map(Arc::from)
+            .collect();
+        Self::checked(names, classes, || "the list imagenet-1k".into())
+    }
+
+    /// [`Self::imagenet`] where the number of classes fits; other models' classes go by their
+    /// numbers.
+    pub fn default_for(classes: usize) -> Self {
+        Self::imagenet(classes).unwrap_or_else(|_| Self {
+            names: (0..classes).map(|i| format!("class {i}").into()).collect(),
+        })
     }
 
     /// Names that come with the model.
@@ -61,6 +69,7 @@ impl Labels {
     /// # Errors
     /// [`LabelsError::WrongLength`] unless there is one for each class.
     pub fn from_names(names: Vec<String>, classes: usize) -> Result<Self, LabelsError> {
+        let names = names.into_iter().map(Arc::from).collect();
         Self::checked(names, classes, || "the model's own list of labels".into())
     }
 
@@ -77,14 +86,14 @@ impl Labels {
         })?;
         let text = String::from_utf8(bytes).map_err(|_| LabelsError::NotText(path.to_owned()))?;
         let text = text.trim_start_matches('\u{feff}').trim_end();
-        let names = text.lines().map(|l| l.trim().to_owned()).collect();
+        let names = text.lines().map(|l| l.trim().into()).collect();
         Self::checked(names, classes, || {
             format!("labels file “{}”", path.display())
         })
     }
 
     fn checked(
-        names: Vec<String>,
+        names: Vec<Arc<str>>,
         classes: usize,
         what: impl FnOnce() -> String,
     ) -> Result<Self, LabelsError> {
@@ -95,9 +104,7 @@ impl Labels {
                 expected: classes,
             });
         }
-        Ok(Self {
-            names: names.into_iter().map(Arc::from).collect(),
-        })
+        Ok(Self { names })
     }
 
     /// The name of class `index`.

@@ -62,7 +62,7 @@ impl Filter {
             (14, 0)
         };
 
-        let scale = f64::from(axis.input) / f64::from(axis.scaled);
+        let scale = f64::from(axis.input) / axis.scaled as f64;
         let scale = scale / f64::from(1u32 << sub);
         let stretch = scale.max(1.0);
         let support = stretch;
@@ -70,7 +70,7 @@ impl Filter {
         let len = axis.len as usize;
         let mut windows = Vec::with_capacity(len);
         for i in 0..axis.len {
-            let center = (f64::from(axis.first + i) + 0.5) * scale + shift;
+            let center = ((axis.first + u64::from(i)) as f64 + 0.5) * scale + shift;
             // The casts truncate towards zero, as the C casts of the original do.
             let low = ((center - support + 0.5) as i64).clamp(0, i64::from(samples) - 1);
             let high = ((center + support + 0.5) as i64).clamp(low + 1, i64::from(samples));
@@ -92,6 +92,14 @@ impl Filter {
             ..windows
                 .last()
                 .map_or(0, |(first, w)| *first as usize + w.len());
+        // The kernels read what the windows say without looking.
+        assert!(
+            windows.iter().all(|(first, w)| {
+                let first = *first as usize;
+                span.start <= first && first + w.len() <= span.end
+            }),
+            "a window outside of the span"
+        );
         let longest = windows.iter().map(|(_, w)| w.len()).max().unwrap_or(1);
         let taps = longest.next_multiple_of(BLOCK);
         // Outputs beyond the wanted ones repeat the first window with zero weights.
@@ -166,7 +174,7 @@ mod tests {
     fn axis(input: u32, scaled: u32) -> Axis {
         Axis {
             input,
-            scaled,
+            scaled: scaled.into(),
             first: 0,
             len: scaled,
             dest: 0,

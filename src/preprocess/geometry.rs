@@ -21,10 +21,11 @@ pub enum Fit {
 pub struct Axis {
     /// Samples of the picture along this axis.
     pub input: u32,
-    /// Positions that all of the picture would take after the resize.
-    pub scaled: u32,
+    /// Positions that all of the picture would take after the resize. (A pixel aspect ratio can
+    /// make this larger than any picture.)
+    pub scaled: u64,
     /// The first position that is wanted.
-    pub first: u32,
+    pub first: u64,
     /// How many positions are wanted.
     pub len: u32,
     /// Where the first of them stands in the tensor.
@@ -57,10 +58,10 @@ impl Geometry {
         // The displayed shape, in a common unit. With square pixels this is the picture itself,
         // and the arithmetic below is torchvision's to the last digit.
         let (shown_w, shown_h) = (
-            u64::from(width) * u64::from(par.0.max(1)),
-            u64::from(height) * u64::from(par.1.max(1)),
+            u128::from(width) * u128::from(par.0.max(1)),
+            u128::from(height) * u128::from(par.1.max(1)),
         );
-        let (out_w, out_h) = (u64::from(tensor.0), u64::from(tensor.1));
+        let (out_w, out_h) = (u128::from(tensor.0), u128::from(tensor.1));
 
         let (scaled_w, scaled_h) = match fit {
             Fit::Stretch => (out_w, out_h),
@@ -72,7 +73,7 @@ impl Geometry {
                 }
             }
             Fit::Crop => {
-                let short = u64::from(resize);
+                let short = u128::from(resize);
                 let (w, h) = if shown_w <= shown_h {
                     (short, short * shown_h / shown_w)
                 } else {
@@ -89,12 +90,13 @@ impl Geometry {
             }
         };
 
-        let axis = |input: u32, scaled: u64, out: u64| {
+        // Sides of 32 bits times ratios of 32 bits: far below what 64 bits hold after the division.
+        let axis = |input: u32, scaled: u128, out: u128| {
             let len = scaled.min(out);
             Axis {
                 input,
-                scaled: u32::try_from(scaled).unwrap_or(u32::MAX),
-                first: u32::try_from(half_to_even(scaled - len)).unwrap_or(u32::MAX),
+                scaled: scaled as u64,
+                first: half_to_even(scaled - len) as u64,
                 len: len as u32,
                 dest: ((out - len) / 2) as u32,
             }
@@ -107,13 +109,13 @@ impl Geometry {
 }
 
 /// `n / d`, rounded to the nearest integer.
-fn div_round(n: u64, d: u64) -> u64 {
+fn div_round(n: u128, d: u128) -> u128 {
     (n + d / 2) / d
 }
 
 /// `n / 2`, a half rounded to the even neighbour: Python's `round`, which torchvision's
 /// `center_crop` uses.
-fn half_to_even(n: u64) -> u64 {
+fn half_to_even(n: u128) -> u128 {
     let half = n / 2;
     half + (n & half & 1)
 }
@@ -145,8 +147,8 @@ mod tests {
         for (w, h) in [(1, 1), (8192, 1), (1, 8192), (8192, 8192), (3, 2)] {
             let g = crop(w, h, 256);
             assert_eq!((g.x.len, g.y.len), (224, 224), "{w}x{h}");
-            assert!(g.x.first + g.x.len <= g.x.scaled, "{w}x{h}");
-            assert!(g.y.first + g.y.len <= g.y.scaled, "{w}x{h}");
+            assert!(g.x.first + u64::from(g.x.len) <= g.x.scaled, "{w}x{h}");
+            assert!(g.y.first + u64::from(g.y.len) <= g.y.scaled, "{w}x{h}");
         }
     }
 

@@ -42,7 +42,7 @@ macro_rules! dispatch {
             match backend {
                 Backend::Portable => $plain($($arg),*),
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: this backend is handed out only where the processor has AVX2.
+                // SAFETY: a Preprocessor is made only with a backend that the processor runs.
                 Backend::Avx2 => unsafe { $avx2($($arg),*) },
             }
         }

@@ -26,7 +26,7 @@ pub use frame::{Picture, Plane};
 pub use geometry::{Axis, Fit, Geometry};
 pub use kernel::Backend;
 pub use resample::ShortPlane;
-pub use tensor::{ColorOrder, Element, Layout, Slot};
+pub use tensor::{ColorOrder, ElementType, Layout, Slot, is_valid_mean, is_valid_std};
 
 use filter::Filter;
 use format::Color;
@@ -43,7 +43,7 @@ pub struct Target {
     /// Order of its dimensions.
     pub layout: Layout,
     /// Type of its elements.
-    pub element: Element,
+    pub element: ElementType,
     /// Order of its channels.
     pub order: ColorOrder,
     /// How a picture becomes as large as the tensor.
@@ -65,6 +65,7 @@ impl Target {
 
 /// Why a picture could not be processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The frame has fewer bytes than its caps say.
     #[error(transparent)]
@@ -77,11 +78,11 @@ pub enum Error {
         /// Elements of the slot.
         found: usize,
         /// Type of the slot's elements.
-        element: Element,
+        element: ElementType,
         /// Elements of the tensor.
         expected: usize,
         /// Type of the tensor's elements.
-        wanted: Element,
+        wanted: ElementType,
     },
 }
 
@@ -96,6 +97,8 @@ pub struct Preprocessor {
     color: Color,
     writer: Writer,
     rgb: [Vec<u8>; 3],
+    /// A black row of the tensor.
+    black: Vec<u8>,
     backend: Backend,
 }
 
@@ -106,7 +109,14 @@ impl Preprocessor {
     }
 
     /// The same with a given backend, to compare them.
+    ///
+    /// # Panics
+    /// If `backend` is not one of [`Backend::available`].
     pub fn with_backend(info: &gst_video::VideoInfo, target: &Target, backend: Backend) -> Self {
+        assert!(
+            Backend::available().contains(&backend),
+            "this processor does not run {backend:?}"
+        );
         let par = info.par();
         let geometry = Geometry::new(
             target.fit,
@@ -156,6 +166,7 @@ impl Preprocessor {
                 tables: Tables::new(target.element, target.mean, target.std),
             },
             rgb: std::array::from_fn(|_| vec![0; geometry.x.len as usize]),
+            black: vec![0; target.width as usize],
             backend,
             target: target.clone(),
         }
@@ -230,9 +241,16 @@ impl Preprocessor {
 
     /// What [`Fit::Letterbox`] leaves free is black.
     fn fill_black(&self, slot: &mut Slot<'_>) {
-        let black = vec![0; self.target.width as usize];
-        for y in 0..self.target.height as usize {
-            self.writer.row(slot, y, 0, [&black; 3]);
+        let (x, y) = (self.geometry.x, self.geometry.y);
+        let (left, top) = (x.dest as usize, y.dest as usize);
+        let (right, bottom) = (left + x.len as usize, top + y.len as usize);
+        for row in 0..self.target.height as usize {
+            if (top..bottom).contains(&row) {
+                self.writer.row(slot, row, 0, [&self.black[..left]; 3]);
+                self.writer.row(slot, row, right, [&self.black[right..]; 3]);
+            } else {
+                self.writer.row(slot, row, 0, [&self.black; 3]);
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ pub enum Layout {
 
 /// Type of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Element {
+pub enum ElementType {
     /// 32-bit float, normalized.
     F32,
     /// 16-bit float, normalized.
@@ -32,14 +32,25 @@ pub enum ColorOrder {
     Bgr,
 }
 
+/// Whether a number can be a mean: it must be finite as the 32-bit float that it is used as.
+pub fn is_valid_mean(mean: f64) -> bool {
+    (mean as f32).is_finite()
+}
+
+/// Whether a number can be a standard deviation: as a 32-bit float, finite, above 0 and not so
+/// small that dividing by it overflows.
+pub fn is_valid_std(std: f64) -> bool {
+    (std as f32).is_normal() && std > 0.0
+}
+
 /// Where one picture's tensor goes: `3 * height * width` elements.
 #[derive(Debug)]
 pub enum Slot<'a> {
-    /// For [`Element::F32`].
+    /// For [`ElementType::F32`].
     F32(&'a mut [f32]),
-    /// For [`Element::F16`].
+    /// For [`ElementType::F16`].
     F16(&'a mut [f16]),
-    /// For [`Element::U8`].
+    /// For [`ElementType::U8`].
     U8(&'a mut [u8]),
 }
 
@@ -59,11 +70,11 @@ impl Slot<'_> {
     }
 
     /// The type of its elements.
-    pub fn element(&self) -> Element {
+    pub fn element(&self) -> ElementType {
         match self {
-            Self::F32(_) => Element::F32,
-            Self::F16(_) => Element::F16,
-            Self::U8(_) => Element::U8,
+            Self::F32(_) => ElementType::F32,
+            Self::F16(_) => ElementType::F16,
+            Self::U8(_) => ElementType::U8,
         }
     }
 }
@@ -81,15 +92,15 @@ pub(super) enum Tables {
 }
 
 impl Tables {
-    pub fn new(element: Element, mean: [f64; 3], std: [f64; 3]) -> Self {
+    pub fn new(element: ElementType, mean: [f64; 3], std: [f64; 3]) -> Self {
         let value = |channel: usize, value: usize| {
             (value as f32 / 255.0 - mean[channel] as f32) / std[channel] as f32
         };
         let floats = || Box::new([0, 1, 2].map(|c| std::array::from_fn(|v| value(c, v))));
         match element {
-            Element::F32 => Self::F32(floats()),
-            Element::F16 => Self::F16(Box::new(floats().map(|t| t.map(f16::from_f32)))),
-            Element::U8 => Self::U8,
+            ElementType::F32 => Self::F32(floats()),
+            ElementType::F16 => Self::F16(Box::new(floats().map(|t| t.map(f16::from_f32)))),
+            ElementType::U8 => Self::U8,
         }
     }
 }

@@ -5,8 +5,8 @@ use bytes::Bytes;
 
 use super::architecture::{Conv, Parameter, ResNet50};
 use crate::onnx::{
-    Attribute, Dimension, DimensionValue, Graph, Model, Node, OperatorSet, Shape, StringEntry,
-    Tensor, TensorType, Type, ValueInfo, attribute_type, data_type,
+    Attribute, CONTRACT_KEY, Dimension, DimensionValue, Graph, Model, Node, OperatorSet, Shape,
+    StringEntry, Tensor, TensorType, Type, ValueInfo, attribute_type, data_type,
 };
 
 /// torchvision's (and PyTorch's) batch norms add this to the variance.
@@ -27,6 +27,7 @@ pub enum Batch {
 
 /// Why no model came of the weights.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WriteError {
     /// A parameter has another number of values than its shape says.
     #[error("parameter {name} has {found} values, and its shape {shape:?} takes {expected}")]
@@ -127,7 +128,7 @@ pub fn to_onnx(
             version: OPSET,
         }],
         metadata_props: vec![StringEntry {
-            key: "resnet50.contract".into(),
+            key: CONTRACT_KEY.into(),
             value: contract.into(),
         }],
     })

@@ -210,6 +210,25 @@ pub fn no_classes() -> Model {
     model
 }
 
+/// Promises a batch of one and gives an empty one.
+pub fn empty_batch() -> Model {
+    let mut model = Net::nchw(4, 4).model();
+    let graph = graph(&mut model);
+    let bounds = |name: &str, value: i64| Tensor {
+        dims: vec![1],
+        data_type: data_type::INT64,
+        name: name.into(),
+        raw_data: value.to_le_bytes().to_vec().into(),
+    };
+    graph.initializer = vec![bounds("none", 0)];
+    graph.node = vec![
+        node("Flatten", &["x"], "flat", &[("axis", 1)]),
+        node("Slice", &["flat", "none", "none"], "y", &[]),
+    ];
+    graph.output = vec![tensor("y", data_type::FLOAT, &[FREE, 48])];
+    model
+}
+
 /// One class, of which nothing can be learnt.
 pub fn one_class() -> Model {
     Net::constant(vec![1.0]).model()

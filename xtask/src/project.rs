@@ -50,7 +50,9 @@ impl Project {
             .arg(subcommand)
             .current_dir(&self.root)
             // A relative CARGO_TARGET_DIR would mean another folder from the root.
-            .env("CARGO_TARGET_DIR", &self.target);
+            .env("CARGO_TARGET_DIR", &self.target)
+            // It would put what is built into a folder of its own, and the tests run here anyway.
+            .env_remove("CARGO_BUILD_TARGET");
         cargo
     }
 

@@ -47,6 +47,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     plugin::ensure()?;
     let uri = uri_of(&args.input)?;
     let model = model(args.model.as_deref())?;
+    check_outputs(args)?;
     let json = args.json.as_deref().map(create).transpose()?;
 
     let element = gst::ElementFactory::make("resnet50")
@@ -120,6 +121,24 @@ fn model(named: Option<&str>) -> crate::Result<Option<String>> {
         Err(error) => Err(error.into()),
         Ok(_) => Ok(named.map(str::to_owned)),
     }
+}
+
+/// Refuses to write over the video, or two things into one file.
+fn check_outputs(args: &Args) -> crate::Result<()> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut taken = vec![real(args.input.as_ref())];
+    for output in [&args.json, &args.annotate].into_iter().flatten() {
+        let file = real(output);
+        if taken.contains(&file) {
+            return Err(format!(
+                "{} would be overwritten: name another file",
+                output.display()
+            )
+            .into());
+        }
+        taken.push(file);
+    }
+    Ok(())
 }
 
 fn create(path: &Path) -> crate::Result<BufWriter<File>> {

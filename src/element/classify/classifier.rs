@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! A model in work: from a buffer to an answer, without pads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,10 @@ use crate::inference::{
 };
 use crate::meta::{Class, Classification};
 use crate::postprocess::{Activation, Labels, Score, top_k};
-use crate::preprocess::{ColorOrder, Element, Fit, Layout, Picture, Preprocessor, Target};
+use crate::preprocess::{
+    ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Target, is_valid_mean,
+    is_valid_std,
+};
 
 /// ImageNet's mean and standard deviation, as in torchvision's presets.
 const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
@@ -53,7 +56,7 @@ impl Classifier {
         let library = settings.runtime_library.as_ref().map(PathBuf::from);
         let runtime = Runtime::load(library.as_deref(), folders)?;
         if let Some(library) = library
-            && library != runtime.path()
+            && !is_same_file(&library, runtime.path())
         {
             warnings.push(format!(
                 "runtime-library “{}” is not used: this process has already loaded ONNX Runtime \
@@ -77,7 +80,7 @@ impl Classifier {
         let (session, passed) = Session::load(runtime, &model, &options)?;
         warnings.extend(passed.iter().map(|f| {
             format!(
-                "provider {} cannot be used, {} runs instead: {}",
+                "provider {} is asked for, {} runs: {}",
                 f.provider,
                 session.provider(),
                 f.reason
@@ -128,16 +131,7 @@ impl Classifier {
             .as_mut()
             .ok_or_else(|| Error::Map("there were no caps before it".into()))?;
         {
-            // Mapping such a frame is a CRITICAL of GStreamer's.
-            if let Some(meta) = buffer.meta::<gst_video::VideoMeta>()
-                && meta.format() != info.format()
-            {
-                return Err(Error::Map(format!(
-                    "its metadata says {:?}, its caps {:?}",
-                    meta.format(),
-                    info.format()
-                )));
-            }
+            check_layout(buffer, info)?;
             let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)
                 .map_err(|e| Error::Map(e.message.to_string()))?;
             preprocessor.process(&Picture::from_frame(&frame), &mut self.session.slot())?;
@@ -203,9 +197,9 @@ impl Classifier {
             .field(
                 "type",
                 match target.element {
-                    Element::F32 => "float32",
-                    Element::F16 => "float16",
-                    Element::U8 => "uint8",
+                    ElementType::F32 => "float32",
+                    ElementType::F16 => "float16",
+                    ElementType::U8 => "uint8",
                 },
             )
             .field("batch", signature.batch.unwrap_or(0))
@@ -220,8 +214,6 @@ impl Classifier {
                 },
             )
             .field("resize", target.resize)
-            .field("mean", array(target.mean))
-            .field("std", array(target.std))
             .field(
                 "color-order",
                 match target.order {
@@ -239,6 +231,12 @@ impl Classifier {
                     Activation::None => "none",
                 },
             );
+        // Bytes go to the model as they are.
+        if target.element != ElementType::U8 {
+            info = info
+                .field("mean", array(target.mean))
+                .field("std", array(target.std));
+        }
         let contract = &self.model.contract;
         for (name, value) in [
             ("architecture", &contract.architecture),
@@ -249,6 +247,39 @@ impl Classifier {
         }
         info.build()
     }
+}
+
+/// Whether two paths lead to one file, through links too.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real(a) == real(b)
+}
+
+/// Compares a buffer with its caps, for GStreamer answers an attempt to map one that contradicts
+/// them with a CRITICAL or without a reason.
+fn check_layout(buffer: &gst::BufferRef, info: &gst_video::VideoInfo) -> Result<(), Error> {
+    let wrong = |expected: String, found: String| Error::Layout { expected, found };
+    let Some(meta) = buffer.meta::<gst_video::VideoMeta>() else {
+        if buffer.size() < info.size() {
+            let bytes = |size: usize| format!("{size} bytes");
+            return Err(wrong(bytes(info.size()), bytes(buffer.size())));
+        }
+        return Ok(());
+    };
+    let fits = meta.format() == info.format()
+        && meta.n_planes() == info.n_planes()
+        && meta.width() >= info.width()
+        && meta.height() >= info.height();
+    if !fits {
+        let text = |format, width, height, planes| {
+            format!("{format:?} {width}x{height} in {planes} planes")
+        };
+        return Err(wrong(
+            text(info.format(), info.width(), info.height(), info.n_planes()),
+            text(meta.format(), meta.width(), meta.height(), meta.n_planes()),
+        ));
+    }
+    Ok(())
 }
 
 /// What pre-processing is to do: the properties, else the model's contract, else the defaults.
@@ -272,15 +303,19 @@ fn target(settings: &Settings, model: &Model) -> Result<Target, Error> {
         }
         resize => resize,
     };
-    let mean = triple("mean", &settings.mean, element, "finite numbers", |m| {
-        m.is_finite()
-    })?;
+    let mean = triple(
+        "mean",
+        &settings.mean,
+        element,
+        "finite numbers",
+        is_valid_mean,
+    )?;
     let std = triple(
         "std",
         &settings.std,
         element,
         "finite numbers above 0",
-        |s| s.is_finite() && s > 0.0,
+        is_valid_std,
     )?;
     Ok(Target {
         width: model.width,
@@ -301,7 +336,7 @@ fn target(settings: &Settings, model: &Model) -> Result<Target, Error> {
 fn triple(
     property: &'static str,
     value: &Option<Vec<f64>>,
-    element: Element,
+    element: ElementType,
     what: &str,
     valid: impl Fn(f64) -> bool,
 ) -> Result<Option<[f64; 3]>, Error> {
@@ -313,7 +348,7 @@ fn triple(
         found,
         expected,
     };
-    if element == Element::U8 {
+    if element == ElementType::U8 {
         return Err(wrong(
             format!("{value:?}"),
             "unset: the model takes bytes and normalizes them itself".into(),
@@ -333,7 +368,9 @@ fn labels(settings: &Settings, model: &Model, classes: usize) -> Result<Labels, 
     Ok(match (&settings.labels, &model.contract.labels) {
         (Some(path), _) => Labels::read(path.as_ref(), classes)?,
         (None, Some(ContractLabels::Names(names))) => Labels::from_names(names.clone(), classes)?,
-        (None, _) => Labels::default_for(classes),
+        // There is one known list; the contract says that it is this model's.
+        (None, Some(ContractLabels::Known(_))) => Labels::imagenet(classes)?,
+        (None, None) => Labels::default_for(classes),
     })
 }
 

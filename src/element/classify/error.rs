@@ -29,6 +29,8 @@ pub enum Error {
     Map(String),
     #[error("a frame does not hold what its caps promise: {0}")]
     Frame(#[from] preprocess::Error),
+    #[error("a frame does not hold what its caps promise: expected {expected}, found {found}")]
+    Layout { expected: String, found: String },
     #[error(transparent)]
     Run(#[from] RunError),
     #[error("{0}, so that there is no answer")]
@@ -87,17 +89,24 @@ impl Error {
                 "The memory must be readable by the processor: put gldownload, cudadownload or \
                  the like before the element"
             }
-            Self::Frame(_) => "The element before delivers broken buffers: report it there",
+            Self::Frame(_) | Self::Layout { .. } => {
+                "The element before delivers broken buffers: report it there"
+            }
             Self::Run(_) => "See GST_DEBUG=onnxruntime:5",
             Self::NotFinite(_) => "The model's weights or its normalization (mean, std) are broken",
         }
     }
 
-    /// The message for the bus.
-    pub fn message(&self) -> gst::ErrorMessage {
+    /// What is wrong and what to do about it.
+    pub fn text(&self) -> String {
         // What comes from ONNX Runtime ends in a full stop of its own.
         let what = self.to_string();
-        let text = format!("{}. {}.", what.trim_end_matches('.'), self.remedy());
+        format!("{}. {}.", what.trim_end_matches('.'), self.remedy())
+    }
+
+    /// The message for the bus.
+    pub fn message(&self) -> gst::ErrorMessage {
+        let text = self.text();
         match self {
             Self::Model(
                 ModelError::None(_) | ModelError::UnknownBuiltin(_) | ModelError::Read { .. },
@@ -116,7 +125,7 @@ impl Error {
             Self::Setting { .. } | Self::Labels(_) => {
                 gst::error_msg!(gst::ResourceError::Settings, ("{}", text))
             }
-            Self::Map(_) | Self::Frame(_) => {
+            Self::Map(_) | Self::Frame(_) | Self::Layout { .. } => {
                 gst::error_msg!(gst::ResourceError::Read, ("{}", text))
             }
             Self::Run(_) | Self::NotFinite(_) => {

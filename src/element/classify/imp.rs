@@ -120,17 +120,25 @@ impl Resnet50 {
                     classifier.set_format(info);
                 }
                 state.classifier = classifier;
-                state.since = 0;
-                state.last = None;
                 warnings
             })
         } else {
-            state
-                .classifier
-                .reload_labels(&settings)
-                .map(|()| Vec::new())
+            let labels = state.classifier.reload_labels(&settings);
+            labels.map(|()| Vec::new())
         };
-        result.unwrap_or_else(|error| vec![format!("the model and labels in use stay: {error}")])
+        match result {
+            Ok(warnings) => {
+                // Answers of the old model, or with the old names, are over.
+                state.since = 0;
+                state.last = None;
+                state.posted = None;
+                warnings
+            }
+            Err(error) => vec![format!(
+                "the model and labels in use stay: {}",
+                error.text()
+            )],
+        }
     }
 
     /// Begins anew: the next frame is inferred, and no answer is carried over.
@@ -249,12 +257,14 @@ impl ObjectImpl for Resnet50 {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let (settings, changed) = &mut *lock(&self.settings);
-        settings.set(pspec.name(), value);
-        match pspec.name() {
-            "model" => changed.model = true,
-            "labels" => changed.labels = true,
-            _ => {}
+        {
+            let (settings, changed) = &mut *lock(&self.settings);
+            settings.set(pspec.name(), value);
+            match pspec.name() {
+                "model" => changed.model = true,
+                "labels" => changed.labels = true,
+                _ => {}
+            }
         }
         gst::debug!(CAT, imp = self, "{} = {value:?}", pspec.name());
     }

@@ -34,12 +34,21 @@ glib::wrapper! {
         @extends gst_base::BaseTransform, gst::Element, gst::Object;
 }
 
-/// Registers the element, its enumerations and the metadata.
+/// Registers the element and the metadata.
 ///
 /// # Errors
 /// If GStreamer refuses the element.
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     crate::meta::register();
+    #[cfg(feature = "doc")]
+    for enumeration in [
+        ActivationSetting::static_type(),
+        ColorOrderSetting::static_type(),
+        FitSetting::static_type(),
+        Messages::static_type(),
+    ] {
+        enumeration.mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    }
     gst::Element::register(
         Some(plugin),
         "resnet50",

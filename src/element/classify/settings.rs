@@ -286,7 +286,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecInt::builder("device-id")
                 .nick("Device")
-                .blurb("Which of several devices of the provider, from 0")
+                .blurb("Which of several devices of the provider, from 0, for cuda, tensorrt, migraphx, rocm and directml; others have provider-options for it")
                 .minimum(0)
                 .default_value(DEFAULT_DEVICE_ID)
                 .mutable_ready()

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use gst_video::{VideoFormat, VideoFrame, VideoFrameRef, VideoInfo};
 use gstresnet50::preprocess::{
-    Backend, ColorOrder, Element, Fit, Layout, Picture, Preprocessor, Slot, Target,
+    Backend, ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Slot, Target,
 };
 
 use super::{Result, frame, median, milliseconds};
@@ -51,7 +51,7 @@ fn case(format: VideoFormat, width: u32, height: u32, rounds: u32) -> Result<Str
         width: 224,
         height: 224,
         layout: Layout::Nchw,
-        element: Element::F32,
+        element: ElementType::F32,
         order: ColorOrder::Rgb,
         fit: Fit::Crop,
         resize: 256,
