@@ -65,16 +65,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     println!("demo: classifying {}", input.to_string_lossy());
     let status = process::status(&mut classify)?;
-    if status.success() {
-        println!(
-            "demo: the answers, a line of JSON each: {}",
-            answers.display()
-        );
-        println!(
-            "demo: the video with its labels:        {}",
-            annotated.display()
-        );
-    } else {
+    if !status.success() {
         eprintln!("demo: `{}` failed ({status})", process::line(&classify));
     }
     Ok(process::exit_code(status))

@@ -87,8 +87,13 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         return Err(format!("{} has no video that could be decoded", args.input).into());
     }
     watch.summary(shown_model, &stats);
-    for file in [&args.json, &args.annotate].into_iter().flatten() {
-        println!("wrote {}", file.display());
+    for (what, file) in [
+        ("the answers, a line of JSON each", &args.json),
+        ("the video with its labels", &args.annotate),
+    ] {
+        if let Some(file) = file {
+            println!("wrote {}: {what}", file.display());
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
