@@ -129,6 +129,9 @@ pub struct Tensor {
     /// [`data_type`].
     #[prost(int32, tag = "2")]
     pub data_type: i32,
+    /// The elements of a tensor of integers that is not in `raw_data`.
+    #[prost(int64, repeated, tag = "7")]
+    pub int64_data: Vec<i64>,
     /// Its name.
     #[prost(string, tag = "8")]
     pub name: String,
@@ -272,6 +275,17 @@ impl Graph {
         self.input
             .iter()
             .filter(|i| !self.initializer.iter().any(|t| t.name == i.name))
+    }
+}
+
+impl Tensor {
+    /// The values of a tensor of 64-bit integers.
+    pub fn integers(&self) -> Vec<i64> {
+        if !self.int64_data.is_empty() {
+            return self.int64_data.clone();
+        }
+        let (values, _) = self.raw_data.as_chunks::<8>();
+        values.iter().map(|b| i64::from_le_bytes(*b)).collect()
     }
 }
 

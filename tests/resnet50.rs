@@ -4,8 +4,9 @@
 mod support;
 
 use gstresnet50::inference::{Model, ModelSource, Provider, Runtime, Session, SessionOptions};
+use gstresnet50::onnx;
 use gstresnet50::preprocess::Slot;
-use gstresnet50::resnet50::{Batch, Variant, model_by_rule};
+use gstresnet50::resnet50::{Batch, Variant, Verdict, model_by_rule, size, verdict};
 use prost::Message;
 use support::{data, golden_tensor};
 
@@ -53,4 +54,51 @@ fn logits_of_torchvision() {
             assert!(distance(other) > 1e-2, "{key} {photo}: {}", distance(other));
         }
     }
+}
+
+/// The graph alone tells which ResNet50 a file is and names the layer that tells; another writer's
+/// graph, unfolded and with other names, is read as well; another network is none.
+#[test]
+fn verdicts() {
+    for (variant, layer) in [
+        (Variant::V1_5, "layer2.0.conv2"),
+        (Variant::V1, "layer2.0.conv1"),
+    ] {
+        let graph = model_by_rule(variant, Batch::Dynamic)
+            .graph
+            .expect("a graph");
+        let Verdict::ResNet50(found, telling) = verdict(&graph) else {
+            panic!("{:?}", verdict(&graph));
+        };
+        assert_eq!(found, variant);
+        assert!(telling.contains(layer), "{telling}");
+        let counted = size(&graph, 224);
+        // Folding makes of each batch norm's two numbers a channel one: 26 560 fewer.
+        assert_eq!(counted.parameters, 25_557_032 - 26_560);
+        let giga = if variant == Variant::V1 { 3.86 } else { 4.09 };
+        assert!((counted.macs.expect("known") as f64 / 1e9 - giga).abs() < 0.005);
+    }
+
+    // ONNX's own test data: Caffe2's ResNet50, its weights left out.
+    let other = onnx::Model::read(&data("light_resnet50.onnx")).expect("a model");
+    let graph = other.graph.expect("a graph");
+    let Verdict::ResNet50(Variant::V1_5, telling) = verdict(&graph) else {
+        panic!("{:?}", verdict(&graph));
+    };
+    assert!(telling.contains("res3_0_branch2b_w_0"), "{telling}");
+    assert_eq!(size(&graph, 224).parameters, 25_557_032);
+
+    let none = onnx::Model::read(&data("efficientnet-lite0.onnx")).expect("a model");
+    let graph = none.graph.expect("a graph");
+    assert!(
+        matches!(verdict(&graph), Verdict::NotAResNet(_)),
+        "{:?}",
+        verdict(&graph)
+    );
+    // Published: 4.7 million parameters, 0.407 G.
+    let counted = size(&graph, 224);
+    assert!(
+        (4_600_000..4_700_000).contains(&counted.parameters),
+        "{counted:?}"
+    );
 }

@@ -3,9 +3,11 @@
 //! Nothing of GStreamer or ONNX Runtime.
 
 mod architecture;
+mod inspect;
 mod rule;
 mod writer;
 
 pub use architecture::{Bottleneck, Conv, Linear, Parameter, ResNet50, Variant};
+pub use inspect::{Size, Verdict, size, verdict};
 pub use rule::{model_by_rule, rule_weights};
 pub use writer::{Batch, WriteError, to_onnx};

@@ -167,6 +167,7 @@ impl<W: FnMut(&Parameter) -> Vec<f32>> Writer<W> {
             data_type: data_type::FLOAT,
             name: name.to_owned(),
             raw_data: Bytes::from(bytes),
+            ..Tensor::default()
         });
         name.to_owned()
     }

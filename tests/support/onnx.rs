@@ -109,6 +109,7 @@ impl Net {
                 data_type: element,
                 name: "logits".into(),
                 raw_data: logits.iter().flat_map(|v| v.to_le_bytes()).collect(),
+                ..Tensor::default()
             });
             nodes = vec![node("Identity", &["logits"], "v0", &[])];
         }
@@ -219,6 +220,7 @@ pub fn empty_batch() -> Model {
         data_type: data_type::INT64,
         name: name.into(),
         raw_data: value.to_le_bytes().to_vec().into(),
+        ..Tensor::default()
     };
     graph.initializer = vec![bounds("none", 0)];
     graph.node = vec![

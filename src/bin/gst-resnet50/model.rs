@@ -4,13 +4,26 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use gstresnet50::resnet50::{Batch, Variant, model_by_rule};
+use gstresnet50::onnx;
+use gstresnet50::resnet50::{self, Batch, Variant, Verdict, model_by_rule};
 use prost::Message as _;
+use serde_json::{Value, json};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Write ResNet50 with deterministic weights, for tests and measurements
     Build(Build),
+    /// Say what an ONNX classifier is: inputs, outputs, size, work, architecture
+    Inspect(Inspect),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Inspect {
+    /// The ONNX file
+    file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -52,7 +65,109 @@ fn batch(text: &str) -> Result<Batch, String> {
 }
 
 pub fn run(command: &Command) -> crate::Result<ExitCode> {
-    let Command::Build(args) = command;
+    match command {
+        Command::Build(args) => build(args),
+        Command::Inspect(args) => inspect(args),
+    }
+}
+
+fn inspect(args: &Inspect) -> crate::Result<ExitCode> {
+    let file = onnx::Model::read(&args.file)
+        .map_err(|e| format!("“{}” cannot be inspected: {e}", args.file.display()))?;
+    let graph = file.graph.as_ref().ok_or("the model has no graph")?;
+    let size = resnet50::size(graph, 224);
+    let value = |v: &onnx::ValueInfo| match v.tensor() {
+        None => json!({"name": v.name}),
+        Some((elem_type, shape)) => {
+            json!({"name": v.name, "type": onnx::type_name(elem_type), "shape": shape})
+        }
+    };
+    let (architecture, evidence) = match resnet50::verdict(graph) {
+        Verdict::ResNet50(variant, layer) => (Some(variant.architecture().to_owned()), layer),
+        Verdict::ResNet(depth) => (Some(format!("resnet{depth}")), String::new()),
+        Verdict::NotAResNet(reason) => (None, reason),
+    };
+    let mut weights: Vec<&str> = graph
+        .initializer
+        .iter()
+        .map(|t| onnx::type_name(t.data_type))
+        .collect();
+    weights.sort_unstable();
+    weights.dedup();
+    let contract = file.metadata(onnx::CONTRACT_KEY);
+    let opset = file
+        .opset_import
+        .iter()
+        .find(|o| o.domain.is_empty())
+        .map(|o| o.version);
+    let report = json!({
+        "file": args.file,
+        "producer": format!("{} {}", file.producer_name, file.producer_version).trim(),
+        "opset": opset,
+        "inputs": graph.inputs().map(value).collect::<Vec<_>>(),
+        "outputs": graph.output.iter().map(value).collect::<Vec<_>>(),
+        "parameters": size.parameters,
+        "macs": size.macs,
+        "weights": weights,
+        "architecture": architecture,
+        "evidence": evidence,
+        "contract": contract.and_then(|c| serde_json::from_str::<Value>(c).ok()),
+    });
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+
+    let line = |what: &str, text: String| println!("{what:<13} {text}");
+    let tensor = |v: &onnx::ValueInfo| match v.tensor() {
+        None => format!("“{}”", v.name),
+        Some((elem_type, shape)) => {
+            let dims: Vec<_> = shape
+                .iter()
+                .map(|d| d.map_or("any".into(), |d| d.to_string()))
+                .collect();
+            format!(
+                "“{}” {} [{}]",
+                v.name,
+                onnx::type_name(elem_type),
+                dims.join(", ")
+            )
+        }
+    };
+    line("file", args.file.display().to_string());
+    line(
+        "producer",
+        report["producer"].as_str().unwrap_or_default().to_owned(),
+    );
+    line("opset", opset.map_or("not said".into(), |o| o.to_string()));
+    graph.inputs().for_each(|v| line("input", tensor(v)));
+    graph.output.iter().for_each(|v| line("output", tensor(v)));
+    line(
+        "parameters",
+        format!(
+            "{} ({:.2} million)",
+            size.parameters,
+            size.parameters as f64 / 1e6
+        ),
+    );
+    let macs = size.macs.map_or("not known".into(), |m| {
+        format!("{:.2} G a picture", m as f64 / 1e9)
+    });
+    line("MACs", macs);
+    line("weights", weights.join(", "));
+    line("contract", contract.unwrap_or("none").to_owned());
+    line(
+        "architecture",
+        match &architecture {
+            Some(name) if evidence.is_empty() => name.clone(),
+            Some(name) => format!("{name}: {evidence}"),
+            None => format!("not a ResNet: {evidence}"),
+        },
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn build(args: &Build) -> crate::Result<ExitCode> {
     let Init::Rule = args.init;
     let variant = match args.variant {
         VariantName::V1 => Variant::V1,

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What a network is, from its graph alone: its size, its work, and whether it is ResNet50 v1.5.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::Variant;
+use crate::onnx::{Graph, Node};
+
+/// What the graph says of the architecture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// ResNet50, with the layer whose stride tells which of the two.
+    ResNet50(Variant, String),
+    /// A ResNet of another depth.
+    ResNet(u32),
+    /// Something else, and what speaks against a ResNet.
+    NotAResNet(String),
+}
+
+/// What a network holds and takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Numbers in the weights, biases, and scales and offsets of batch norms.
+    pub parameters: u64,
+    /// Multiplications with an addition for one picture, in convolutions and matrix products;
+    /// none where the graph's shapes do not follow from its input's.
+    pub macs: Option<u64>,
+}
+
+/// One convolution of a graph.
+#[derive(Debug, Clone)]
+struct Conv {
+    name: String,
+    outputs: i64,
+    kernel: [i64; 2],
+    stride: i64,
+    groups: i64,
+}
+
+/// One residual block: the convolutions of its longer branch, in the order of the computation.
+#[derive(Debug)]
+struct Block {
+    convs: Vec<Conv>,
+    input: String,
+}
+
+/// A graph with what has to be looked up in it.
+struct Index<'a> {
+    graph: &'a Graph,
+    producers: HashMap<&'a str, &'a Node>,
+    constants: HashMap<&'a str, Vec<i64>>,
+}
+
+impl<'a> Index<'a> {
+    fn new(graph: &'a Graph) -> Self {
+        let producers = graph
+            .node
+            .iter()
+            .flat_map(|n| n.output.iter().map(move |o| (o.as_str(), n)))
+            .collect();
+        let mut constants: HashMap<&str, Vec<i64>> = graph
+            .initializer
+            .iter()
+            .map(|t| (t.name.as_str(), t.dims.clone()))
+            .collect();
+        // Weights may be dequantized, or (in files that only show a network) made on the spot.
+        for node in &graph.node {
+            let (Some(input), Some(output)) = (node.input.first(), node.output.first()) else {
+                continue;
+            };
+            let dims = match node.op_type.as_str() {
+                "DequantizeLinear" | "Cast" | "Identity" => constants.get(input.as_str()).cloned(),
+                "ConstantOfShape" => graph
+                    .initializer
+                    .iter()
+                    .find(|t| t.name == *input)
+                    .map(|t| t.integers()),
+                _ => None,
+            };
+            if let Some(dims) = dims {
+                constants.insert(output, dims);
+            }
+        }
+        Self {
+            graph,
+            producers,
+            constants,
+        }
+    }
+
+    fn conv(&self, node: &Node) -> Option<Conv> {
+        if !matches!(node.op_type.as_str(), "Conv" | "FusedConv") {
+            return None;
+        }
+        let weight = node.input.get(1)?;
+        let &[outputs, _, height, width] = self.constants.get(weight.as_str())?.as_slice() else {
+            return None;
+        };
+        // Some writers name their nodes, some only their weights.
+        let name = match node.name.as_str() {
+            "" => weight.clone(),
+            name => format!("{name} ({weight})"),
+        };
+        Some(Conv {
+            name,
+            outputs,
+            kernel: [height, width],
+            stride: ints(node, "strides").first().copied().unwrap_or(1),
+            groups: int(node, "group").unwrap_or(1),
+        })
+    }
+
+    /// Goes back from a value through operations of one operand, to the value that is none's: a
+    /// sum, a pool, an input. Returns the convolutions on the way, the last one first.
+    fn trace(&self, value: &'a str) -> (Vec<Conv>, &'a str) {
+        let mut convs = Vec::new();
+        let mut value = value;
+        // Every step goes to an earlier node.
+        for _ in 0..=self.graph.node.len() {
+            let Some(node) = self.producers.get(value) else {
+                break;
+            };
+            match (node.op_type.as_str(), node.input.first()) {
+                (
+                    "Relu" | "Clip" | "BatchNormalization" | "Cast" | "Identity" | "QuantizeLinear"
+                    | "DequantizeLinear",
+                    Some(input),
+                ) => value = input,
+                ("Conv" | "FusedConv", Some(input)) => {
+                    convs.extend(self.conv(node));
+                    value = input;
+                }
+                _ => break,
+            }
+        }
+        (convs, value)
+    }
+
+    /// The sums whose two branches part at one value, in the order of the computation.
+    fn blocks(&self) -> Vec<Block> {
+        let sums = self.graph.node.iter();
+        let sums = sums.filter(|n| matches!(n.op_type.as_str(), "Add" | "Sum"));
+        sums.filter_map(|node| {
+            let [a, b] = node.input.as_slice() else {
+                return None;
+            };
+            let ((a, from_a), (b, from_b)) = (self.trace(a), self.trace(b));
+            let (mut long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
+            long.reverse();
+            (from_a == from_b && long.len() >= 2 && short.len() <= 1).then(|| Block {
+                convs: long,
+                input: from_a.to_owned(),
+            })
+        })
+        .collect()
+    }
+}
+
+/// Says what a graph is.
+pub fn verdict(graph: &Graph) -> Verdict {
+    let index = Index::new(graph);
+    match examine(&index) {
+        Ok(verdict) => verdict,
+        Err(reason) => Verdict::NotAResNet(reason),
+    }
+}
+
+fn examine(index: &Index<'_>) -> Result<Verdict, String> {
+    let blocks = index.blocks();
+    let first = blocks.first().ok_or("it has no residual blocks")?;
+    let kernels: BTreeSet<Vec<i64>> = blocks
+        .iter()
+        .map(|b| b.convs.iter().map(|c| c.kernel[0]).collect())
+        .collect();
+    let kernels: Vec<_> = kernels.into_iter().collect();
+    let per_block = match kernels.as_slice() {
+        [k] if *k == [1, 3, 1] => 3,
+        [k] if *k == [3, 3] => 2,
+        _ => {
+            return Err(format!(
+                "its residual blocks have kernels of {kernels:?}, not 1, 3, 1 or 3, 3"
+            ));
+        }
+    };
+    if let Some(conv) = blocks.iter().flat_map(|b| &b.convs).find(|c| c.groups != 1) {
+        return Err(format!(
+            "“{}” has {} groups: it is a ResNeXt or the like",
+            conv.name, conv.groups
+        ));
+    }
+    stem(index, first)?;
+
+    // A stage is a run of blocks with one number of channels.
+    let mut stages: Vec<(i64, Vec<&Block>)> = Vec::new();
+    for block in &blocks {
+        let channels = block.convs.last().map_or(0, |c| c.outputs);
+        match stages.last_mut() {
+            Some((same, run)) if *same == channels => run.push(block),
+            _ => stages.push((channels, vec![block])),
+        }
+    }
+    let counts: Vec<usize> = stages.iter().map(|(_, run)| run.len()).collect();
+    let channels: Vec<i64> = stages.iter().map(|(c, _)| *c).collect();
+    let widths: Vec<i64> = blocks.iter().map(|b| b.convs[0].outputs).collect();
+    let expected = if per_block == 3 {
+        [256, 512, 1024, 2048]
+    } else {
+        [64, 128, 256, 512]
+    };
+    if channels != expected {
+        return Err(format!(
+            "its stages have {channels:?} channels, not {expected:?}"
+        ));
+    }
+    if per_block == 3
+        && stages
+            .iter()
+            .zip(&[64, 128, 256, 512])
+            .any(|((_, run), w)| run[0].convs[0].outputs != *w)
+    {
+        return Err(format!(
+            "its bottlenecks are {widths:?} wide: it is a wide ResNet"
+        ));
+    }
+    let depth = 2 + per_block * blocks.len();
+    match (per_block, counts.as_slice()) {
+        (3, [3, 4, 6, 3]) => variant(&stages),
+        (3, [3, 4, 23, 3] | [3, 8, 36, 3]) | (2, [2, 2, 2, 2] | [3, 4, 6, 3]) => {
+            Ok(Verdict::ResNet(depth as u32))
+        }
+        _ => Err(format!(
+            "its stages have {counts:?} blocks, which is no published depth"
+        )),
+    }
+}
+
+/// The one 7x7 convolution of stride 2 and the pool before the first block.
+fn stem(index: &Index<'_>, first: &Block) -> Result<(), String> {
+    let pool = index.producers.get(first.input.as_str());
+    let pool = pool
+        .filter(|n| n.op_type == "MaxPool")
+        .ok_or("there is no max pool before its first block")?;
+    let (convs, _) = index.trace(pool.input.first().map_or("", String::as_str));
+    match convs.as_slice() {
+        [conv] if conv.kernel == [7, 7] && conv.stride == 2 => Ok(()),
+        convs => {
+            let found: Vec<_> = convs
+                .iter()
+                .map(|c| format!("{}x{}/{}", c.kernel[0], c.kernel[1], c.stride))
+                .collect();
+            Err(format!(
+                "it begins with {}, not with one 7x7/2 convolution",
+                found.join(", ")
+            ))
+        }
+    }
+}
+
+/// Where the first blocks of the stages have their stride.
+fn variant(stages: &[(i64, Vec<&Block>)]) -> Result<Verdict, String> {
+    let mut found = BTreeSet::new();
+    let mut telling = String::new();
+    for (_, run) in &stages[1..] {
+        let [first, second, third] = run[0].convs.as_slice() else {
+            return Err("a bottleneck has not three convolutions".into());
+        };
+        let strides = [first.stride, second.stride, third.stride];
+        let conv = if first.stride == 2 { first } else { second };
+        if telling.is_empty() {
+            telling = format!(
+                "{}, {}x{}, has stride 2",
+                conv.name, conv.kernel[0], conv.kernel[1]
+            );
+        }
+        found.insert(strides);
+    }
+    match found.into_iter().collect::<Vec<_>>().as_slice() {
+        [[1, 2, 1]] => Ok(Verdict::ResNet50(Variant::V1_5, telling)),
+        [[2, 1, 1]] => Ok(Verdict::ResNet50(Variant::V1, telling)),
+        other => Err(format!(
+            "its downsampling bottlenecks have strides of {other:?}"
+        )),
+    }
+}
+
+/// Counts a graph's parameters and operations for a picture of `side` x `side` where the input's
+/// size is free.
+pub fn size(graph: &Graph, side: u64) -> Size {
+    let index = Index::new(graph);
+    let mut shapes = HashMap::new();
+    for input in graph.inputs() {
+        if let Some((_, dims)) = input.tensor() {
+            let free = |(i, d): (usize, Option<u64>)| if i == 0 { 1 } else { d.unwrap_or(side) };
+            let shape: Vec<u64> = dims.into_iter().enumerate().map(free).collect();
+            shapes.insert(input.name.as_str(), shape);
+        }
+    }
+
+    let mut counted = BTreeSet::new();
+    let mut parameters = 0;
+    let mut macs = Some(0);
+    for node in &graph.node {
+        let learned: &[usize] = match node.op_type.as_str() {
+            "Conv" | "FusedConv" | "Gemm" | "MatMul" | "BatchNormalization" => &[1, 2],
+            _ => &[],
+        };
+        for name in learned.iter().filter_map(|i| node.input.get(*i)) {
+            if let Some(dims) = index.constants.get(name.as_str())
+                && counted.insert(name)
+            {
+                parameters = u64::saturating_add(parameters, elements(dims));
+            }
+        }
+        let (shape, work) = infer(&index, node, &shapes);
+        macs = macs.zip(work).map(|(a, b)| u64::saturating_add(a, b));
+        if let (Some(shape), Some(output)) = (shape, node.output.first()) {
+            shapes.insert(output, shape);
+        }
+    }
+    Size { parameters, macs }
+}
+
+/// The number of elements of a constant; a file may claim anything.
+fn elements(dims: &[i64]) -> u64 {
+    product(dims.iter().map(|d| u64::try_from(*d).unwrap_or(0)))
+}
+
+fn product(factors: impl Iterator<Item = u64>) -> u64 {
+    factors.fold(1, u64::saturating_mul)
+}
+
+/// The shape of a node's result, and its multiplications: none where its work is not known.
+fn infer(
+    index: &Index<'_>,
+    node: &Node,
+    shapes: &HashMap<&str, Vec<u64>>,
+) -> (Option<Vec<u64>>, Option<u64>) {
+    let input = node.input.first().and_then(|i| shapes.get(i.as_str()));
+    let input = input.filter(|shape| shape.len() >= 2);
+    let constant = |i: usize| {
+        node.input
+            .get(i)
+            .and_then(|n| index.constants.get(n.as_str()))
+    };
+    match node.op_type.as_str() {
+        "Conv" | "FusedConv" => {
+            let (Some(input), Some([outputs, kernel @ ..])) =
+                (input, constant(1).map(Vec::as_slice))
+            else {
+                return (None, None);
+            };
+            let mut shape = windowed(node, input, kernel.get(1..).unwrap_or_default());
+            shape[1] = u64::try_from(*outputs).unwrap_or(0);
+            let values = product(shape[1..].iter().copied());
+            (Some(shape), Some(values.saturating_mul(elements(kernel))))
+        }
+        "Gemm" | "MatMul" => {
+            let (Some(input), Some(&[first, last])) = (input, constant(1).map(Vec::as_slice))
+            else {
+                return (None, None);
+            };
+            let transposed = int(node, "transB") == Some(1);
+            let columns = if transposed { first } else { last };
+            let mut shape = input.clone();
+            let depth = shape.pop().unwrap_or(0);
+            let rows = product(shape.iter().copied());
+            shape.push(u64::try_from(columns).unwrap_or(0));
+            let work = product([rows, depth, shape[shape.len() - 1]].into_iter());
+            (Some(shape), Some(work))
+        }
+        "MaxPool" | "AveragePool" => {
+            let shape = input.map(|i| windowed(node, i, &ints(node, "kernel_shape")));
+            (shape, Some(0))
+        }
+        "GlobalAveragePool" | "GlobalMaxPool" | "ReduceMean" => {
+            let shape = input.filter(|i| i.len() == 4);
+            (shape.map(|i| vec![i[0], i[1], 1, 1]), Some(0))
+        }
+        "Flatten" | "Reshape" | "Squeeze" => {
+            let flat = |i: &Vec<u64>| vec![i[0], product(i[1..].iter().copied())];
+            (input.map(flat), Some(0))
+        }
+        "Transpose" => {
+            let order = ints(node, "perm");
+            let shape = input.and_then(|i| {
+                let place = |p: &i64| i.get(usize::try_from(*p).ok()?).copied();
+                order.iter().map(place).collect()
+            });
+            (shape, Some(0))
+        }
+        // Element by element; the largest operand's shape.
+        _ => {
+            let operands = node.input.iter().filter_map(|i| shapes.get(i.as_str()));
+            let largest = operands.max_by_key(|s| product(s.iter().copied()));
+            (largest.cloned(), Some(0))
+        }
+    }
+}
+
+/// The shape behind a convolution or pool, its channels unchanged.
+fn windowed(node: &Node, input: &[u64], kernel: &[i64]) -> Vec<u64> {
+    let (strides, pads, dilations) = (
+        ints(node, "strides"),
+        ints(node, "pads"),
+        ints(node, "dilations"),
+    );
+    let mut shape = input.to_vec();
+    let axes = kernel.len();
+    for (axis, (size, kernel)) in shape.iter_mut().skip(2).zip(kernel).enumerate() {
+        // 128 bits, for a file may claim anything.
+        let at = |list: &[i64], i: usize, default: i64| {
+            i128::from(list.get(i).copied().unwrap_or(default))
+        };
+        let stride = at(&strides, axis, 1).max(1);
+        let reach = (i128::from(*kernel) - 1) * at(&dilations, axis, 1) + 1;
+        let padded = i128::from(*size) + at(&pads, axis, 0) + at(&pads, axis + axes, 0);
+        *size = u64::try_from((padded - reach) / stride + 1).unwrap_or(0);
+    }
+    shape
+}
+
+fn ints(node: &Node, name: &str) -> Vec<i64> {
+    let mut attributes = node.attribute.iter();
+    attributes
+        .find(|a| a.name == name)
+        .map(|a| a.ints.clone())
+        .unwrap_or_default()
+}
+
+fn int(node: &Node, name: &str) -> Option<i64> {
+    node.attribute.iter().find(|a| a.name == name).map(|a| a.i)
+}
