@@ -4,6 +4,7 @@
 //! Field numbers are those of `onnx.proto` (ONNX IR version 10). Fields that are not named here
 //! are skipped when reading. Tensor data is [`Bytes`], which shares the file's memory.
 
+use std::fmt;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -299,6 +300,24 @@ impl ValueInfo {
             _ => None,
         });
         Some((tensor.elem_type, dims.collect()))
+    }
+}
+
+impl fmt::Display for ValueInfo {
+    /// `“input” float32 [any, 3, 224, 224]`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((elem_type, dims)) = self.tensor() else {
+            return write!(f, "“{}” of unknown shape", self.name);
+        };
+        let dim = |d: &Option<u64>| d.map_or("any".to_owned(), |d| d.to_string());
+        let dims: Vec<_> = dims.iter().map(dim).collect();
+        write!(
+            f,
+            "“{}” {} [{}]",
+            self.name,
+            type_name(elem_type),
+            dims.join(", ")
+        )
     }
 }
 

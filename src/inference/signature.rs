@@ -2,7 +2,7 @@
 //! What a network takes and gives, read from its graph.
 
 use super::contract::OutputKind;
-use crate::onnx::{Graph, ValueInfo, data_type, type_name};
+use crate::onnx::{Graph, ValueInfo, data_type};
 use crate::preprocess::{ElementType, Layout};
 
 /// The input and output of an image classifier.
@@ -142,26 +142,11 @@ fn kind(graph: &Graph, output: &str) -> OutputKind {
 }
 
 fn describe(values: &[&ValueInfo], what: &str) -> String {
-    let one = |value: &&ValueInfo| match value.tensor() {
-        None => format!("“{}” of unknown shape", value.name),
-        Some((elem_type, dims)) => {
-            let dims: Vec<_> = dims
-                .iter()
-                .map(|d| d.map_or("?".to_owned(), |d| d.to_string()))
-                .collect();
-            format!(
-                "“{}” {} [{}]",
-                value.name,
-                type_name(elem_type),
-                dims.join(", ")
-            )
-        }
-    };
     match values {
         [] => format!("no {what}"),
-        [value] => format!("the {what} {}", one(value)),
+        [value] => format!("the {what} {value}"),
         values => {
-            let all: Vec<_> = values.iter().map(one).collect();
+            let all: Vec<_> = values.iter().map(ToString::to_string).collect();
             format!("{} {what}s: {}", values.len(), all.join(", "))
         }
     }

@@ -119,29 +119,17 @@ fn inspect(args: &Inspect) -> crate::Result<ExitCode> {
     }
 
     let line = |what: &str, text: String| println!("{what:<13} {text}");
-    let tensor = |v: &onnx::ValueInfo| match v.tensor() {
-        None => format!("“{}”", v.name),
-        Some((elem_type, shape)) => {
-            let dims: Vec<_> = shape
-                .iter()
-                .map(|d| d.map_or("any".into(), |d| d.to_string()))
-                .collect();
-            format!(
-                "“{}” {} [{}]",
-                v.name,
-                onnx::type_name(elem_type),
-                dims.join(", ")
-            )
-        }
-    };
     line("file", args.file.display().to_string());
     line(
         "producer",
         report["producer"].as_str().unwrap_or_default().to_owned(),
     );
     line("opset", opset.map_or("not said".into(), |o| o.to_string()));
-    graph.inputs().for_each(|v| line("input", tensor(v)));
-    graph.output.iter().for_each(|v| line("output", tensor(v)));
+    graph.inputs().for_each(|v| line("input", v.to_string()));
+    graph
+        .output
+        .iter()
+        .for_each(|v| line("output", v.to_string()));
     line(
         "parameters",
         format!(

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What the user sees of a stream: a line for each change, a progress bar, a summary, a file.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::sync::Arc;
+use std::time::Instant;
+
+use gstresnet50::meta::{classification_of, json_line};
+use indicatif::ProgressBar;
+
+/// What has been seen so far.
+pub struct Watch {
+    bar: ProgressBar,
+    json: Option<BufWriter<File>>,
+    written: std::io::Result<()>,
+    begun: Option<Instant>,
+    /// Frames that have come by.
+    pub frames: u64,
+    classified: u64,
+    top: Option<i32>,
+    seen: HashMap<Arc<str>, u64>,
+}
+
+impl Watch {
+    pub fn new(bar: ProgressBar, json: Option<BufWriter<File>>) -> Self {
+        Self {
+            bar,
+            json,
+            written: Ok(()),
+            begun: None,
+            frames: 0,
+            classified: 0,
+            top: None,
+            seen: HashMap::new(),
+        }
+    }
+
+    /// Takes a frame into account, and prints its best class if that is a new one.
+    pub fn frame(
+        &mut self,
+        buffer: &gst::BufferRef,
+        segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
+    ) {
+        let begun = *self.begun.get_or_insert_with(Instant::now);
+        self.frames += 1;
+        let time = segment.and_then(|s| s.to_stream_time(buffer.pts()));
+        self.bar
+            .set_position(time.map_or(0, gst::ClockTime::mseconds));
+        let seconds = begun.elapsed().as_secs_f64();
+        if seconds > 0.0 {
+            let rate = self.frames as f64 / seconds;
+            self.bar
+                .set_message(format!("{} frames, {rate:.1} a second", self.frames));
+        }
+
+        let Some(seen) = classification_of(buffer) else {
+            return;
+        };
+        self.classified += 1;
+        if let (Some(json), Ok(())) = (&mut self.json, &self.written) {
+            self.written = json.write_all(json_line(&seen, buffer.pts(), segment).as_bytes());
+        }
+        let Some(top) = seen.top() else {
+            return;
+        };
+        *self.seen.entry(Arc::clone(&top.label)).or_default() += 1;
+        if self.top.replace(top.index) != Some(top.index) {
+            let time = time.map_or("--:--:--.---".into(), |t| format!("{t:.3}"));
+            self.bar.suspend(|| {
+                println!("{time}  {:<28} {:3.0} %", top.label, top.confidence * 100.0);
+            });
+        }
+    }
+
+    /// Completes the file of JSON lines.
+    pub fn finish(&mut self) -> crate::Result<()> {
+        if let (Some(json), Ok(())) = (&mut self.json, &self.written) {
+            self.written = json.flush();
+        }
+        std::mem::replace(&mut self.written, Ok(()))
+            .map_err(|e| format!("the JSON lines could not be written: {e}").into())
+    }
+
+    /// Prints what there was in all.
+    pub fn summary(&self, model: Option<gst::Structure>, stats: &gst::Structure) {
+        let seconds = self.begun.map_or(0.0, |b| b.elapsed().as_secs_f64());
+        let text = |name| {
+            model
+                .as_ref()
+                .and_then(|m| m.get::<String>(name).ok())
+                .unwrap_or_default()
+        };
+        println!();
+        println!(
+            "{} frames in {seconds:.1} s ({:.1} a second), {} of them classified by {} on {}",
+            self.frames,
+            self.frames as f64 / seconds.max(1e-9),
+            self.classified,
+            text("model"),
+            text("provider"),
+        );
+        for (name, field) in [("pre-processing", "preprocess"), ("inference", "inference")] {
+            if let Ok(latency) = stats.get::<gst::Structure>(field) {
+                let ms = |name| latency.get::<u64>(name).unwrap_or(0) as f64 / 1e6;
+                println!(
+                    "{name:<15} p50 {:.2} ms, p99 {:.2} ms",
+                    ms("p50"),
+                    ms("p99")
+                );
+            }
+        }
+        let mut seen: Vec<_> = self.seen.iter().collect();
+        seen.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+        for (label, count) in seen.into_iter().take(5) {
+            println!(
+                "{:3.0} % of frames  {label}",
+                *count as f64 * 100.0 / self.classified as f64
+            );
+        }
+    }
+}
