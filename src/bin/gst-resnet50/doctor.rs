@@ -33,17 +33,17 @@ struct Report {
 
 impl Report {
     fn good(&self, what: &str, text: impl std::fmt::Display) {
-        println!("✓ {what:<13} {text}");
+        say!("✓ {what:<13} {text}");
     }
 
     fn bad(&mut self, what: &str, text: impl std::fmt::Display, remedy: &str) {
         self.failed = true;
-        println!("✗ {what:<13} {text}");
-        println!("  {:<13} → {remedy}", "");
+        say!("✗ {what:<13} {text}");
+        say!("  {:<13} → {remedy}", "");
     }
 
     fn not_tried(&self, what: &str, why: &str) {
-        println!("- {what:<13} not tried: {why}");
+        say!("- {what:<13} not tried: {why}");
     }
 }
 
@@ -58,12 +58,12 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         (None, _) => report.not_tried("inference", "there is no ONNX Runtime"),
         (_, None) => report.not_tried("inference", "there is no model"),
     }
-    println!();
+    say!();
     if report.failed {
-        println!("Something is wrong: see the lines with ✗.");
+        say!("Something is wrong: see the lines with ✗.");
         return Ok(ExitCode::FAILURE);
     }
-    println!("All is well.");
+    say!("All is well.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -141,7 +141,7 @@ fn model(report: &mut Report, args: &Args) -> Option<Model> {
     let source = match found {
         Err(ModelError::None(place)) if args.model.is_none() => {
             let place = place.map(|p| p.display().to_string()).unwrap_or_default();
-            println!(
+            say!(
                 "- {:<13} ResNet50 v1.5 is not installed ({place}); checking {BUILTIN}",
                 "model"
             );

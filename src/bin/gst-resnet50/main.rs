@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `gst-resnet50`: classify a video, look for what is wrong, measure.
 
+/// Prints a line. Unlike `println!` it does not panic where nobody reads any more (`| head`): the
+/// files that are being written are worth more than that.
+macro_rules! say {
+    ($($arg:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($arg)*);
+    }};
+}
+
 mod bench;
 mod classify;
 mod doctor;

@@ -114,11 +114,11 @@ fn inspect(args: &Inspect) -> crate::Result<ExitCode> {
         "contract": contract.and_then(|c| serde_json::from_str::<Value>(c).ok()),
     });
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(ExitCode::SUCCESS);
     }
 
-    let line = |what: &str, text: String| println!("{what:<13} {text}");
+    let line = |what: &str, text: String| say!("{what:<13} {text}");
     line("file", args.file.display().to_string());
     line(
         "producer",
@@ -169,7 +169,7 @@ fn build(args: &Build) -> crate::Result<ExitCode> {
     std::fs::write(&partial, &bytes)
         .and_then(|()| std::fs::rename(&partial, &args.output))
         .map_err(|e| format!("{} cannot be written: {e}", args.output.display()))?;
-    println!(
+    say!(
         "wrote {} ({:.1} MB): {}, weights by rule, not trained",
         args.output.display(),
         bytes.len() as f64 / 1e6,

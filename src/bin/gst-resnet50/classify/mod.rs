@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         ("the video with its labels", &args.annotate),
     ] {
         if let Some(file) = file {
-            println!("wrote {}: {what}", file.display());
+            say!("wrote {}: {what}", file.display());
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -118,7 +118,7 @@ fn model(named: Option<&str>) -> crate::Result<Option<String>> {
     match find_model(named) {
         Err(ModelError::None(place)) => {
             let place = place.map_or("(no home folder)".into(), |p| p.display().to_string());
-            println!(
+            say!(
                 "No ResNet50 v1.5 is installed, so this uses the built-in EfficientNet-Lite0. To \
                  get ResNet50, put its ONNX file at {place} or give --model FILE."
             );

@@ -69,7 +69,7 @@ impl Watch {
         if self.top.replace(top.index) != Some(top.index) {
             let time = time.map_or("--:--:--.---".into(), |t| format!("{t:.3}"));
             self.bar.suspend(|| {
-                println!("{time}  {:<28} {:3.0} %", top.label, top.confidence * 100.0);
+                say!("{time}  {:<28} {:3.0} %", top.label, top.confidence * 100.0);
             });
         }
     }
@@ -92,8 +92,8 @@ impl Watch {
                 .and_then(|m| m.get::<String>(name).ok())
                 .unwrap_or_default()
         };
-        println!();
-        println!(
+        say!();
+        say!(
             "{} frames in {seconds:.1} s ({:.1} a second), {} of them classified by {} on {}",
             self.frames,
             self.frames as f64 / seconds.max(1e-9),
@@ -104,7 +104,7 @@ impl Watch {
         for (name, field) in [("pre-processing", "preprocess"), ("inference", "inference")] {
             if let Ok(latency) = stats.get::<gst::Structure>(field) {
                 let ms = |name| latency.get::<u64>(name).unwrap_or(0) as f64 / 1e6;
-                println!(
+                say!(
                     "{name:<15} p50 {:.2} ms, p99 {:.2} ms",
                     ms("p50"),
                     ms("p99")
@@ -114,7 +114,7 @@ impl Watch {
         let mut seen: Vec<_> = self.seen.iter().collect();
         seen.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
         for (label, count) in seen.into_iter().take(5) {
-            println!(
+            say!(
                 "{:3.0} % of frames  {label}",
                 *count as f64 * 100.0 / self.classified as f64
             );
