@@ -5,7 +5,7 @@ pub mod element;
 pub mod inference;
 pub mod meta;
 pub mod onnx;
-mod paths;
+pub mod paths;
 pub mod postprocess;
 pub mod preprocess;
 pub mod resnet50;

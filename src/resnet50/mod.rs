@@ -5,6 +5,8 @@
 mod architecture;
 mod inspect;
 mod rule;
+#[cfg(feature = "cli")]
+pub mod weights;
 mod writer;
 
 pub use architecture::{Bottleneck, Conv, Linear, Parameter, ResNet50, Variant};

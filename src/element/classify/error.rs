@@ -47,8 +47,10 @@ impl Error {
                  package “onnxruntime” has one in onnxruntime/capi/)"
             }
             Self::Model(ModelError::None(_)) => {
-                "Set model=/path/to/resnet50.onnx, or model=builtin:efficientnet-lite0 for the \
-                 small model that the plugin carries"
+                "Install it with “gst-resnet50 model install --from resnet50-11ad3fa6.pth” (the \
+                 file is at https://download.pytorch.org/models/), set \
+                 model=/path/to/resnet50.onnx, or model=builtin:efficientnet-lite0 for the small \
+                 model that the plugin carries"
             }
             Self::Model(ModelError::UnknownBuiltin(_)) => {
                 "The only one is builtin:efficientnet-lite0, where the plugin was built with the \

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `gst-resnet50 model`: model files.
 
-use std::path::PathBuf;
+mod install;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use gstresnet50::onnx;
@@ -13,6 +15,8 @@ use serde_json::{Value, json};
 pub enum Command {
     /// Write ResNet50 with deterministic weights, for tests and measurements
     Build(Build),
+    /// Turn published weights into the ONNX file that the element finds by itself
+    Install(install::Args),
     /// Say what an ONNX classifier is: inputs, outputs, size, work, architecture
     Inspect(Inspect),
 }
@@ -67,6 +71,7 @@ fn batch(text: &str) -> Result<Batch, String> {
 pub fn run(command: &Command) -> crate::Result<ExitCode> {
     match command {
         Command::Build(args) => build(args),
+        Command::Install(args) => install::run(args),
         Command::Inspect(args) => inspect(args),
     }
 }
@@ -162,13 +167,7 @@ fn build(args: &Build) -> crate::Result<ExitCode> {
         VariantName::V1_5 => Variant::V1_5,
     };
     let bytes = model_by_rule(variant, args.batch).encode_to_vec();
-    // Renamed when it is whole, so that nobody finds half of it.
-    let mut partial = args.output.as_os_str().to_owned();
-    partial.push(".part");
-    let partial = PathBuf::from(partial);
-    std::fs::write(&partial, &bytes)
-        .and_then(|()| std::fs::rename(&partial, &args.output))
-        .map_err(|e| format!("{} cannot be written: {e}", args.output.display()))?;
+    write_whole(&args.output, &bytes)?;
     say!(
         "wrote {} ({:.1} MB): {}, weights by rule, not trained",
         args.output.display(),
@@ -176,4 +175,19 @@ fn build(args: &Build) -> crate::Result<ExitCode> {
         variant.architecture()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file under another name and renames it when it is whole, so that nobody finds half of
+/// it.
+fn write_whole(file: &Path, bytes: &[u8]) -> crate::Result<()> {
+    let mut partial = file.as_os_str().to_owned();
+    partial.push(format!(".{}.part", std::process::id()));
+    let partial = PathBuf::from(partial);
+    std::fs::write(&partial, bytes)
+        .and_then(|()| std::fs::rename(&partial, file))
+        .map_err(|e| {
+            // What there is of it is of no use; if it cannot be removed, it was not made.
+            let _ = std::fs::remove_file(&partial);
+            format!("{} cannot be written: {e}", file.display()).into()
+        })
 }

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What can be wrong with a file of weights.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why a file of weights was refused. Texts that come from the file are escaped and cut.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The operating system gives no access to it.
+    #[error("{} cannot be read: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// It is of none of the formats.
+    #[error(
+        "neither a file of torch.save (zip or the older stream) nor safetensors: it starts with \
+         \"{start}\""
+    )]
+    UnknownFormat {
+        /// The first bytes.
+        start: String,
+    },
+    /// A tar archive, which PyTorch wrote before 0.1.10.
+    #[error(
+        "a tar archive, as PyTorch before 0.1.10 wrote it: load it with PyTorch and save it again"
+    )]
+    TorchTar,
+    /// A machine with the other byte order wrote it.
+    #[error("the file's numbers are big-endian: save it again on a little-endian machine")]
+    BigEndian,
+    /// A part ends before it is complete.
+    #[error("{part} is cut off: {expected} bytes expected, {found} found")]
+    Truncated {
+        /// The part.
+        part: String,
+        /// Bytes that it should have.
+        expected: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+    /// A part is larger than anything that a file of weights has.
+    #[error("{part} has {found} {unit}, and {limit} are the limit")]
+    TooLarge {
+        /// The part.
+        part: String,
+        /// What is counted.
+        unit: &'static str,
+        /// What it has, or more.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A part contradicts its format or another part.
+    #[error("{part}: {problem}")]
+    Malformed {
+        /// The part.
+        part: String,
+        /// What was expected and found.
+        problem: String,
+    },
+    /// A pickle refers to a function or class that is not a tensor's.
+    #[error("the pickle wants to call {name}; only tensors are read, and nothing is executed")]
+    Call {
+        /// Module and name.
+        name: String,
+    },
+    /// A zip archive has an entry that is not stored as it is.
+    #[error(
+        "entry \"{entry}\" of the archive is compressed or encrypted (method {method}); torch \
+         stores its entries as they are"
+    )]
+    Compressed {
+        /// The entry.
+        entry: String,
+        /// Its method of compression: 8 is deflate.
+        method: u16,
+    },
+    /// A name that must be the only one occurs again.
+    #[error("{part} has \"{name}\" twice")]
+    Duplicate {
+        /// The part.
+        part: String,
+        /// The name.
+        name: String,
+    },
+    /// The object in the file has no tensors by name.
+    #[error("no state dict: {found}")]
+    NoStateDict {
+        /// What is there instead.
+        found: String,
+    },
+    /// No tensor has this name.
+    #[error("there is no tensor \"{name}\"")]
+    NoTensor {
+        /// The name.
+        name: String,
+    },
+    /// The numbers of a tensor are not floating-point numbers.
+    #[error("tensor \"{name}\" has {dtype} elements, and floating-point numbers are expected")]
+    NotFloat {
+        /// The tensor.
+        name: String,
+        /// What it has.
+        dtype: super::DType,
+    },
+    /// The tensors are not a ResNet50's.
+    #[error("these are not the weights of a ResNet50: {0}")]
+    Mismatch(Mismatch),
+}
+
+impl WeightsError {
+    pub(super) fn malformed(part: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Malformed {
+            part: part.into(),
+            problem: problem.into(),
+        }
+    }
+
+    pub(super) fn truncated(part: impl Into<String>, expected: u64, found: u64) -> Self {
+        Self::Truncated {
+            part: part.into(),
+            expected,
+            found,
+        }
+    }
+
+    pub(super) fn duplicate(part: impl Into<String>, name: &str) -> Self {
+        Self::Duplicate {
+            part: part.into(),
+            name: shown(name),
+        }
+    }
+}
+
+/// How the tensors of a file differ from a ResNet50's parameters. Names are the file's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Mismatch {
+    /// Parameters that are not in the file.
+    pub missing: Vec<String>,
+    /// Tensors that ResNet50 does not have.
+    pub surplus: Vec<String>,
+    /// Parameters of another shape or type, with what was found and expected.
+    pub wrong: Vec<String>,
+}
+
+impl Mismatch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.missing.is_empty() && self.surplus.is_empty() && self.wrong.is_empty()
+    }
+}
+
+/// At most this many of a list are printed.
+const LISTED: usize = 10;
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (what, names) in [
+            ("missing", &self.missing),
+            ("surplus", &self.surplus),
+            ("wrong", &self.wrong),
+        ] {
+            if names.is_empty() {
+                continue;
+            }
+            write!(f, "{separator}{} {what}: ", names.len())?;
+            write!(f, "{}", names[..names.len().min(LISTED)].join(", "))?;
+            if names.len() > LISTED {
+                write!(f, " and {} more", names.len() - LISTED)?;
+            }
+            separator = "; ";
+        }
+        Ok(())
+    }
+}
+
+/// A text from a file, fit for a terminal.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 160;
+    let mut start: String = text.chars().take(LONGEST).collect();
+    if start.len() < text.len() {
+        start.push('…');
+    }
+    start.escape_debug().to_string()
+}
