@@ -49,7 +49,6 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let uri = uri_of(&args.input)?;
     let model = model(args.model.as_deref())?;
     check_outputs(args)?;
-    let json = args.json.as_deref().map(create).transpose()?;
 
     let element = gst::ElementFactory::make("resnet50")
         .property("provider", &args.provider)
@@ -57,46 +56,64 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         .property("labels", &args.labels)
         .property("model", &model)
         .build()?;
-    let (sink, text) = match &args.annotate {
-        Some(file) => annotating_sink(file)?,
-        None => (plain_sink()?, None),
+    // Written beside and renamed in the end: a run that fails leaves the last one's results alone.
+    let json = args.json.as_deref().map(partial);
+    let annotated = args.annotate.as_deref().map(partial);
+    let writer = json.as_deref().map(create).transpose()?;
+    let output = match &annotated {
+        Some(file) => annotating_output(file)?,
+        None => plain_output()?,
     };
     let pipeline = gst::Pipeline::new();
     let source = gst::ElementFactory::make("uridecodebin")
         .property("uri", &uri)
         .build()?;
-    pipeline.add_many([&source, &element, &sink])?;
-    element.link(&sink)?;
+    pipeline.add_many([&source, &element, &output.element])?;
+    element.link(&output.element)?;
     link_video(&pipeline, &source, &element);
+    post_end(&output.last);
 
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(
         "{elapsed_precise} {wide_bar} {msg}",
     )?);
-    let watch = Arc::new(Mutex::new(Watch::new(bar.clone(), json)));
-    watch_frames(&element, &watch, text, args.max_frames);
+    let watch = Arc::new(Mutex::new(Watch::new(bar.clone(), writer)));
+    watch_frames(&element, &watch, output.text, args.max_frames);
 
-    let outcome = play(&pipeline, &bar);
+    let outcome = play(&pipeline, &element, &bar);
     let shown_model = element.property::<Option<gst::Structure>>("model-info");
     let stats = element.property::<gst::Structure>("stats");
     pipeline.set_state(gst::State::Null)?;
     bar.finish_and_clear();
 
     let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
-    outcome?;
-    watch.finish()?;
+    let partials = [&json, &annotated].into_iter().flatten();
     if watch.frames == 0 {
+        // Nothing is in them; one that cannot be removed was not made.
+        partials.for_each(|file| drop(std::fs::remove_file(file)));
+        outcome?;
         return Err(format!("{} has no video that could be decoded", args.input).into());
     }
+    watch.finish()?;
+    // What was seen before an error is worth having, too.
     watch.summary(shown_model, &stats);
-    for (what, file) in [
-        ("the answers, a line of JSON each", &args.json),
-        ("the video with its labels", &args.annotate),
+    for (what, from, to) in [
+        ("the answers, a line of JSON each", &json, &args.json),
+        ("the video with its labels", &annotated, &args.annotate),
     ] {
-        if let Some(file) = file {
-            say!("wrote {}: {what}", file.display());
+        if let (Some(from), Some(to)) = (from, to) {
+            std::fs::rename(from, to).map_err(|e| format!("{}: {e}", to.display()))?;
+            say!("wrote {}: {what}", to.display());
         }
     }
+    outcome?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The name of a file that is not whole yet.
+fn partial(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
 }
 
 /// What the user gave, as a URI.
@@ -154,20 +171,35 @@ fn create(path: &Path) -> crate::Result<BufWriter<File>> {
     Ok(BufWriter::new(file))
 }
 
-fn plain_sink() -> crate::Result<gst::Element> {
-    Ok(gst::ElementFactory::make("fakesink")
-        .property("sync", false)
-        .build()?)
+/// Where the classified video goes.
+struct Output {
+    element: gst::Element,
+    /// What draws the labels.
+    text: Option<gst::Element>,
+    /// The pad at which the stream ends.
+    last: gst::Pad,
 }
 
-/// Draws text on the video and writes it to a file. Returns the element that draws, too.
-fn annotating_sink(file: &Path) -> crate::Result<(gst::Element, Option<gst::Element>)> {
+fn plain_output() -> crate::Result<Output> {
+    let element = gst::ElementFactory::make("fakesink")
+        .property("sync", false)
+        .build()?;
+    Ok(Output {
+        last: element.static_pad("sink").ok_or("a sink has a pad")?,
+        element,
+        text: None,
+    })
+}
+
+/// Draws text on the video and writes it to a file.
+fn annotating_output(file: &Path) -> crate::Result<Output> {
     create(file)?;
     let bin = gst::parse::bin_from_description(
         "queue name=in max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! videoconvert ! \
+         videoscale ! video/x-raw,width=[16,16383],height=[16,16383] ! \
          textoverlay name=text valignment=top halignment=left line-alignment=left shaded-background=true \
          font-desc=\"Sans Bold 16\" auto-resize=true ! videoconvert ! \
-         vp8enc deadline=1 cpu-used=8 threads=2 target-bitrate=2000000 keyframe-max-dist=50 ! \
+         vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=2000000 keyframe-max-dist=50 ! \
          webmmux ! filesink name=file sync=false",
         false,
     )
@@ -175,14 +207,47 @@ fn annotating_sink(file: &Path) -> crate::Result<(gst::Element, Option<gst::Elem
         format!("the annotated video needs textoverlay, vp8enc and webmmux (Debian: gstreamer1.0-x and gstreamer1.0-plugins-good): {e}")
     })?;
     let by_name = |name| bin.by_name(name).ok_or("the description names it");
-    by_name("file")?.set_property("location", file.as_os_str().to_string_lossy().as_ref());
+    let sink = by_name("file")?;
+    sink.set_property("location", file.as_os_str().to_string_lossy().as_ref());
     let text = by_name("text")?;
     // By hand: of the two pads that are not linked, textoverlay's for text might be taken.
     let pad = by_name("in")?
         .static_pad("sink")
         .ok_or("a queue has a sink pad")?;
     bin.add_pad(&gst::GhostPad::with_target(&pad)?)?;
-    Ok((bin.upcast(), Some(text)))
+    Ok(Output {
+        element: bin.upcast(),
+        text: Some(text),
+        last: sink.static_pad("sink").ok_or("a sink has a pad")?,
+    })
+}
+
+/// Posts a message when the stream is through, for the pipeline's own waits for the sound that is
+/// thrown away as well.
+fn post_end(last: &gst::Pad) {
+    last.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |pad, info| {
+        if info
+            .event()
+            .is_some_and(|e| e.type_() == gst::EventType::Eos)
+            && let Some(element) = pad.parent_element()
+        {
+            post(&element, THROUGH);
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// Application messages: the last frame has left the pipeline; enough frames have been seen.
+const THROUGH: &str = "through";
+const ENOUGH: &str = "enough";
+
+fn post(element: &gst::Element, name: &str) {
+    let structure = gst::Structure::new_empty(name);
+    let message = gst::message::Application::builder(structure)
+        .src(element)
+        .build();
+    // Fails only where nobody listens.
+    let _ = element.post_message(message);
 }
 
 /// Links the first video stream; everything else that is in the file is thrown away.
@@ -194,7 +259,14 @@ fn link_video(pipeline: &gst::Pipeline, source: &gst::Element, element: &gst::El
         };
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         let is_video = caps.structure(0).is_some_and(|s| s.name() == "video/x-raw");
-        if is_video && !sink.is_linked() && pad.link(sink).is_ok() {
+        if is_video && !sink.is_linked() {
+            if let Err(error) = pad.link(sink) {
+                gst::element_error!(
+                    pipeline,
+                    gst::CoreError::Negotiation,
+                    ("this video cannot be classified: {} ({})", caps, error)
+                );
+            }
             return;
         }
         let thrown = gst::ElementFactory::make("fakesink")
@@ -211,6 +283,18 @@ fn link_video(pipeline: &gst::Pipeline, source: &gst::Element, element: &gst::El
             });
         if let Err(error) = thrown {
             gst::element_warning!(pipeline, gst::CoreError::Pad, ("{}", error));
+        }
+    });
+    let (weak, sink) = (pipeline.downgrade(), element.static_pad("sink"));
+    source.connect_no_more_pads(move |_| {
+        if let (Some(pipeline), Some(sink)) = (weak.upgrade(), &sink)
+            && !sink.is_linked()
+        {
+            gst::element_error!(
+                pipeline,
+                gst::StreamError::WrongType,
+                ("there is no video in it")
+            );
         }
     });
 }
@@ -242,13 +326,8 @@ fn watch_frames(
         if max_frames == Some(watch.frames)
             && let Some(element) = element.upgrade()
         {
-            // Posted, not sent: the main loop ends the stream from outside of it.
-            let done = gst::Structure::new_empty("max-frames");
-            let _ = element.post_message(
-                gst::message::Application::builder(done)
-                    .src(&element)
-                    .build(),
-            );
+            // The main loop ends the stream: from here it would wait for itself.
+            post(&element, ENOUGH);
         }
         gst::PadProbeReturn::Ok
     });
@@ -272,28 +351,30 @@ fn watch_frames(
 }
 
 /// Plays until the end, an error or Ctrl-C, which ends the stream so that the files are whole.
-fn play(pipeline: &gst::Pipeline, bar: &ProgressBar) -> crate::Result<()> {
+fn play(pipeline: &gst::Pipeline, element: &gst::Element, bar: &ProgressBar) -> crate::Result<()> {
     let main = glib::MainLoop::new(None, false);
     let outcome: Arc<Mutex<Option<String>>> = Arc::default();
     let end = {
-        let pipeline = pipeline.downgrade();
+        let sink = element
+            .static_pad("sink")
+            .ok_or("the element has a sink pad")?;
         move || {
-            if let Some(pipeline) = pipeline.upgrade() {
-                pipeline.send_event(gst::event::Eos::new());
-            }
+            // Here and not at the source, behind which seconds of video may be waiting.
+            sink.send_event(gst::event::Eos::new());
         }
     };
 
     const SIGINT: i32 = 2;
     let _interrupt = glib_unix::unix_signal_add_local(SIGINT, {
-        let (end, main) = (end.clone(), main.clone());
+        let (end, main, bar) = (end.clone(), main.clone(), bar.clone());
         let mut before = false;
         move || {
-            // Whoever presses it twice does not want to wait for the end of the stream.
             if std::mem::replace(&mut before, true) {
                 main.quit();
+            } else {
+                bar.suspend(|| eprintln!("stopping; Ctrl-C again to stop at once"));
+                end();
             }
-            end();
             glib::ControlFlow::Continue
         }
     });
@@ -316,10 +397,12 @@ fn play(pipeline: &gst::Pipeline, bar: &ProgressBar) -> crate::Result<()> {
                 MessageView::Warning(warning) => {
                     bar.suspend(|| eprintln!("warning: {}", warning.error()));
                 }
-                MessageView::Application(done)
-                    if done.structure().is_some_and(|s| s.name() == "max-frames") =>
-                {
-                    end()
+                MessageView::Application(message) => {
+                    match message.structure().map(|s| s.name().as_str()) {
+                        Some(ENOUGH) => end(),
+                        Some(THROUGH) => main.quit(),
+                        _ => {}
+                    }
                 }
                 _ => {}
             }
@@ -352,17 +435,21 @@ fn play(pipeline: &gst::Pipeline, bar: &ProgressBar) -> crate::Result<()> {
 
 /// An error as the user should read it.
 fn describe(element: &str, error: &glib::Error, debug: Option<glib::GString>) -> String {
-    if error.matches(gst::CoreError::MissingPlugin)
-        || error.matches(gst::StreamError::CodecNotFound)
-    {
+    // (A missing plugin is also what GStreamer calls a kind of URI that it does not know.)
+    let missing = error.matches(gst::CoreError::MissingPlugin) && !error.message().contains("URI");
+    if missing || error.matches(gst::StreamError::CodecNotFound) {
         return format!(
             "{error} A decoder for this video is missing (Debian: gstreamer1.0-libav, gstreamer1.0-plugins-bad, gstreamer1.0-plugins-ugly)."
         );
     }
     match debug {
         // The element's own messages say everything.
-        Some(debug) if !debug.contains("gstresnet50") => {
-            format!("{error} ({element}: {})", debug.replace('\n', " "))
+        // The first line is a place in GStreamer's sources.
+        Some(debug) if !debug.contains("gstresnet50") && !debug.contains("gst_resnet50") => {
+            match debug.lines().skip(1).last() {
+                Some(reason) => format!("{error} ({element}: {reason})"),
+                None => error.to_string(),
+            }
         }
         _ => error.to_string(),
     }

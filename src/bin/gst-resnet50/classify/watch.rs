@@ -16,6 +16,7 @@ pub struct Watch {
     json: Option<BufWriter<File>>,
     written: std::io::Result<()>,
     begun: Option<Instant>,
+    newest: Option<Instant>,
     /// Frames that have come by.
     pub frames: u64,
     classified: u64,
@@ -30,6 +31,7 @@ impl Watch {
             json,
             written: Ok(()),
             begun: None,
+            newest: None,
             frames: 0,
             classified: 0,
             top: None,
@@ -45,6 +47,7 @@ impl Watch {
     ) {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         self.frames += 1;
+        self.newest = Some(Instant::now());
         let time = segment.and_then(|s| s.to_stream_time(buffer.pts()));
         self.bar
             .set_position(time.map_or(0, gst::ClockTime::mseconds));
@@ -85,7 +88,10 @@ impl Watch {
 
     /// Prints what there was in all.
     pub fn summary(&self, model: Option<gst::Structure>, stats: &gst::Structure) {
-        let seconds = self.begun.map_or(0.0, |b| b.elapsed().as_secs_f64());
+        let seconds = self
+            .begun
+            .zip(self.newest)
+            .map_or(0.0, |(b, n)| (n - b).as_secs_f64());
         let text = |name| {
             model
                 .as_ref()
