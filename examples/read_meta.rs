@@ -26,22 +26,26 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .downcast::<gst_app::AppSink>()
         .map_err(|_| "it is an appsink")?;
 
-    pipeline.set_state(gst::State::Playing)?;
-    while let Ok(sample) = frames.pull_sample() {
-        let Some(buffer) = sample.buffer() else {
-            continue;
-        };
-        if let Some(class) = classification_of(buffer).and_then(|c| c.top().cloned()) {
-            let time = buffer.pts().unwrap_or_default();
-            println!("{time:.3} {} {:.2}", class.label, class.confidence);
-        }
-    }
-    // `pull_sample` ends at the end of the stream and at an error: the bus tells which.
     let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
-    let error = bus.pop_filtered(&[gst::MessageType::Error]);
+    // If this fails, the bus says why.
+    let _ = pipeline.set_state(gst::State::Playing);
+    let outcome = loop {
+        if let Some(sample) = frames.try_pull_sample(gst::ClockTime::from_mseconds(100)) {
+            let Some(buffer) = sample.buffer() else {
+                continue;
+            };
+            if let Some(class) = classification_of(buffer).and_then(|c| c.top().cloned()) {
+                let time = buffer.pts().unwrap_or_default();
+                println!("{time:.3} {} {:.2}", class.label, class.confidence);
+            }
+        } else if frames.is_eos() {
+            break Ok(());
+        } else if let Some(message) = bus.pop_filtered(&[gst::MessageType::Error])
+            && let gst::MessageView::Error(error) = message.view()
+        {
+            break Err(error.error().to_string().into());
+        }
+    };
     pipeline.set_state(gst::State::Null)?;
-    match error.as_ref().map(|m| m.view()) {
-        Some(gst::MessageView::Error(e)) => Err(e.error().to_string().into()),
-        _ => Ok(()),
-    }
+    outcome
 }

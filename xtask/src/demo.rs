@@ -4,6 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -64,11 +65,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         classify.arg("--max-frames").arg(frames.to_string());
     }
     println!("demo: classifying {}", input.to_string_lossy());
-    let status = process::status(&mut classify)?;
-    if !status.success() {
-        eprintln!("demo: `{}` failed ({status})", process::line(&classify));
-    }
-    Ok(process::exit_code(status))
+    // In the place of this program, so that Ctrl-C is the program's own affair.
+    let error = classify.exec();
+    Err(error).with_context(|| format!("cannot run `{}`", process::line(&classify)))
 }
 
 /// A URI as it is; a path made absolute, and only if there is something.

@@ -29,6 +29,8 @@ pub struct Args {
 #[derive(Debug, Default)]
 struct Report {
     failed: bool,
+    /// No model is installed, so the element has to be told of one.
+    needs_model: bool,
 }
 
 impl Report {
@@ -63,7 +65,13 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         say!("Something is wrong: see the lines with ✗.");
         return Ok(ExitCode::FAILURE);
     }
-    say!("All is well.");
+    if report.needs_model {
+        say!(
+            "All is well; until a ResNet50 v1.5 is installed, the element needs model={BUILTIN} or another."
+        );
+    } else {
+        say!("All is well.");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -140,6 +148,7 @@ fn model(report: &mut Report, args: &Args) -> Option<Model> {
     let found = find_model(args.model.as_deref());
     let source = match found {
         Err(ModelError::None(place)) if args.model.is_none() => {
+            report.needs_model = true;
             let place = place.map(|p| p.display().to_string()).unwrap_or_default();
             say!(
                 "- {:<13} ResNet50 v1.5 is not installed ({place}); checking {BUILTIN}",
@@ -171,6 +180,13 @@ fn model(report: &mut Report, args: &Args) -> Option<Model> {
                     c.resize.map_or("not said".into(), |r| r.to_string()),
                 ),
             );
+            if c.trained == Some(false) {
+                report.bad(
+                    "weights",
+                    "they are not trained: its answers mean nothing",
+                    "use it for measurements only",
+                );
+            }
             Some(model)
         }
         Err(error) => {

@@ -65,6 +65,13 @@ impl Classifier {
                 runtime.path().display(),
             ));
         }
+        if target.mean.iter().chain(&target.std).any(|v| *v > 2.0) {
+            warnings.push(format!(
+                "mean {:?} and std {:?} are large for numbers where white is 1: divide those for \
+                 bytes by 255",
+                target.mean, target.std
+            ));
+        }
         if model.contract.trained == Some(false) {
             warnings.push(format!(
                 "the weights of model “{}” are not trained: its answers mean nothing",

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The weights: torchvision's resnet50-11ad3fa6.pth or resnet50-0676ba61.pth (from
-    /// https://download.pytorch.org/models/), or another .pth or .safetensors file of ResNet50
+    /// download.pytorch.org/models), or another .pth or .safetensors file of ResNet50
     /// v1.5 with torchvision's or Hugging Face's names
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
