@@ -115,10 +115,16 @@ pub mod data_type {
     pub const FLOAT: i32 = 1;
     /// Unsigned byte.
     pub const UINT8: i32 = 2;
+    /// Signed byte.
+    pub const INT8: i32 = 3;
+    /// 32-bit integer.
+    pub const INT32: i32 = 6;
     /// 64-bit integer.
     pub const INT64: i32 = 7;
     /// 16-bit float.
     pub const FLOAT16: i32 = 10;
+    /// The upper half of a 32-bit float.
+    pub const BFLOAT16: i32 = 16;
 }
 
 /// A constant.

@@ -9,7 +9,7 @@ use gstresnet50::resnet50::weights::{
     DType, Naming, ResNet50Weights, StateDict, WeightsError, parse, read,
 };
 use gstresnet50::resnet50::{
-    Batch, Parameter, ResNet50, Variant, model_by_rule, rule_weights, to_onnx,
+    Batch, Folded, Parameter, Precision, ResNet50, Variant, model_by_rule, rule_weights, to_onnx,
 };
 use proptest::prelude::*;
 use prost::Message as _;
@@ -225,7 +225,8 @@ fn whole_network() {
         let weights = ResNet50Weights::from_state_dict(&dict).expect("a ResNet50");
         assert_eq!(weights.naming(), naming);
         let network = ResNet50::new(Variant::V1_5);
-        let model = to_onnx(&network, Batch::Fixed(2), &contract, weights.values());
+        let model = Folded::new(&network, weights.values())
+            .map(|w| to_onnx(&network, Batch::Fixed(2), &contract, &w, &Precision::Fp32));
         let model = model.expect("as many values as the shapes take");
         assert!(model.encode_to_vec() == expected, "{naming:?}");
     }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::onnx::CONTRACT_KEY;
-use crate::preprocess::{ColorOrder, Fit, is_valid_mean, is_valid_std};
+use crate::preprocess::{
+    ColorOrder, ElementType, Fit, Layout, Target, is_valid_mean, is_valid_std,
+};
 
 /// What the values of an output are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +130,25 @@ impl Contract {
         Ok(contract)
     }
 
+    /// What it asks of pre-processing for an input tensor of this size, layout and type; where it
+    /// says nothing, what torchvision's presets do.
+    pub fn target(&self, width: u32, height: u32, layout: Layout, element: ElementType) -> Target {
+        Target {
+            width,
+            height,
+            layout,
+            element,
+            order: self.color.unwrap_or(ColorOrder::Rgb),
+            fit: self.fit.unwrap_or(Fit::Crop),
+            // 256 for 224, and in proportion for others.
+            resize: self
+                .resize
+                .unwrap_or((width.min(height) * 256).div_ceil(224)),
+            mean: self.mean.unwrap_or(IMAGENET_MEAN),
+            std: self.std.unwrap_or(IMAGENET_STD),
+        }
+    }
+
     fn check(&self) -> Result<(), ContractError> {
         let refuse = |field, value: String, expected| {
             Err(ContractError::Value {
@@ -222,6 +243,10 @@ impl Contract {
         Ok(Some(contract))
     }
 }
+
+/// ImageNet's mean and standard deviation, as in torchvision's presets.
+const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
+const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 
 /// The one list of names that a contract can refer to.
 const IMAGENET: &str = "imagenet-1k";

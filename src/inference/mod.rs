@@ -6,6 +6,7 @@
 mod contract;
 mod log;
 mod model;
+mod probe;
 mod provider;
 mod runtime;
 mod session;
@@ -13,6 +14,7 @@ mod signature;
 
 pub use contract::{Contract, ContractError, ContractLabels, OutputKind};
 pub use model::{BUILTIN, Model, ModelError, ModelSource, find_model};
+pub use probe::Probe;
 pub use provider::{Provider, ProviderError};
 pub use runtime::{Attempt, Device, MINIMUM_VERSION, Runtime, RuntimeError};
 pub use session::{Fallback, RunError, Session, SessionError, SessionOptions};

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use super::contract::{Contract, ContractError, MAX_SIDE};
+use super::contract::{Contract, ContractError, MAX_SIDE, OutputKind};
 use super::signature::{Signature, SignatureError};
 use crate::onnx::{self, CONTRACT_KEY};
 use crate::paths;
+use crate::preprocess::Target;
 
 /// The model that the plugin carries.
 pub const BUILTIN: &str = "builtin:efficientnet-lite0";
@@ -193,6 +194,20 @@ impl Model {
             width: width as u32,
             height: height as u32,
         })
+    }
+
+    /// What its contract asks of pre-processing.
+    pub fn target(&self) -> Target {
+        let Signature {
+            layout, element, ..
+        } = self.signature;
+        self.contract
+            .target(self.width, self.height, layout, element)
+    }
+
+    /// Whether its answers are logits or probabilities: as its contract says, else as its graph.
+    pub fn output_kind(&self) -> OutputKind {
+        self.contract.output.unwrap_or(self.signature.kind)
     }
 
     /// The file's contents, for a model that is no file.

@@ -179,6 +179,23 @@ impl ResNet50 {
         std::iter::once(&self.stem).chain(blocks.flat_map(|b| b.convs.iter().chain(&b.downsample)))
     }
 
+    /// The tensors between the layers, by the names that they have in the graph, in the order of
+    /// the computation: the input, what each ReLU gives, what a sum takes, and the average pool's
+    /// result. What a ReLU takes is not among them, for no layer sees it; the max pool's result is
+    /// as its input, `relu`.
+    pub fn activations(&self) -> Vec<String> {
+        let mut all = vec!["input".to_owned(), "relu".to_owned()];
+        for block in &self.blocks {
+            let name = &block.name;
+            all.extend([format!("{name}.relu1"), format!("{name}.relu2")]);
+            all.push(block.convs[2].name.clone());
+            all.extend(block.downsample.iter().map(|conv| conv.name.clone()));
+            all.push(format!("{name}.relu3"));
+        }
+        all.push("avgpool".to_owned());
+        all
+    }
+
     /// The state dict: every tensor that a file of weights must have.
     pub fn parameters(&self) -> Vec<Parameter> {
         let mut all = Vec::new();

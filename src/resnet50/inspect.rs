@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Variant;
-use crate::onnx::{Graph, Node};
+use crate::onnx::{Graph, Node, data_type};
 
 /// What the graph says of the architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -318,6 +318,43 @@ pub fn size(graph: &Graph, side: u64) -> Size {
         }
     }
     Size { parameters, macs }
+}
+
+/// The numbers that a network computes with, `fp32`, `fp16`, `bf16` or `int8`, from the types of the
+/// weights of its convolutions and matrix products; several if they differ.
+pub fn precision(graph: &Graph) -> String {
+    let index = Index::new(graph);
+    let types: HashMap<&str, i32> = graph
+        .initializer
+        .iter()
+        .map(|t| (t.name.as_str(), t.data_type))
+        .collect();
+    let mut found = BTreeSet::new();
+    for node in &graph.node {
+        let place = match node.op_type.as_str() {
+            "Conv" | "FusedConv" | "Gemm" | "MatMul" | "ConvInteger" | "MatMulInteger" => 1,
+            "QLinearConv" | "QLinearMatMul" | "QGemm" => 3,
+            _ => continue,
+        };
+        let Some(mut name) = node.input.get(place) else {
+            continue;
+        };
+        // What is only dequantized on the way counts as it is stored.
+        if let Some(source) = index.producers.get(name.as_str())
+            && source.op_type == "DequantizeLinear"
+            && let Some(input) = source.input.first()
+        {
+            name = input;
+        }
+        found.insert(match types.get(name.as_str()).copied() {
+            Some(data_type::FLOAT) => "fp32",
+            Some(data_type::FLOAT16) => "fp16",
+            Some(data_type::BFLOAT16) => "bf16",
+            Some(data_type::INT8 | data_type::UINT8) => "int8",
+            _ => "unknown",
+        });
+    }
+    found.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// The number of elements of a constant; a file may claim anything.

@@ -2,12 +2,17 @@
 //! Deterministic weights, so that two programs can build the same network without shipping 98 MB.
 //! They are not trained: good for tests and measurements, and for nothing else.
 
-use super::{Batch, Parameter, ResNet50, Variant, to_onnx};
+use super::{Batch, Folded, Parameter, Precision, ResNet50, Variant, to_onnx};
 use crate::onnx::Model;
 
-/// The network with these weights, and a contract that says so.
-pub fn model_by_rule(variant: Variant, batch: Batch) -> Model {
-    let contract = serde_json::json!({
+/// The network with these weights.
+pub fn folded_by_rule(network: &ResNet50) -> Folded {
+    Folded::new(network, rule_weights).expect("the rule gives as many values as the shape takes")
+}
+
+/// The contract of the network with these weights, as JSON: it says that they are not trained.
+pub fn rule_contract(variant: Variant) -> String {
+    serde_json::json!({
         "architecture": variant.architecture(),
         "resize": 256,
         "crop": 224,
@@ -19,10 +24,15 @@ pub fn model_by_rule(variant: Variant, batch: Batch) -> Model {
         "labels": "imagenet-1k",
         "source": "deterministic rule, not trained",
         "trained": false,
-    });
+    })
+    .to_string()
+}
+
+/// The float32 model with these weights and that contract.
+pub fn model_by_rule(variant: Variant, batch: Batch) -> Model {
     let network = ResNet50::new(variant);
-    to_onnx(&network, batch, &contract.to_string(), rule_weights)
-        .expect("the rule gives as many values as the shape takes")
+    let (weights, contract) = (folded_by_rule(&network), rule_contract(variant));
+    to_onnx(&network, batch, &contract, &weights, &Precision::Fp32)
 }
 
 /// The weights of a parameter.
@@ -78,7 +88,6 @@ fn splitmix64(state: &mut u64) -> u64 {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::{ResNet50, Variant};
     use super::*;
 
     /// The first values of six parameters, made by another program with the same rule.

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The network as an ONNX model, its batch norms folded into its convolutions.
+//! The network as an ONNX model.
 
 use bytes::Bytes;
+use half::f16;
 
-use super::architecture::{Conv, Parameter, ResNet50};
+use super::architecture::{Conv, ResNet50};
+use super::folded::Folded;
+use super::quantize::{Linear, QuantizedLayer, Scales};
 use crate::onnx::{
     Attribute, CONTRACT_KEY, Dimension, DimensionValue, Graph, Model, Node, OperatorSet, Shape,
     StringEntry, Tensor, TensorType, Type, ValueInfo, attribute_type, data_type,
 };
-
-/// torchvision's (and PyTorch's) batch norms add this to the variance.
-const EPSILON: f64 = 1e-5;
 
 /// Operators of ONNX 1.12, which every runtime has had for years.
 const OPSET: i64 = 17;
@@ -25,94 +25,46 @@ pub enum Batch {
     Fixed(u32),
 }
 
-/// Why no model came of the weights.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum WriteError {
-    /// A parameter has another number of values than its shape says.
-    #[error("parameter {name} has {found} values, and its shape {shape:?} takes {expected}")]
-    WrongLength {
-        /// The parameter.
-        name: String,
-        /// Its shape.
-        shape: Vec<usize>,
-        /// Values that the shape takes.
-        expected: usize,
-        /// Values that were given.
-        found: usize,
+/// The numbers that the network computes with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Precision {
+    /// 32-bit floats.
+    Fp32,
+    /// 16-bit floats, the input and the output too.
+    Fp16,
+    /// 8-bit integers between a `QuantizeLinear` and a `DequantizeLinear`; the input and the
+    /// output are 32-bit floats.
+    Int8 {
+        /// How the activations are stored.
+        scales: Scales,
+        /// Bits of a weight, 7 or 8; see [`QuantizedLayer::new`].
+        weight_bits: u32,
     },
 }
 
-/// Builds the model. `weights` gives each parameter's values, row by row; `contract` is the JSON
-/// for the metadata property `resnet50.contract`.
+/// Builds the model. `contract` is the JSON for the metadata property `resnet50.contract`.
 ///
-/// The input is `input`, float32 `[batch, 3, 224, 224]`; the output is `output`, float32
-/// `[batch, 1000]`: logits.
-///
-/// # Errors
-/// [`WriteError`] if `weights` gives too few or too many values.
+/// The input is `input`, `[batch, 3, 224, 224]`; the output is `output`, `[batch, 1000]`: logits.
 pub fn to_onnx(
     network: &ResNet50,
     batch: Batch,
     contract: &str,
-    weights: impl FnMut(&Parameter) -> Vec<f32>,
-) -> Result<Model, WriteError> {
+    weights: &Folded,
+    precision: &Precision,
+) -> Model {
+    let float = match precision {
+        Precision::Fp16 => data_type::FLOAT16,
+        Precision::Fp32 | Precision::Int8 { .. } => data_type::FLOAT,
+    };
     let mut writer = Writer {
         weights,
+        precision,
         nodes: Vec::new(),
         initializers: Vec::new(),
     };
-    let stem = writer.conv(&network.stem, "input")?;
-    let stem = writer.node("Relu", "relu", &[&stem], vec![]);
-    let (kernel, stride, padding) = network.pool;
-    let mut last = writer.node(
-        "MaxPool",
-        "maxpool",
-        &[&stem],
-        window(kernel, stride, padding),
-    );
-
-    for block in &network.blocks {
-        let mut inside = last.clone();
-        for (i, conv) in block.convs.iter().enumerate() {
-            inside = writer.conv(conv, &inside)?;
-            if i + 1 < block.convs.len() {
-                let name = format!("{}.relu{}", block.name, i + 1);
-                inside = writer.node("Relu", &name, &[&inside], vec![]);
-            }
-        }
-        let shortcut = match &block.downsample {
-            Some(conv) => writer.conv(conv, &last)?,
-            None => last,
-        };
-        let sum = writer.node(
-            "Add",
-            &format!("{}.add", block.name),
-            &[&inside, &shortcut],
-            vec![],
-        );
-        last = writer.node("Relu", &format!("{}.relu3", block.name), &[&sum], vec![]);
-    }
-
-    let pooled = writer.node("GlobalAveragePool", "avgpool", &[&last], vec![]);
-    let flat = writer.node("Flatten", "flatten", &[&pooled], vec![int("axis", 1)]);
-    let fc = &network.classifier;
-    let weight = writer.parameter(&format!("{}.weight", fc.name), &[fc.outputs, fc.inputs])?;
-    let weight = writer.initializer(
-        &format!("{}.weight", fc.name),
-        &[fc.outputs, fc.inputs],
-        &weight,
-    );
-    let bias = writer.parameter(&format!("{}.bias", fc.name), &[fc.outputs])?;
-    let bias = writer.initializer(&format!("{}.bias", fc.name), &[fc.outputs], &bias);
-    writer.node(
-        "Gemm",
-        "output",
-        &[&flat, &weight, &bias],
-        vec![int("transB", 1)],
-    );
-
-    Ok(Model {
+    writer.network(network);
+    let classes = network.classifier.outputs as i64;
+    Model {
         ir_version: IR_VERSION,
         producer_name: env!("CARGO_PKG_NAME").into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
@@ -120,8 +72,8 @@ pub fn to_onnx(
             node: writer.nodes,
             name: network.variant.architecture().into(),
             initializer: writer.initializers,
-            input: vec![value("input", batch, &[3, 224, 224])],
-            output: vec![value("output", batch, &[fc.outputs as i64])],
+            input: vec![value("input", float, batch, &[3, 224, 224])],
+            output: vec![value("output", float, batch, &[classes])],
         }),
         opset_import: vec![OperatorSet {
             domain: String::new(),
@@ -131,45 +83,75 @@ pub fn to_onnx(
             key: CONTRACT_KEY.into(),
             value: contract.into(),
         }],
-    })
+    }
 }
 
-struct Writer<W> {
-    weights: W,
+/// A tensor of the graph.
+#[derive(Debug, Clone)]
+struct Value {
+    name: String,
+    /// How it is stored in bytes, if it is.
+    linear: Option<Linear>,
+}
+
+struct Writer<'a> {
+    weights: &'a Folded,
+    precision: &'a Precision,
     nodes: Vec<Node>,
     initializers: Vec<Tensor>,
 }
 
-impl<W: FnMut(&Parameter) -> Vec<f32>> Writer<W> {
-    fn parameter(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, WriteError> {
-        let parameter = Parameter {
-            name: name.to_owned(),
-            shape: shape.to_vec(),
-            learned: true,
-        };
-        let values = (self.weights)(&parameter);
-        let expected = shape.iter().product();
-        if values.len() != expected {
-            return Err(WriteError::WrongLength {
-                name: parameter.name,
-                shape: parameter.shape,
-                expected,
-                found: values.len(),
-            });
+impl Writer<'_> {
+    fn network(&mut self, network: &ResNet50) {
+        let input = self.stored("input".into(), "input");
+        let stem = self.conv(&network.stem, &input);
+        let stem = self.node("Relu", "relu", &[&stem], vec![]);
+        let stem = self.stored(stem, "relu");
+        let (kernel, stride, padding) = network.pool;
+        let window = window(kernel, stride, padding);
+        let pooled = self.node("MaxPool", "maxpool", &[&stem.name], window);
+        let mut last = self.stored(pooled, "relu");
+
+        for block in &network.blocks {
+            let name = |part| format!("{}.{part}", block.name);
+            let mut inside = last.clone();
+            let [first, second, third] = &block.convs;
+            for (conv, relu) in [(first, "relu1"), (second, "relu2")] {
+                let sum = self.conv(conv, &inside);
+                let relu = name(relu);
+                let positive = self.node("Relu", &relu, &[&sum], vec![]);
+                inside = self.stored(positive, &relu);
+            }
+            let inside = self.conv(third, &inside);
+            let inside = self.stored(inside, &third.name);
+            let shortcut = match &block.downsample {
+                Some(conv) => {
+                    let shortcut = self.conv(conv, &last);
+                    self.stored(shortcut, &conv.name)
+                }
+                None => last,
+            };
+            let terms = [inside.name.as_str(), shortcut.name.as_str()];
+            let sum = self.node("Add", &name("add"), &terms, vec![]);
+            let positive = self.node("Relu", &name("relu3"), &[&sum], vec![]);
+            last = self.stored(positive, &name("relu3"));
         }
-        Ok(values)
+
+        let pooled = self.node("GlobalAveragePool", "avgpool", &[&last.name], vec![]);
+        let pooled = self.stored(pooled, "avgpool");
+        let axis = vec![int("axis", 1)];
+        let flat = self.node("Flatten", "flatten", &[&pooled.name], axis);
+        let flat = self.stored(flat, "avgpool");
+        let [weight, bias] = self.layer(&network.classifier.name, &flat);
+        let operands = [flat.name.as_str(), &weight, &bias];
+        self.node("Gemm", "output", &operands, vec![int("transB", 1)]);
     }
 
-    fn initializer(&mut self, name: &str, shape: &[usize], values: &[f32]) -> String {
-        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.initializers.push(Tensor {
-            dims: shape.iter().map(|d| *d as i64).collect(),
-            data_type: data_type::FLOAT,
-            name: name.to_owned(),
-            raw_data: Bytes::from(bytes),
-            ..Tensor::default()
-        });
-        name.to_owned()
+    fn conv(&mut self, conv: &Conv, input: &Value) -> String {
+        let [weight, bias] = self.layer(&conv.name, input);
+        let attributes = window(conv.kernel, conv.stride, conv.padding());
+        let operands = [input.name.as_str(), &weight, &bias];
+        self.node("Conv", &conv.name, &operands, attributes)
     }
 
     /// A node whose one output has its name.
@@ -185,42 +167,104 @@ impl<W: FnMut(&Parameter) -> Vec<f32>> Writer<W> {
         name.to_owned()
     }
 
-    /// A convolution with its batch norm: `y = (w * x - mean) * scale + bias`, where
-    /// `scale = weight / sqrt(variance + epsilon)`, is a convolution with the weights
-    /// `w * scale` and the bias `bias - mean * scale`.
-    fn conv(&mut self, conv: &Conv, input: &str) -> Result<String, WriteError> {
-        let outputs = conv.outputs;
-        let shape = [outputs, conv.inputs, conv.kernel, conv.kernel];
-        let mut weight = self.parameter(&format!("{}.weight", conv.name), &shape)?;
-        let mut norm = |name| self.parameter(&format!("{}.{name}", conv.norm), &[outputs]);
-        let (gamma, beta) = (norm("weight")?, norm("bias")?);
-        let (mean, variance) = (norm("running_mean")?, norm("running_var")?);
-
-        let scale: Vec<f64> = gamma
-            .iter()
-            .zip(&variance)
-            .map(|(g, v)| f64::from(*g) / (f64::from(*v) + EPSILON).sqrt())
-            .collect();
-        for (filter, scale) in weight
-            .chunks_exact_mut(shape[1..].iter().product())
-            .zip(&scale)
-        {
-            filter
-                .iter_mut()
-                .for_each(|w| *w = (f64::from(*w) * scale) as f32);
+    /// The tensor `name` as the next layer sees it: in 8 bits, it goes through a byte on its way,
+    /// with the scale of `activation`.
+    fn stored(&mut self, name: String, activation: &str) -> Value {
+        let Precision::Int8 { scales, .. } = self.precision else {
+            return Value { name, linear: None };
+        };
+        let linear = scales.of(activation);
+        let scale = self.floats(&format!("{name}.scale"), &[], &[linear.scale]);
+        let zero = format!("{name}.zero_point");
+        let zero = self.initializer(&zero, &[], data_type::UINT8, vec![linear.zero_point]);
+        let stored = format!("{name}.quantized");
+        self.node("QuantizeLinear", &stored, &[&name, &scale, &zero], vec![]);
+        let back = dequantized(&name);
+        self.node("DequantizeLinear", &back, &[&stored, &scale, &zero], vec![]);
+        Value {
+            name: back,
+            linear: Some(linear),
         }
-        let bias: Vec<f32> = beta
-            .iter()
-            .zip(&mean)
-            .zip(&scale)
-            .map(|((b, m), s)| (f64::from(*b) - f64::from(*m) * s) as f32)
-            .collect();
-
-        let weight = self.initializer(&format!("{}.weight", conv.name), &shape, &weight);
-        let bias = self.initializer(&format!("{}.bias", conv.name), &[outputs], &bias);
-        let attributes = window(conv.kernel, conv.stride, conv.padding());
-        Ok(self.node("Conv", &conv.name, &[input, &weight, &bias], attributes))
     }
+
+    /// The weights and biases of a layer that takes `input`.
+    fn layer(&mut self, name: &str, input: &Value) -> [String; 2] {
+        let layer = self.weights.layer(name);
+        let outputs = [layer.bias.len()];
+        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+        let (Precision::Int8 { weight_bits, .. }, Some(linear)) = (self.precision, input.linear)
+        else {
+            let weight = self.floats(&weight, &layer.shape, &layer.weight);
+            return [weight, self.floats(&bias, &outputs, &layer.bias)];
+        };
+        let quantized = QuantizedLayer::new(layer, linear.scale, *weight_bits);
+        let scales = quantized.weight_scale;
+        let bias_scales: Vec<f32> = scales.iter().map(|s| s * linear.scale).collect();
+        let bytes = quantized.weight.iter().map(|w| *w as u8).collect();
+        let words = quantized
+            .bias
+            .iter()
+            .flat_map(|b| b.to_le_bytes())
+            .collect();
+        [
+            self.channels(&weight, &layer.shape, data_type::INT8, bytes, &scales),
+            self.channels(&bias, &outputs, data_type::INT32, words, &bias_scales),
+        ]
+    }
+
+    /// A constant of integers, symmetric around 0, with a scale for each channel of its first axis.
+    fn channels(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        elem_type: i32,
+        bytes: Vec<u8>,
+        scales: &[f32],
+    ) -> String {
+        let stored = self.initializer(name, shape, elem_type, bytes);
+        let scale = self.floats(&format!("{name}.scale"), &[scales.len()], scales);
+        let size = if elem_type == data_type::INT8 { 1 } else { 4 };
+        let zeros = vec![0; size * scales.len()];
+        let zero = format!("{name}.zero_point");
+        let zero = self.initializer(&zero, &[scales.len()], elem_type, zeros);
+        let operands = [stored.as_str(), &scale, &zero];
+        let back = dequantized(name);
+        self.node("DequantizeLinear", &back, &operands, vec![int("axis", 0)])
+    }
+
+    /// A constant of the floats that the network computes with.
+    fn floats(&mut self, name: &str, shape: &[usize], values: &[f32]) -> String {
+        let largest = f16::MAX.to_f32();
+        let (elem_type, bytes) = match self.precision {
+            Precision::Fp16 => {
+                // A value beyond the type's would become infinite.
+                let short = |v: &f32| f16::from_f32(v.clamp(-largest, largest)).to_le_bytes();
+                let bytes = values.iter().flat_map(short).collect();
+                (data_type::FLOAT16, bytes)
+            }
+            Precision::Fp32 | Precision::Int8 { .. } => {
+                let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+                (data_type::FLOAT, bytes)
+            }
+        };
+        self.initializer(name, shape, elem_type, bytes)
+    }
+
+    fn initializer(&mut self, name: &str, shape: &[usize], elem_type: i32, b: Vec<u8>) -> String {
+        self.initializers.push(Tensor {
+            dims: shape.iter().map(|d| *d as i64).collect(),
+            data_type: elem_type,
+            name: name.to_owned(),
+            raw_data: Bytes::from(b),
+            ..Tensor::default()
+        });
+        name.to_owned()
+    }
+}
+
+/// The name that a tensor has after it was stored in integers.
+pub fn dequantized(name: &str) -> String {
+    format!("{name}.dequantized")
 }
 
 /// The attributes of a window that is the same along both axes.
@@ -247,7 +291,7 @@ fn int(name: &str, i: i64) -> Attribute {
     }
 }
 
-fn value(name: &str, batch: Batch, rest: &[i64]) -> ValueInfo {
+fn value(name: &str, elem_type: i32, batch: Batch, rest: &[i64]) -> ValueInfo {
     let batch = match batch {
         Batch::Dynamic => DimensionValue::Param("batch".into()),
         Batch::Fixed(n) => DimensionValue::Value(n.into()),
@@ -257,7 +301,7 @@ fn value(name: &str, batch: Batch, rest: &[i64]) -> ValueInfo {
         name: name.into(),
         r#type: Some(Type {
             tensor_type: Some(TensorType {
-                elem_type: data_type::FLOAT,
+                elem_type,
                 shape: Some(Shape {
                     dim: dims.map(|d| Dimension { value: Some(d) }).collect(),
                 }),

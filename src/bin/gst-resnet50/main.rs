@@ -13,8 +13,10 @@ macro_rules! say {
 mod bench;
 mod classify;
 mod doctor;
+mod frames;
 mod model;
 mod plugin;
+mod source;
 
 use std::process::ExitCode;
 
@@ -64,5 +66,16 @@ fn main() -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    /// No name is used twice, and no argument contradicts another.
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
     }
 }

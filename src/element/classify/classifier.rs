@@ -17,10 +17,6 @@ use crate::preprocess::{
     is_valid_std,
 };
 
-/// ImageNet's mean and standard deviation, as in torchvision's presets.
-const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
-const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
-
 /// A loaded model with everything around it.
 #[derive(Debug)]
 pub struct Classifier {
@@ -94,12 +90,11 @@ impl Classifier {
             )
         }));
 
-        let activation = Option::from(settings.activation).unwrap_or_else(|| {
-            match model.contract.output.unwrap_or(model.signature.kind) {
+        let activation =
+            Option::from(settings.activation).unwrap_or_else(|| match model.output_kind() {
                 OutputKind::Logits => Activation::Softmax,
                 OutputKind::Probabilities => Activation::None,
-            }
-        });
+            });
         let labels = labels(settings, &model, session.classes())?;
         let classifier = Self {
             model_name: model.source.to_string().into(),
@@ -291,16 +286,11 @@ fn check_layout(buffer: &gst::BufferRef, info: &gst_video::VideoInfo) -> Result<
 
 /// What pre-processing is to do: the properties, else the model's contract, else the defaults.
 fn target(settings: &Settings, model: &Model) -> Result<Target, Error> {
-    let contract = &model.contract;
-    let element = model.signature.element;
-    let fit = Option::from(settings.fit)
-        .or(contract.fit)
-        .unwrap_or(Fit::Crop);
-
-    let side = model.width.min(model.height);
+    let own = model.target();
+    let fit = Option::from(settings.fit).unwrap_or(own.fit);
+    let side = own.width.min(own.height);
     let resize = match settings.resize {
-        // 256 for 224, and in proportion for others.
-        0 => contract.resize.unwrap_or((side * 256).div_ceil(224)),
+        0 => own.resize,
         resize if fit == Fit::Crop && resize < side => {
             return Err(Error::Setting {
                 property: "resize",
@@ -310,6 +300,7 @@ fn target(settings: &Settings, model: &Model) -> Result<Target, Error> {
         }
         resize => resize,
     };
+    let element = own.element;
     let mean = triple(
         "mean",
         &settings.mean,
@@ -325,17 +316,12 @@ fn target(settings: &Settings, model: &Model) -> Result<Target, Error> {
         is_valid_std,
     )?;
     Ok(Target {
-        width: model.width,
-        height: model.height,
-        layout: model.signature.layout,
-        element,
-        order: Option::from(settings.color_order)
-            .or(contract.color)
-            .unwrap_or(ColorOrder::Rgb),
+        order: Option::from(settings.color_order).unwrap_or(own.order),
         fit,
         resize,
-        mean: mean.or(contract.mean).unwrap_or(IMAGENET_MEAN),
-        std: std.or(contract.std).unwrap_or(IMAGENET_STD),
+        mean: mean.unwrap_or(own.mean),
+        std: std.unwrap_or(own.std),
+        ..own
     })
 }
 

@@ -132,7 +132,7 @@ impl ResNet50Weights {
         self.naming
     }
 
-    /// What [`to_onnx`](crate::resnet50::to_onnx) takes: the values of a parameter, row by row.
+    /// What [`Folded::new`](crate::resnet50::Folded::new) takes: the values of a parameter, row by row.
     /// Empty for one that ResNet50 does not have.
     pub fn values(&self) -> impl Fn(&Parameter) -> Vec<f32> + '_ {
         |parameter| {

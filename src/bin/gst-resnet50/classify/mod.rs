@@ -15,6 +15,7 @@ use gstresnet50::meta::classification_of;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::plugin;
+use crate::source::{describe, link_video, uri_of};
 use watch::Watch;
 
 #[derive(Debug, clap::Args)]
@@ -114,20 +115,6 @@ fn partial(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".part");
     name.into()
-}
-
-/// What the user gave, as a URI.
-fn uri_of(input: &str) -> crate::Result<String> {
-    if input.contains("://") {
-        return Ok(input.to_owned());
-    }
-    let path = Path::new(input);
-    if !path.is_file() {
-        return Err(
-            format!("“{input}” is neither a file nor a URI such as rtsp://camera/stream").into(),
-        );
-    }
-    Ok(glib::filename_to_uri(std::path::absolute(path)?, None)?.into())
 }
 
 /// The model to use: without one, the small one, and the user is told.
@@ -248,55 +235,6 @@ fn post(element: &gst::Element, name: &str) {
         .build();
     // Fails only where nobody listens.
     let _ = element.post_message(message);
-}
-
-/// Links the first video stream; everything else that is in the file is thrown away.
-fn link_video(pipeline: &gst::Pipeline, source: &gst::Element, element: &gst::Element) {
-    let (weak, sink) = (pipeline.downgrade(), element.static_pad("sink"));
-    source.connect_pad_added(move |_, pad| {
-        let (Some(pipeline), Some(sink)) = (weak.upgrade(), &sink) else {
-            return;
-        };
-        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-        let is_video = caps.structure(0).is_some_and(|s| s.name() == "video/x-raw");
-        if is_video && !sink.is_linked() {
-            if let Err(error) = pad.link(sink) {
-                gst::element_error!(
-                    pipeline,
-                    gst::CoreError::Negotiation,
-                    ("this video cannot be classified: {} ({})", caps, error)
-                );
-            }
-            return;
-        }
-        let thrown = gst::ElementFactory::make("fakesink")
-            .property("sync", false)
-            .property("async", false)
-            .build()
-            .and_then(|fake| {
-                pipeline.add(&fake)?;
-                fake.sync_state_with_parent()?;
-                let pad_of_fake = fake
-                    .static_pad("sink")
-                    .ok_or(glib::bool_error!("a sink has a pad"))?;
-                pad.link(&pad_of_fake).map_err(|e| glib::bool_error!("{e}"))
-            });
-        if let Err(error) = thrown {
-            gst::element_warning!(pipeline, gst::CoreError::Pad, ("{}", error));
-        }
-    });
-    let (weak, sink) = (pipeline.downgrade(), element.static_pad("sink"));
-    source.connect_no_more_pads(move |_| {
-        if let (Some(pipeline), Some(sink)) = (weak.upgrade(), &sink)
-            && !sink.is_linked()
-        {
-            gst::element_error!(
-                pipeline,
-                gst::StreamError::WrongType,
-                ("there is no video in it")
-            );
-        }
-    });
 }
 
 /// Looks at each buffer that leaves the element.
@@ -431,26 +369,4 @@ fn play(pipeline: &gst::Pipeline, element: &gst::Element, bar: &ProgressBar) -> 
         .unwrap_or_else(PoisonError::into_inner)
         .take();
     outcome.map_or(Ok(()), |error| Err(error.into()))
-}
-
-/// An error as the user should read it.
-fn describe(element: &str, error: &glib::Error, debug: Option<glib::GString>) -> String {
-    // (A missing plugin is also what GStreamer calls a kind of URI that it does not know.)
-    let missing = error.matches(gst::CoreError::MissingPlugin) && !error.message().contains("URI");
-    if missing || error.matches(gst::StreamError::CodecNotFound) {
-        return format!(
-            "{error} A decoder for this video is missing (Debian: gstreamer1.0-libav, gstreamer1.0-plugins-bad, gstreamer1.0-plugins-ugly)."
-        );
-    }
-    match debug {
-        // The element's own messages say everything.
-        // The first line is a place in GStreamer's sources.
-        Some(debug) if !debug.contains("gstresnet50") && !debug.contains("gst_resnet50") => {
-            match debug.lines().skip(1).last() {
-                Some(reason) => format!("{error} ({element}: {reason})"),
-                None => error.to_string(),
-            }
-        }
-        _ => error.to_string(),
-    }
 }

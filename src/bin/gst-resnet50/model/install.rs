@@ -10,7 +10,7 @@ use gstresnet50::inference::{Contract, ContractLabels, OutputKind};
 use gstresnet50::paths;
 use gstresnet50::preprocess::{ColorOrder, Fit};
 use gstresnet50::resnet50::weights::{self, ResNet50Weights};
-use gstresnet50::resnet50::{Batch, ResNet50, Variant, to_onnx};
+use gstresnet50::resnet50::{Batch, Folded, Precision, ResNet50, Variant, to_onnx};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
@@ -86,12 +86,15 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         trained: None,
     };
     let contract = serde_json::to_string(&contract)?;
+    let network = ResNet50::new(variant);
+    let weights = Folded::new(&network, weights.values())?;
     let model = to_onnx(
-        &ResNet50::new(variant),
+        &network,
         Batch::Dynamic,
         &contract,
-        weights.values(),
-    )?;
+        &weights,
+        &Precision::Fp32,
+    );
 
     if let Some(folder) = output.parent() {
         std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Single frames of videos and pictures, spread evenly over them.
+
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use gst_app::AppSink;
+use gstresnet50::preprocess::FORMATS;
+
+use crate::source::{describe, link_video, uri_of};
+
+/// Photographs for when the user names none.
+const PHOTOS: [&[u8]; 4] = [
+    include_bytes!("../../../plugin-meta/photos/astronaut.jpg"),
+    include_bytes!("../../../plugin-meta/photos/chelsea.jpg"),
+    include_bytes!("../../../plugin-meta/photos/coffee.jpg"),
+    include_bytes!("../../../plugin-meta/photos/rocket.jpg"),
+];
+
+/// How long a source may take for its next frame.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Of a source whose length is not known, one frame is taken in this time.
+const STEP: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+
+/// The program's own photographs, as URIs.
+pub fn photos() -> Vec<String> {
+    let uri = |photo: &&[u8]| format!("data:image/jpeg;base64,{}", glib::base64_encode(photo));
+    PHOTOS.iter().map(uri).collect()
+}
+
+/// Takes up to `count` frames from the sources together, and shows each to `each`.
+///
+/// # Errors
+/// The first source that cannot be opened or read, by its name; what `each` returns.
+pub fn take(
+    inputs: &[String],
+    count: usize,
+    mut each: impl FnMut(&gst_video::VideoInfo, &gst::BufferRef) -> crate::Result<()>,
+) -> crate::Result<()> {
+    let mut left = count;
+    for (i, input) in inputs.iter().enumerate() {
+        // A picture leaves its share to those that come after it.
+        let share = left.div_ceil(inputs.len() - i);
+        let name = if input.starts_with("data:") {
+            "a photograph of this program"
+        } else {
+            input
+        };
+        let about = |error| format!("{name}: {error}");
+        let source = Source::open(&uri_of(input)?).map_err(about)?;
+        let taken = source.take(share, &mut each).map_err(about)?;
+        if taken == 0 {
+            return Err(about("it has no frame that could be decoded".into()).into());
+        }
+        left -= taken;
+    }
+    Ok(())
+}
+
+/// `uridecodebin ! videoconvert ! appsink`.
+struct Source {
+    pipeline: gst::Pipeline,
+    sink: AppSink,
+}
+
+impl Source {
+    fn open(uri: &str) -> crate::Result<Self> {
+        let source = gst::ElementFactory::make("uridecodebin")
+            .property("uri", uri)
+            .build()?;
+        // Does something only for formats that the element does not take.
+        let convert = gst::ElementFactory::make("videoconvert").build()?;
+        let caps = gst_video::VideoCapsBuilder::new()
+            .format_list(FORMATS.iter().copied())
+            .build();
+        let sink = AppSink::builder()
+            .caps(&caps)
+            .sync(false)
+            .max_buffers(1)
+            .build();
+        let pipeline = gst::Pipeline::new();
+        pipeline.add_many([&source, &convert, sink.upcast_ref()])?;
+        convert.link(&sink)?;
+        link_video(&pipeline, &source, &convert);
+        let this = Self { pipeline, sink };
+        // A failed state change has posted why.
+        let _ = this.pipeline.set_state(gst::State::Playing);
+        Ok(this)
+    }
+
+    fn take(
+        &self,
+        count: usize,
+        each: &mut impl FnMut(&gst_video::VideoInfo, &gst::BufferRef) -> crate::Result<()>,
+    ) -> crate::Result<usize> {
+        let mut taken = 0;
+        let mut wanted = gst::ClockTime::ZERO;
+        let mut rhythm = None;
+        let mut last = None;
+        while taken < count {
+            let Some(sample) = self.next()? else {
+                break;
+            };
+            let buffer = sample.buffer().ok_or("a sample without a buffer")?;
+            let caps = sample.caps().ok_or("a sample without caps")?;
+            let info = gst_video::VideoInfo::from_caps(caps)?;
+            let pts = buffer.pts();
+            let early = pts.is_some_and(|pts| taken > 0 && pts < wanted);
+            if early || (taken > 0 && pts == last) {
+                continue;
+            }
+            last = pts;
+            each(&info, buffer)?;
+            taken += 1;
+            // Known once there is a frame.
+            let (start, step, seekable) = *rhythm.get_or_insert_with(|| {
+                let (step, seekable) = self.step(count);
+                (pts.unwrap_or_default(), step, seekable)
+            });
+            wanted = start + step * taken as u64;
+            // Decoding what lies between is quicker than many a seek, unless it is much.
+            if seekable && step > gst::ClockTime::from_seconds(2) && taken < count {
+                let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
+                self.pipeline.seek_simple(flags, wanted)?;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The time between two frames, and whether one can jump over it.
+    fn step(&self, count: usize) -> (gst::ClockTime, bool) {
+        let length = self.pipeline.query_duration::<gst::ClockTime>();
+        let Some(length) = length.filter(|l| !l.is_zero()) else {
+            return (STEP, false);
+        };
+        let mut query = gst::query::Seeking::new(gst::Format::Time);
+        let seekable = self.pipeline.query(&mut query) && query.result().0;
+        (length / count.max(1) as u64, seekable)
+    }
+
+    /// The next frame, or none at the end.
+    fn next(&self) -> crate::Result<Option<gst::Sample>> {
+        let bus = self.pipeline.bus().ok_or("a pipeline has a bus")?;
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let sample = self
+                .sink
+                .try_pull_sample(gst::ClockTime::from_mseconds(100));
+            if sample.is_some() || self.sink.is_eos() {
+                return Ok(sample);
+            }
+            if let Some(message) = bus.pop_filtered(&[gst::MessageType::Error])
+                && let gst::MessageView::Error(error) = message.view()
+            {
+                let source = error.src().map(|s| s.name().to_string());
+                let source = source.unwrap_or_default();
+                return Err(describe(&source, &error.error(), error.debug()).into());
+            }
+        }
+        Err(format!("no frame came for {} s", PATIENCE.as_secs()).into())
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        // To NULL it always goes.
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}

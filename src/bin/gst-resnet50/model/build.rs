@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `gst-resnet50 model build`: the network with deterministic weights.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use gstresnet50::resnet50::{Batch, ResNet50, Variant, folded_by_rule, rule_contract};
+use prost::Message as _;
+
+use super::precision::{PrecisionArgs, Source};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where the weights come from
+    #[arg(long, value_enum)]
+    init: Init,
+    /// Where the bottlenecks that downsample have their stride: in the 3x3 (v1.5) or the 1x1 (v1)
+    #[arg(long, value_enum, default_value = "v1.5")]
+    variant: VariantName,
+    /// Pictures a Run: a number, or dynamic
+    #[arg(long, default_value = "dynamic", value_parser = batch)]
+    batch: Batch,
+    #[command(flatten)]
+    precision: PrecisionArgs,
+    /// The ONNX file to write
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Init {
+    /// A rule on the parameters' names: not trained, the same on every machine
+    Rule,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum VariantName {
+    #[value(name = "v1")]
+    V1,
+    #[value(name = "v1.5")]
+    V1_5,
+}
+
+fn batch(text: &str) -> Result<Batch, String> {
+    match (text, text.parse()) {
+        ("dynamic", _) => Ok(Batch::Dynamic),
+        (_, Ok(n)) if n > 0 => Ok(Batch::Fixed(n)),
+        _ => Err("a number from 1, or dynamic".into()),
+    }
+}
+
+pub fn run(args: &Args) -> crate::Result<ExitCode> {
+    let Init::Rule = args.init;
+    let variant = match args.variant {
+        VariantName::V1 => Variant::V1,
+        VariantName::V1_5 => Variant::V1_5,
+    };
+    let network = ResNet50::new(variant);
+    let source = Source {
+        weights: folded_by_rule(&network),
+        contract: rule_contract(variant),
+        network,
+    };
+    let bytes = source.model(args.batch, &args.precision)?.encode_to_vec();
+    super::write_whole(&args.output, &bytes)?;
+    say!(
+        "wrote {} ({:.1} MB): {} in {}, weights by rule, not trained",
+        args.output.display(),
+        bytes.len() as f64 / 1e6,
+        variant.architecture(),
+        args.precision.precision
+    );
+    Ok(ExitCode::SUCCESS)
+}

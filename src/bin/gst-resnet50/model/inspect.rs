@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `gst-resnet50 model inspect`: what an ONNX classifier is.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use gstresnet50::onnx;
+use gstresnet50::resnet50::{self, Verdict};
+use serde_json::{Value, json};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The ONNX file
+    file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> crate::Result<ExitCode> {
+    let file = onnx::Model::read(&args.file)
+        .map_err(|e| format!("“{}” cannot be inspected: {e}", args.file.display()))?;
+    let graph = file.graph.as_ref().ok_or("the model has no graph")?;
+    let size = resnet50::size(graph, 224);
+    let value = |v: &onnx::ValueInfo| match v.tensor() {
+        None => json!({"name": v.name}),
+        Some((elem_type, shape)) => {
+            json!({"name": v.name, "type": onnx::type_name(elem_type), "shape": shape})
+        }
+    };
+    let (architecture, evidence) = match resnet50::verdict(graph) {
+        Verdict::ResNet50(variant, layer) => (Some(variant.architecture().to_owned()), layer),
+        Verdict::ResNet(depth) => (Some(format!("resnet{depth}")), String::new()),
+        Verdict::NotAResNet(reason) => (None, reason),
+    };
+    let precision = resnet50::precision(graph);
+    let contract = file.metadata(onnx::CONTRACT_KEY);
+    let opset = file
+        .opset_import
+        .iter()
+        .find(|o| o.domain.is_empty())
+        .map(|o| o.version);
+    let report = json!({
+        "file": args.file,
+        "producer": format!("{} {}", file.producer_name, file.producer_version).trim(),
+        "opset": opset,
+        "inputs": graph.inputs().map(value).collect::<Vec<_>>(),
+        "outputs": graph.output.iter().map(value).collect::<Vec<_>>(),
+        "parameters": size.parameters,
+        "macs": size.macs,
+        "precision": precision,
+        "architecture": architecture,
+        "evidence": evidence,
+        "contract": contract.and_then(|c| serde_json::from_str::<Value>(c).ok()),
+    });
+    if args.json {
+        say!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+
+    let line = |what: &str, text: String| say!("{what:<13} {text}");
+    line("file", args.file.display().to_string());
+    line(
+        "producer",
+        report["producer"].as_str().unwrap_or_default().to_owned(),
+    );
+    line("opset", opset.map_or("not said".into(), |o| o.to_string()));
+    graph.inputs().for_each(|v| line("input", v.to_string()));
+    graph
+        .output
+        .iter()
+        .for_each(|v| line("output", v.to_string()));
+    line(
+        "parameters",
+        format!(
+            "{} ({:.2} million)",
+            size.parameters,
+            size.parameters as f64 / 1e6
+        ),
+    );
+    let macs = size.macs.map_or("not known".into(), |m| {
+        format!("{:.2} G a picture", m as f64 / 1e9)
+    });
+    line("MACs", macs);
+    line("precision", precision);
+    line("contract", contract.unwrap_or("none").to_owned());
+    line(
+        "architecture",
+        match &architecture {
+            Some(name) if evidence.is_empty() => name.clone(),
+            Some(name) => format!("{name}: {evidence}"),
+            None => format!("not a ResNet: {evidence}"),
+        },
+    );
+    Ok(ExitCode::SUCCESS)
+}

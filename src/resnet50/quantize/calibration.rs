@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The ranges of all activations of the network.
+
+use std::collections::BTreeMap;
+
+use super::{Histogram, Linear, Method};
+use crate::resnet50::ResNet50;
+
+/// The values that the network's activations take while it sees pictures.
+#[derive(Debug, Clone)]
+pub struct Calibration {
+    tensors: BTreeMap<String, Histogram>,
+}
+
+/// Why there are no scales.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CalibrationError {
+    /// A value is not finite.
+    #[error("“{0}” has values that are not finite: the weights or the picture are damaged")]
+    NotFinite(String),
+    /// No values of an activation were seen.
+    #[error("no values of “{0}” were seen")]
+    Unseen(String),
+}
+
+impl Calibration {
+    /// Nothing seen yet.
+    pub fn new(network: &ResNet50) -> Self {
+        let names = network.activations().into_iter();
+        Self {
+            tensors: names.map(|name| (name, Histogram::default())).collect(),
+        }
+    }
+
+    /// Takes the values of one activation; those of a tensor that is not stored in bytes are
+    /// passed over.
+    ///
+    /// # Errors
+    /// [`CalibrationError::NotFinite`].
+    pub fn observe(&mut self, name: &str, values: &[f32]) -> Result<(), CalibrationError> {
+        let finite = self.tensors.get_mut(name).is_none_or(|t| t.observe(values));
+        let error = || CalibrationError::NotFinite(name.to_owned());
+        finite.then_some(()).ok_or_else(error)
+    }
+
+    /// Chooses the scales.
+    ///
+    /// # Errors
+    /// [`CalibrationError::Unseen`].
+    pub fn scales(&self, method: Method) -> Result<Scales, CalibrationError> {
+        let scale = |(name, histogram): (&String, &Histogram)| {
+            let (min, max) = histogram
+                .range(method)
+                .ok_or_else(|| CalibrationError::Unseen(name.clone()))?;
+            Ok((name.clone(), Linear::of_range(min, max)))
+        };
+        let tensors: Result<_, _> = self.tensors.iter().map(scale).collect();
+        Ok(Scales { tensors: tensors? })
+    }
+}
+
+/// How each activation of the network is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scales {
+    tensors: BTreeMap<String, Linear>,
+}
+
+impl Scales {
+    /// That of one.
+    ///
+    /// # Panics
+    /// If the network has no activation of that name; both variants have the same.
+    pub fn of(&self, name: &str) -> Linear {
+        self.tensors[name]
+    }
+}
