@@ -326,14 +326,24 @@ fn commit(
 fn builder(runtime: &Runtime, threads: usize) -> ort::Result<SessionBuilder> {
     // A session of several threads loses half of its speed without spinning; but no thread is to
     // spin when there is nothing to do, so spinning stops with the Run.
-    Ok(SessionBuilder::new(runtime.environment())?
+    let builder = SessionBuilder::new(runtime.environment())?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_intra_op_spinning(threads > 1)?
-        .with_config_entry("session.force_spinning_stop", "1")?
-        // Without VNNI, x86 adds two products of unsigned and signed bytes in 16 bits, which
-        // saturates: then unsigned weights, slower and right. No effect on other processors.
-        .with_config_entry("session.x64quantprecision", "1")?)
+        .with_config_entry("session.force_spinning_stop", "1")?;
+    if saturates() {
+        return Ok(builder.with_config_entry("session.x64quantprecision", "1")?);
+    }
+    Ok(builder)
+}
+
+/// Whether the processor adds two products of an unsigned and a signed byte in 16 bits, where they
+/// saturate: x86 without VNNI. There ONNX Runtime can take unsigned weights, slower and right.
+fn saturates() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return !is_x86_feature_detected!("avx512vnni") && !is_x86_feature_detected!("avxvnni");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
 }
 
 /// ONNX Runtime's messages have line breaks and its own source positions in them.

@@ -2,7 +2,6 @@
 //! The element in a pipeline against a bare loop of ONNX Runtime.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -12,9 +11,8 @@ use gstresnet50::inference::{
     BUILTIN, Model, Provider, Runtime, Session, SessionOptions, find_model,
 };
 use gstresnet50::resnet50::{Batch, Variant, model_by_rule};
-use prost::Message as _;
 
-use super::{Args, Result, frame, median};
+use super::{Args, Result, Scratch, frame, median};
 
 /// How long one contestant runs in one round.
 const ROUND: Duration = Duration::from_millis(1500);
@@ -29,9 +27,13 @@ pub fn measure(args: &Args) -> Result<String> {
         text,
         "| model | threads | frame | bare loop, Runs a second | element, frames a second | element / bare |\n|---|---|---|---|---|---|"
     )?;
-    let own = Untrained::new()?;
+    let scratch = Scratch::new()?;
+    let untrained = scratch.write(
+        "resnet50-v1.5",
+        &model_by_rule(Variant::V1_5, Batch::Dynamic),
+    )?;
     let models = if args.model.is_empty() {
-        vec![BUILTIN.to_owned(), own.path.to_string_lossy().into_owned()]
+        vec![BUILTIN.to_owned(), untrained]
     } else {
         args.model.clone()
     };
@@ -45,29 +47,6 @@ pub fn measure(args: &Args) -> Result<String> {
         }
     }
     Ok(text)
-}
-
-/// ResNet50 v1.5 with weights by rule, in a file as long as it is needed: as fast as with the
-/// published ones.
-struct Untrained {
-    path: PathBuf,
-}
-
-impl Untrained {
-    fn new() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("gst-resnet50-{}.onnx", std::process::id()));
-        let model = model_by_rule(Variant::V1_5, Batch::Dynamic);
-        std::fs::write(&path, model.encode_to_vec())
-            .map_err(|e| format!("{} cannot be written: {e}", path.display()))?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for Untrained {
-    fn drop(&mut self) {
-        // Gone already, or not to be removed: nothing that could be done about it.
-        let _ = std::fs::remove_file(&self.path);
-    }
 }
 
 fn case(name: &str, threads: usize, width: u32, height: u32, rounds: u32) -> Result<String> {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
-//! `gst-resnet50 bench` and `cargo bench`: measures, and writes its own tables.
+//! `gst-resnet50 bench`, which `cargo bench` calls: measures, and writes its own tables.
 //!
 //! Every figure stands beside a baseline that was measured in turn with it, for the machines that
 //! this runs on are often busy with other things: the ratios mean something where the times do
 //! not.
 
+mod compare;
 mod element;
 mod preprocess;
 
@@ -13,36 +14,58 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What a measurement returns; the message is printed as it is.
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+use gstresnet50::onnx;
+use prost::Message as _;
 
-#[derive(Debug, Clone, clap::Args)]
+use crate::Result;
+
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// ONNX files or builtin:efficientnet-lite0 to measure the element with [default: the built-in
     /// one, and ResNet50 v1.5 with untrained weights]
     #[arg(long)]
     pub model: Vec<String>,
+    /// Only compare these: v1, v1.5, fp16, int8 (the network with untrained weights; fp16 and int8
+    /// are v1.5) and ONNX files, separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub compare: Vec<String>,
     /// Rounds of each comparison; the median counts
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
     /// Write the tables into this file as well
     #[arg(long, value_name = "FILE")]
     pub write: Option<PathBuf>,
+    /// Threads of that model's Runs
+    #[arg(long, hide = true, default_value_t = 1)]
+    pub threads: usize,
+    /// Print the memory in bytes that a model takes, in a process of its own
+    #[arg(long, hide = true, value_name = "MODEL")]
+    pub memory_of: Option<String>,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(model) = &args.memory_of {
+        say!("{}", compare::memory(model, args.threads)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut report = String::new();
     let mut section = |text: String| {
-        println!("{text}");
+        say!("{text}");
         report.push_str(&text);
         report.push('\n');
     };
     section(head()?);
-    section(preprocess::measure(args.rounds)?);
-    section(element::measure(args)?);
+    if args.compare.is_empty() {
+        section(preprocess::measure(args.rounds)?);
+        section(element::measure(args)?);
+        let all = ["v1", "v1.5", "fp16", "int8"].map(str::to_owned);
+        section(compare::measure(&all, args.rounds)?);
+    } else {
+        section(compare::measure(&args.compare, args.rounds)?);
+    }
     if let Some(path) = &args.write {
         std::fs::write(path, report).map_err(|e| format!("{}: {e}", path.display()))?;
-        println!("wrote {}", path.display());
+        say!("wrote {}", path.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -87,6 +110,35 @@ fn head() -> Result<String> {
         env!("CARGO_PKG_VERSION")
     )?;
     Ok(text)
+}
+
+/// A folder of model files that goes with its owner.
+struct Scratch {
+    folder: PathBuf,
+}
+
+impl Scratch {
+    fn new() -> Result<Self> {
+        let name = format!("gst-resnet50-bench-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        Ok(Self { folder })
+    }
+
+    /// Writes a model and returns its path.
+    fn write(&self, name: &str, model: &onnx::Model) -> Result<String> {
+        let file = self.folder.join(format!("{name}.onnx"));
+        std::fs::write(&file, model.encode_to_vec())
+            .map_err(|e| format!("{} cannot be written: {e}", file.display()))?;
+        Ok(file.to_string_lossy().into_owned())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Gone already, or not to be removed: nothing that could be done about it.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
 }
 
 /// The middle one.

@@ -5,7 +5,7 @@ mod build;
 mod check;
 mod inspect;
 mod install;
-mod precision;
+pub mod precision;
 mod quantize;
 
 use std::path::{Path, PathBuf};

@@ -57,6 +57,17 @@ pub struct CalibrationArgs {
     pub reduce_range: bool,
 }
 
+impl Default for CalibrationArgs {
+    fn default() -> Self {
+        Self {
+            calibrate: Vec::new(),
+            frames: 100,
+            method: Method::default(),
+            reduce_range: false,
+        }
+    }
+}
+
 /// The network with its weights.
 #[derive(Debug)]
 pub struct Source {

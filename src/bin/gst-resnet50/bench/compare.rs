@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Variants and precisions of the network side by side.
+
+use std::fmt::Write as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use gstresnet50::inference::{Model, Provider, Runtime, Session, SessionOptions, find_model};
+use gstresnet50::onnx;
+use gstresnet50::resnet50::{self, Batch, ResNet50, Variant, folded_by_rule, rule_contract};
+use hdrhistogram::Histogram;
+
+use super::{Result, Scratch, median};
+use crate::model::precision::{CalibrationArgs, Name, PrecisionArgs, Source};
+
+/// How long one contestant runs in one round.
+const ROUND: Duration = Duration::from_millis(1000);
+
+pub fn measure(list: &[String], rounds: u32) -> Result<String> {
+    let mut text = String::from("## Variants and precisions\n\n");
+    writeln!(
+        text,
+        "Runs of one picture on the CPU provider, nothing else, each contestant {} ms in turn: what else the machine does slows all of them. Ratios are the medians of the rounds'. Published for v1.5 against v1: about 5 % fewer images a second (on a GPU), for 6 % more multiplications. Weights by rule unless a file is named: as fast as trained ones. The memory is what the process grows by from before the model is loaded to after its Runs.\n",
+        ROUND.as_millis()
+    )?;
+    writeln!(
+        text,
+        "| network | threads | images a second | against the first | p50 ms | p95 ms | p99 ms | GMACs | file MB | memory MB |\n|---|---|---|---|---|---|---|---|---|---|"
+    )?;
+    let scratch = Scratch::new()?;
+    let cores = std::thread::available_parallelism()?.get();
+    let files = list
+        .iter()
+        .map(|name| Ok((name.as_str(), file(name, &scratch)?)))
+        .collect::<Result<Vec<_>>>()?;
+    for threads in if cores > 1 { vec![1, cores] } else { vec![1] } {
+        let mut contestants = files
+            .iter()
+            .map(|(name, file)| Contestant::load(name, file, threads))
+            .collect::<Result<Vec<_>>>()?;
+        // The first round warms up.
+        for round in 0..=rounds {
+            for contestant in &mut contestants {
+                contestant.run(round > 0)?;
+            }
+        }
+        let first = contestants.first().map(|c| c.rates.clone());
+        for contestant in &mut contestants {
+            writeln!(
+                text,
+                "{}",
+                contestant.row(first.as_deref().unwrap_or_default())?
+            )?;
+        }
+    }
+    Ok(text)
+}
+
+/// The file that a name of the list means.
+fn file(name: &str, scratch: &Scratch) -> Result<String> {
+    let (variant, precision) = match name {
+        "v1" => (Variant::V1, Name::Fp32),
+        "v1.5" | "fp32" => (Variant::V1_5, Name::Fp32),
+        "fp16" => (Variant::V1_5, Name::Fp16),
+        "int8" => (Variant::V1_5, Name::Int8),
+        file => return Ok(file.to_owned()),
+    };
+    let network = ResNet50::new(variant);
+    let source = Source {
+        weights: folded_by_rule(&network),
+        contract: rule_contract(variant),
+        network,
+    };
+    let args = PrecisionArgs {
+        precision,
+        calibration: CalibrationArgs::default(),
+    };
+    scratch.write(name, &source.model(Batch::Dynamic, &args)?)
+}
+
+struct Contestant {
+    name: String,
+    file: String,
+    session: Session,
+    times: Histogram<u64>,
+    /// Images a second, by round.
+    rates: Vec<f64>,
+}
+
+impl Contestant {
+    fn load(name: &str, file: &str, threads: usize) -> Result<Self> {
+        Ok(Self {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            session: load(file, threads)?,
+            times: Histogram::new(3)?,
+            rates: Vec::new(),
+        })
+    }
+
+    /// Runs for one round, which may count.
+    fn run(&mut self, counts: bool) -> Result<()> {
+        let begun = Instant::now();
+        let mut runs = 0u32;
+        while begun.elapsed() < ROUND {
+            let start = Instant::now();
+            self.session.run()?;
+            if counts {
+                self.times.record(start.elapsed().as_nanos() as u64)?;
+            }
+            runs += 1;
+        }
+        if counts {
+            self.rates
+                .push(f64::from(runs) / begun.elapsed().as_secs_f64());
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, first: &[f64]) -> Result<String> {
+        let mut ratios: Vec<_> = self.rates.iter().zip(first).map(|(r, f)| r / f).collect();
+        let [p50, p95, p99] =
+            [0.5, 0.95, 0.99].map(|q| self.times.value_at_quantile(q) as f64 / 1e6);
+        let threads = self.session.threads();
+        let (macs, size) = match std::fs::metadata(&self.file) {
+            Ok(metadata) => {
+                let model = onnx::Model::read(self.file.as_ref())?;
+                let size = model.graph.as_ref().map(|g| resnet50::size(g, 224));
+                (size.and_then(|s| s.macs), Some(metadata.len()))
+            }
+            // A built-in one.
+            Err(_) => (None, None),
+        };
+        let cell = |number: Option<u64>, unit: f64, digits: usize| {
+            number.map_or("–".into(), |n| format!("{:.digits$}", n as f64 / unit))
+        };
+        Ok(format!(
+            "| {} | {threads} | {:.1} | {:.3} | {p50:.2} | {p95:.2} | {p99:.2} | {} | {} | {:.0} |",
+            self.name,
+            median(&mut self.rates.clone()),
+            median(&mut ratios),
+            cell(macs, 1e9, 2),
+            cell(size, 1e6, 1),
+            memory_of_child(&self.file, threads)? as f64 / 1e6,
+        ))
+    }
+}
+
+fn load(file: &str, threads: usize) -> Result<Session> {
+    let runtime = Runtime::load(None, &[])?;
+    let model = Model::read(find_model(Some(file))?)?;
+    let options = SessionOptions {
+        providers: vec![Provider::Cpu],
+        provider_options: Vec::new(),
+        device: 0,
+        threads,
+    };
+    Ok(Session::load(runtime, &model, &options)?.0)
+}
+
+/// Asks another process of this program for [`memory`], for in this one the allocator keeps what
+/// others have freed.
+fn memory_of_child(file: &str, threads: usize) -> Result<u64> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(["bench", "--memory-of", file, "--threads"])
+        .arg(threads.to_string())
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let error = || String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Ok(text.trim().parse().map_err(|_| error())?)
+}
+
+/// The bytes by which this process grows when it loads a model and runs it.
+pub fn memory(file: &str, threads: usize) -> Result<u64> {
+    Runtime::load(None, &[])?;
+    let before = resident()?;
+    let mut session = load(file, threads)?;
+    for _ in 0..3 {
+        session.run()?;
+    }
+    Ok(resident()?.saturating_sub(before))
+}
+
+/// The bytes of this process that are in memory.
+fn resident() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|l| l.trim().strip_suffix(" kB"));
+    let kilobytes: u64 = kilobytes
+        .ok_or("the system does not tell")?
+        .trim()
+        .parse()?;
+    Ok(kilobytes * 1024)
+}
