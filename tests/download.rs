@@ -19,7 +19,10 @@ use tempfile::TempDir;
 
 /// A wait for a byte that is over soon. Where a server is not silent on purpose, the tests leave
 /// the limit as it is.
-const IMPATIENT: &[&str] = &["--idle-limit", "200"];
+const IMPATIENT: &[&str] = &["--idle-limit", "1000"];
+
+/// A wait that no test comes to the end of.
+const PATIENT: &[&str] = &["--idle-limit", "3600000"];
 
 fn home() -> TempDir {
     tempfile::tempdir().expect("a folder")
@@ -161,7 +164,8 @@ fn resume_in_another_call() {
         }
     });
     let url = server.url(&named(weights()));
-    let mut child = command(home.path(), &["model", "install", "--from", &url])
+    let args = [&["model", "install", "--from", &url], PATIENT].concat();
+    let mut child = command(home.path(), &args)
         .stderr(Stdio::null())
         .spawn()
         .expect("it runs");
@@ -396,7 +400,7 @@ fn stall() {
         assert_fails(
             home.path(),
             &output,
-            &["nothing came for 200ms", "--from FILE"],
+            &["nothing came for 1s", "--from FILE"],
         );
         let attempts = server.exchanges().len();
         // Once something has arrived, it is tried again, as often as that is promising.
@@ -523,8 +527,9 @@ fn two_at_once() {
         Reply::file(asked, weights(), "v")
     });
     let url = server.url(&named(weights()));
+    let args = [&["model", "install", "--from", &url], PATIENT].concat();
     let spawn = || {
-        command(home.path(), &["model", "install", "--from", &url])
+        command(home.path(), &args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -160,6 +160,10 @@ pub fn reason(error: ureq::Error, limits: &Limits) -> String {
         ureq::Error::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
             "the server closed the connection".into()
         }
+        // So it is when the server's certificate is refused.
+        ureq::Error::Io(e) if e.kind() == io::ErrorKind::InvalidData => format!(
+            "{e} (the certificate authorities are the system's, or those of $SSL_CERT_FILE)"
+        ),
         ureq::Error::Io(e) => e.to_string(),
         ureq::Error::Timeout(Timeout::Resolve) => format!(
             "the address of its host was not found in {} s",
