@@ -4,9 +4,13 @@
 
 pub mod child;
 pub mod element;
+#[cfg(feature = "cli")]
+pub mod http;
 pub mod onnx;
 pub mod pack;
 pub mod pillow;
+#[cfg(feature = "cli")]
+pub mod program;
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;

@@ -47,8 +47,7 @@ impl Error {
                  package “onnxruntime” has one in onnxruntime/capi/)"
             }
             Self::Model(ModelError::None(_)) => {
-                "Install it with “gst-resnet50 model install --from resnet50-11ad3fa6.pth” (the \
-                 file is at https://download.pytorch.org/models/), set \
+                "Install it with “gst-resnet50 model install” (a download of 98 MB), set \
                  model=/path/to/resnet50.onnx, or model=builtin:efficientnet-lite0 for the small \
                  model that the plugin carries"
             }

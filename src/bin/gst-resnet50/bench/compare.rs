@@ -11,7 +11,7 @@ use gstresnet50::resnet50::{self, Batch, ResNet50, Variant, folded_by_rule, rule
 use hdrhistogram::Histogram;
 
 use super::{Result, Scratch, median};
-use crate::model::precision::{CalibrationArgs, Name, PrecisionArgs, Source};
+use crate::model::precision::{CalibrationArgs, Name, Network, PrecisionArgs};
 
 /// How long one contestant runs in one round.
 const ROUND: Duration = Duration::from_millis(1000);
@@ -65,11 +65,11 @@ fn file(name: &str, scratch: &Scratch) -> Result<String> {
         "int8" => (Variant::V1_5, Name::Int8),
         file => return Ok(file.to_owned()),
     };
-    let network = ResNet50::new(variant);
-    let source = Source {
-        weights: folded_by_rule(&network),
+    let architecture = ResNet50::new(variant);
+    let source = Network {
+        weights: folded_by_rule(&architecture),
         contract: rule_contract(variant),
-        network,
+        architecture,
     };
     let args = PrecisionArgs {
         precision,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use gstresnet50::resnet50::{Batch, ResNet50, Variant, folded_by_rule, rule_contract};
 use prost::Message as _;
 
-use super::precision::{PrecisionArgs, Source};
+use super::precision::{Network, PrecisionArgs};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -55,11 +55,11 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         VariantName::V1 => Variant::V1,
         VariantName::V1_5 => Variant::V1_5,
     };
-    let network = ResNet50::new(variant);
-    let source = Source {
-        weights: folded_by_rule(&network),
+    let architecture = ResNet50::new(variant);
+    let source = Network {
+        weights: folded_by_rule(&architecture),
         contract: rule_contract(variant),
-        network,
+        architecture,
     };
     let bytes = source.model(args.batch, &args.precision)?.encode_to_vec();
     super::write_whole(&args.output, &bytes)?;

@@ -1,49 +1,76 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `gst-resnet50 model install`: published weights become the ONNX file that the element finds.
 
-use std::fmt::Write as _;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use bytes::Bytes;
 use gstresnet50::inference::{Contract, ContractLabels, OutputKind};
-use gstresnet50::paths;
 use gstresnet50::preprocess::{ColorOrder, Fit};
 use gstresnet50::resnet50::weights::{self, ResNet50Weights};
-use gstresnet50::resnet50::{Batch, Folded, Precision, ResNet50, Variant, to_onnx};
+use gstresnet50::resnet50::{Batch, Folded, ResNet50, Variant};
+use gstresnet50::{onnx, paths};
+use indicatif::DecimalBytes;
 use prost::Message as _;
-use sha2::{Digest as _, Sha256};
+
+use super::download::{self, DownloadError, Limits, Lock, Url};
+use super::precision::{Network, PrecisionArgs};
+use super::sha256_hex;
+use super::source::{Source, Weights, promised_digits};
+
+/// The size of the ONNX file in bytes, for messages.
+const MODEL_SIZE: u64 = 102_500_000;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without --from, the weights come from https://download.pytorch.org/models, or from the mirror of \
+it that $RESNET50_WEIGHTS_URL names. Proxies are those of $https_proxy, $all_proxy and $no_proxy. \
+A download that was cut off goes on where it was when the same command is given again.")]
 pub struct Args {
-    /// The weights: torchvision's resnet50-11ad3fa6.pth or resnet50-0676ba61.pth (from
-    /// download.pytorch.org/models), or another .pth or .safetensors file of ResNet50
-    /// v1.5 with torchvision's or Hugging Face's names
-    #[arg(long, value_name = "FILE")]
-    from: PathBuf,
+    /// The weights to download, 98 MB [default: torchvision-v2]
+    #[arg(long, value_enum, conflicts_with = "from")]
+    weights: Option<Weights>,
+    /// Other weights of ResNet50 v1.5: a .pth or .safetensors file with torchvision's, timm's or
+    /// Hugging Face's names, or its http or https URL
+    #[arg(long, value_name = "FILE|URL")]
+    from: Option<OsString>,
     /// Length in pixels of the shorter side before the crop [default: what the weights were
     /// published with, else 256]
     #[arg(long, value_parser = clap::value_parser!(u32).range(224..=8192))]
     resize: Option<u32>,
+    #[command(flatten)]
+    precision: PrecisionArgs,
     /// The ONNX file to write [default: where the element looks]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// The longest wait for a byte of a download, in milliseconds
+    #[arg(long, hide = true, default_value_t = 30_000)]
+    idle_limit: u64,
+    /// The wait before a connection that broke is made again, in milliseconds
+    #[arg(long, hide = true, default_value_t = 1000)]
+    pause: u64,
+    /// The largest download, in bytes
+    #[arg(long, hide = true, default_value_t = 1 << 30)]
+    size_limit: u64,
 }
 
-/// torchvision's weights, by the beginning of their file's SHA-256, which stands in its name too,
-/// and the resize of their preset (`ResNet50_Weights`).
-const TORCHVISION: [(&str, &str, u32); 2] = [
-    (
-        "0676ba61",
-        "torchvision ResNet50_Weights.IMAGENET1K_V1",
-        256,
-    ),
-    (
-        "11ad3fa6",
-        "torchvision ResNet50_Weights.IMAGENET1K_V2",
-        232,
-    ),
-];
+/// What is made of the weights.
+#[derive(Debug, Clone, Copy)]
+struct Options<'a> {
+    /// Length in pixels of the shorter side before the crop.
+    resize: Option<u32>,
+    precision: &'a PrecisionArgs,
+}
+
+impl Options<'_> {
+    /// The resize for weights whose SHA-256 begins with `sha256`.
+    fn resize(self, sha256: &str) -> u32 {
+        let published = || Weights::known(sha256).map_or(256, Weights::resize);
+        self.resize.unwrap_or_else(published)
+    }
+}
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let output = match &args.output {
@@ -51,29 +78,140 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         None => paths::installed_model()
             .ok_or("there is no home folder to install into: give --output FILE")?,
     };
-    let about = |error: &dyn std::fmt::Display| format!("“{}”: {error}", args.from.display());
-    let file = Bytes::from(std::fs::read(&args.from).map_err(|e| about(&e))?);
-    let sha256 = Sha256::digest(&file)
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-    check_name(&args.from, &sha256).map_err(|e| about(&e))?;
+    let options = Options {
+        resize: args.resize,
+        precision: &args.precision,
+    };
+    let source = Source::new(args.from.as_deref(), args.weights)?;
+    let name = source.file_name();
+    match &source {
+        Source::File(path) => {
+            let about = |e: &dyn std::fmt::Display| format!("“{}”: {e}", path.display());
+            let file = std::fs::read(path).map_err(|e| about(&e))?;
+            let network = convert(file.into(), &name, options).map_err(|e| about(&e))?;
+            write(&output, &network, options)?;
+        }
+        Source::Url(url) => {
+            let limits = Limits {
+                idle: Duration::from_millis(args.idle_limit),
+                pause: Duration::from_millis(args.pause),
+                size: args.size_limit,
+            };
+            install_from(url, &name, options, &output, &limits)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
 
-    let dict = weights::parse(file).map_err(|e| about(&e))?;
-    let weights = ResNet50Weights::from_state_dict(&dict).map_err(|e| about(&e))?;
-    let known = TORCHVISION
-        .iter()
-        .find(|(start, _, _)| sha256.starts_with(start));
-    let resize = args
-        .resize
-        .unwrap_or(known.map_or(256, |(_, _, resize)| *resize));
-    let name = args.from.file_name().unwrap_or_default().to_string_lossy();
+/// Installs what is at a URL, unless it is installed.
+fn install_from(
+    url: &Url,
+    name: &str,
+    options: Options<'_>,
+    output: &Path,
+    limits: &Limits,
+) -> crate::Result<()> {
+    if is_installed(output, name, options) {
+        return Ok(());
+    }
+    let downloads = paths::data_dir()
+        .ok_or("there is no home folder to download into: set XDG_DATA_HOME to a folder")?
+        .join("downloads");
+    let _lock = Lock::take(&downloads, || {
+        eprintln!("another install is under way; waiting")
+    })
+    .map_err(|e| advise(&e))?;
+    // The one that was under way may have installed the same.
+    if is_installed(output, name, options) {
+        return Ok(());
+    }
+
+    let part = download::fetch(url, &downloads, limits).map_err(|e| advise(&e))?;
+    let file = Bytes::from(std::fs::read(part.file())?);
+    let is_page = file.trim_ascii_start().starts_with(b"<");
+    let network = convert(file, name, options).map_err(|e| {
+        part.discard();
+        let page = match is_page {
+            true => " It is a web page, such as a network shows before one has logged in.",
+            false => "",
+        };
+        format!(
+            "what came from {url} cannot be used, and was removed: {e}.{page} The same command \
+             downloads it anew; if that does not help, fetch it with another program and give it \
+             with --from FILE"
+        )
+    })?;
+    // If this fails, the download stays: the next call needs no more than to calibrate and write.
+    write(output, &network, options)?;
+    part.discard();
+    Ok(())
+}
+
+/// Says so if `output` is already what the weights of this file name would become.
+fn is_installed(output: &Path, name: &str, options: Options<'_>) -> bool {
+    let Some(digits) = promised_digits(name).map(str::to_ascii_lowercase) else {
+        return false;
+    };
+    let resize = options.resize(&digits);
+    // A file that cannot be read, or is no model, is to be replaced.
+    let is = onnx::Model::read(output).is_ok_and(|model| {
+        let contract = contract_of(&model);
+        let sha256 = contract.weights_sha256.unwrap_or_default();
+        contract.resize == Some(resize)
+            && sha256.starts_with(&digits)
+            && options.precision.made(&model)
+    });
+    if is {
+        say!(
+            "already installed: {} has the weights of {name} in {}, resize {resize}",
+            output.display(),
+            options.precision.precision
+        );
+    }
+    is
+}
+
+/// What can be done about a download that failed.
+fn advise(error: &DownloadError) -> String {
+    let elsewhere = "fetch it with another program, or on a machine that has network, and install \
+                     the file with “gst-resnet50 model install --from FILE”";
+    let advice = match error {
+        DownloadError::Unreachable { .. } => {
+            format!("Check the network, and $https_proxy if there is a proxy; or {elsewhere}")
+        }
+        DownloadError::Status { .. } => format!("Check the URL in a browser; or {elsewhere}"),
+        DownloadError::Interrupted { .. } => {
+            format!("The same command goes on from there, if the server can; or {elsewhere}")
+        }
+        DownloadError::TooLarge { .. } => "These are no weights of ResNet50".into(),
+        DownloadError::Full { missing, .. } => {
+            let missing = missing.map_or("the rest".into(), |m| DecimalBytes(m).to_string());
+            format!(
+                "{missing} of the download and {} of the model are still to be written. Free as \
+                 much, or set XDG_DATA_HOME to a folder on another disk; what has arrived is kept, \
+                 and the same command goes on from there",
+                DecimalBytes(MODEL_SIZE)
+            )
+        }
+        DownloadError::Io { .. } => {
+            "Check its permissions, or set XDG_DATA_HOME to another folder".into()
+        }
+    };
+    format!("{error}. {advice}")
+}
+
+/// The network of a file of weights that is called `name`.
+fn convert(file: Bytes, name: &str, options: Options<'_>) -> crate::Result<Network> {
+    let sha256 = sha256_hex(&file);
+    check_name(name, &sha256)?;
+    let dict = weights::parse(file)?;
+    let weights = ResNet50Weights::from_state_dict(&dict)?;
+
+    let known = Weights::known(&sha256);
     let variant = Variant::V1_5;
     let contract = Contract {
         architecture: Some(variant.architecture().into()),
-        resize: Some(resize),
+        resize: Some(options.resize(&sha256)),
         crop: Some(224),
         fit: Some(Fit::Crop),
         mean: Some([0.485, 0.456, 0.406]),
@@ -81,50 +219,56 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         color: Some(ColorOrder::Rgb),
         output: Some(OutputKind::Logits),
         labels: Some(ContractLabels::Known("imagenet-1k".into())),
-        source: Some(known.map_or(name.into_owned(), |(_, source, _)| (*source).into())),
+        source: Some(known.map_or(name, |weights| weights.name()).into()),
         weights_sha256: Some(sha256),
         trained: None,
     };
-    let contract = serde_json::to_string(&contract)?;
-    let network = ResNet50::new(variant);
-    let weights = Folded::new(&network, weights.values())?;
-    let model = to_onnx(
-        &network,
-        Batch::Dynamic,
-        &contract,
-        &weights,
-        &Precision::Fp32,
-    );
+    let architecture = ResNet50::new(variant);
+    Ok(Network {
+        weights: Folded::new(&architecture, weights.values())?,
+        contract: serde_json::to_string(&contract)?,
+        architecture,
+    })
+}
 
+/// A model's contract, empty if it has none.
+fn contract_of(model: &onnx::Model) -> Contract {
+    let contract = model.metadata(onnx::CONTRACT_KEY);
+    contract
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+/// Refuses a file that is not what its name promises.
+fn check_name(name: &str, sha256: &str) -> Result<(), String> {
+    match promised_digits(name) {
+        Some(digits) if !sha256.starts_with(&digits.to_ascii_lowercase()) => Err(format!(
+            "the file is damaged or not what its name says: its SHA-256 should begin with {digits}, and it is {sha256}. Get it again"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the model and says what it is.
+fn write(output: &Path, network: &Network, options: Options<'_>) -> crate::Result<()> {
+    let model = network.model(Batch::Dynamic, options.precision)?;
     if let Some(folder) = output.parent() {
         std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
-    super::write_whole(&output, &model.encode_to_vec())?;
+    super::write_whole(output, &model.encode_to_vec())?;
+    let contract = contract_of(&model);
     say!(
-        "wrote {}: {}, resize {resize}",
+        "wrote {}: {} in {}, resize {}",
         output.display(),
-        variant.architecture()
+        contract.architecture.unwrap_or_default(),
+        options.precision.precision,
+        contract.resize.unwrap_or_default()
     );
-    if known.is_none() && args.resize.is_none() {
+    let is_known = Weights::known(&contract.weights_sha256.unwrap_or_default()).is_some();
+    if !is_known && options.resize.is_none() {
         say!(
             "These weights are not known here: if they were published with another resize than 256, say so with --resize."
         );
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// PyTorch ends the names of its files with the first eight digits of their SHA-256.
-fn check_name(file: &Path, sha256: &str) -> Result<(), String> {
-    let stem = file
-        .file_stem()
-        .and_then(|s| s.to_str())
-        .unwrap_or_default();
-    let promised = stem.rsplit_once('-').map_or("", |(_, digits)| digits);
-    let is_digest = promised.len() == 8 && promised.bytes().all(|b| b.is_ascii_hexdigit());
-    if is_digest && !sha256.starts_with(&promised.to_ascii_lowercase()) {
-        return Err(format!(
-            "the file is damaged or not what its name says: its SHA-256 should begin with {promised}, and it is {sha256}. Get it again"
-        ));
     }
     Ok(())
 }

@@ -3,19 +3,27 @@
 
 mod build;
 mod check;
+mod download;
 mod inspect;
 mod install;
 pub mod precision;
 mod quantize;
+mod source;
 
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use indicatif::DecimalBytes;
+use sha2::{Digest as _, Sha256};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Write ResNet50 with deterministic weights, for tests and measurements
     Build(build::Args),
-    /// Turn published weights into the ONNX file that the element finds by itself
+    /// Download published weights and turn them into the ONNX file that the element finds by itself
     Install(install::Args),
     /// Say what an ONNX classifier is: inputs, outputs, size, work, architecture
     Inspect(inspect::Args),
@@ -35,17 +43,38 @@ pub fn run(command: &Command) -> crate::Result<ExitCode> {
     }
 }
 
-/// Writes a file under another name and renames it when it is whole, so that nobody finds half of
-/// it.
+/// Writes a file under another name and renames it when it is whole and on the disk, so that nobody
+/// finds half of it, not even after a loss of power.
 fn write_whole(file: &Path, bytes: &[u8]) -> crate::Result<()> {
     let mut partial = file.as_os_str().to_owned();
     partial.push(format!(".{}.part", std::process::id()));
     let partial = PathBuf::from(partial);
-    std::fs::write(&partial, bytes)
-        .and_then(|()| std::fs::rename(&partial, file))
-        .map_err(|e| {
-            // What there is of it is of no use; if it cannot be removed, it was not made.
-            let _ = std::fs::remove_file(&partial);
-            format!("{} cannot be written: {e}", file.display()).into()
-        })
+    let write = || {
+        let mut writer = File::create(&partial)?;
+        writer.write_all(bytes)?;
+        writer.sync_all()?;
+        std::fs::rename(&partial, file)
+    };
+    write().map_err(|e| {
+        // What there is of it is of no use; if it cannot be removed, it was not made.
+        let _ = std::fs::remove_file(&partial);
+        let remedy = match download::is_full(&e) {
+            true => format!(
+                ". It takes {}: free as much, or name a file on another disk with --output",
+                DecimalBytes(bytes.len() as u64)
+            ),
+            false => String::new(),
+        };
+        format!("{} cannot be written: {e}{remedy}", file.display()).into()
+    })
+}
+
+/// The SHA-256 of something, in hexadecimal digits.
+fn sha256_hex(bytes: &[u8]) -> String {
+    let mut hex = String::new();
+    for byte in Sha256::digest(bytes) {
+        // To a string nothing fails.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }

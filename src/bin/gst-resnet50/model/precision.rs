@@ -7,7 +7,7 @@ use gstresnet50::inference::{Contract, Probe, Runtime};
 use gstresnet50::onnx::{self, StringEntry};
 use gstresnet50::preprocess::{ElementType, Layout, Picture, Preprocessor, Slot, Target};
 use gstresnet50::resnet50::quantize::{Calibration, Method};
-use gstresnet50::resnet50::{Batch, Folded, Precision, ResNet50, to_onnx};
+use gstresnet50::resnet50::{Batch, Folded, Precision, ResNet50, precision, to_onnx};
 use indicatif::{ProgressBar, ProgressStyle};
 use prost::Message as _;
 
@@ -68,10 +68,36 @@ impl Default for CalibrationArgs {
     }
 }
 
+impl PrecisionArgs {
+    /// Whether a model is already what these make of its weights, as far as it tells.
+    pub fn made(&self, model: &onnx::Model) -> bool {
+        let Some(graph) = &model.graph else {
+            return false;
+        };
+        if precision(graph) != self.precision.to_string() {
+            return false;
+        }
+        let calibration = &self.calibration;
+        let says = |key: &str| {
+            let text = model.metadata(QUANTIZATION_KEY)?;
+            let said: serde_json::Value = serde_json::from_str(text).ok()?;
+            said.get(key).cloned()
+        };
+        self.precision != Name::Int8
+            || (calibration.calibrate.is_empty()
+                && says("own_photographs") == Some(true.into())
+                && says("method") == Some(calibration.method.name().into())
+                && says("reduce_range") == Some(calibration.reduce_range.into()))
+    }
+}
+
+/// The metadata property that says how a model was quantized, as JSON.
+const QUANTIZATION_KEY: &str = "resnet50.quantization";
+
 /// The network with its weights.
 #[derive(Debug)]
-pub struct Source {
-    pub network: ResNet50,
+pub struct Network {
+    pub architecture: ResNet50,
     pub weights: Folded,
     /// As JSON.
     pub contract: String,
@@ -80,7 +106,7 @@ pub struct Source {
 /// The input tensor of one frame.
 pub type Frame = Vec<f32>;
 
-impl Source {
+impl Network {
     /// The model in a precision.
     pub fn model(&self, batch: Batch, args: &PrecisionArgs) -> crate::Result<onnx::Model> {
         match args.precision {
@@ -95,7 +121,7 @@ impl Source {
 
     pub fn write(&self, batch: Batch, precision: &Precision) -> onnx::Model {
         to_onnx(
-            &self.network,
+            &self.architecture,
             batch,
             &self.contract,
             &self.weights,
@@ -138,7 +164,7 @@ impl Source {
         frames: &[Frame],
     ) -> crate::Result<(onnx::Model, Precision)> {
         let mut probe = self.probe(&Precision::Fp32, str::to_owned)?;
-        let mut calibration = Calibration::new(&self.network);
+        let mut calibration = Calibration::new(&self.architecture);
         let bar = bar("calibrating", frames.len() as u64)?;
         for frame in frames {
             let mut outcome = calibration.observe("input", frame);
@@ -157,10 +183,11 @@ impl Source {
         };
         let mut model = self.write(batch, &precision);
         model.metadata_props.push(StringEntry {
-            key: "resnet50.quantization".into(),
+            key: QUANTIZATION_KEY.into(),
             value: serde_json::json!({
                 "method": args.method.name(),
                 "frames": frames.len(),
+                "own_photographs": args.calibrate.is_empty(),
                 "reduce_range": args.reduce_range,
             })
             .to_string(),
@@ -177,7 +204,7 @@ impl Source {
     ) -> crate::Result<Probe> {
         let mut model = self.write(Batch::Fixed(1), precision);
         if let Some(graph) = &mut model.graph {
-            let names = self.network.activations();
+            let names = self.architecture.activations();
             let inner = names.iter().filter(|name| *name != "input");
             let outputs = inner.map(|name| onnx::ValueInfo {
                 name: visible(name),

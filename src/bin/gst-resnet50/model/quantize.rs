@@ -9,7 +9,7 @@ use gstresnet50::resnet50::quantize::Snr;
 use gstresnet50::resnet50::{Batch, Folded, Precision, ResNet50, Verdict, dequantized, verdict};
 use prost::Message as _;
 
-use super::precision::{CalibrationArgs, Frame, Source, bar};
+use super::precision::{CalibrationArgs, Frame, Network, bar};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         "wrote {} ({:.1} MB): {}, int8, {} on {} frames",
         args.output.display(),
         bytes.len() as f64 / 1e6,
-        source.network.variant.architecture(),
+        source.architecture.variant.architecture(),
         args.calibration.method,
         calibrated.len()
     );
@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
 }
 
 /// Takes the network out of a file of this program's.
-fn read(args: &Args) -> crate::Result<(Source, Batch)> {
+fn read(args: &Args) -> crate::Result<(Network, Batch)> {
     let refuse = |why: &dyn std::fmt::Display| {
         format!(
             "“{}” cannot be quantized: {why}. It takes a float32 ResNet50 that `gst-resnet50 model install` or `model build` wrote",
@@ -77,8 +77,8 @@ fn read(args: &Args) -> crate::Result<(Source, Batch)> {
             return Err(refuse(&format!("it is not a ResNet: {why}")).into());
         }
     };
-    let network = ResNet50::new(variant);
-    let weights = Folded::from_graph(&network, graph).map_err(|e| refuse(&e))?;
+    let architecture = ResNet50::new(variant);
+    let weights = Folded::from_graph(&architecture, graph).map_err(|e| refuse(&e))?;
     let batch = graph
         .inputs()
         .next()
@@ -88,8 +88,8 @@ fn read(args: &Args) -> crate::Result<(Source, Batch)> {
         .map_or(Batch::Dynamic, Batch::Fixed);
     let contract = file.metadata(onnx::CONTRACT_KEY).unwrap_or("{}").to_owned();
     Ok((
-        Source {
-            network,
+        Network {
+            architecture,
             weights,
             contract,
         },
@@ -98,7 +98,7 @@ fn read(args: &Args) -> crate::Result<(Source, Batch)> {
 }
 
 /// How near the integers come to the floats, layer by layer.
-fn report(source: &Source, precision: &Precision, frames: &[Frame]) -> crate::Result<()> {
+fn report(source: &Network, precision: &Precision, frames: &[Frame]) -> crate::Result<()> {
     let mut float = source.probe(&Precision::Fp32, str::to_owned)?;
     let mut integer = source.probe(precision, dequantized)?;
     let mut layers: Vec<(String, Snr)> = Vec::new();
