@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The system's packages: compiler, GStreamer with its plugins, and pip.
+//! The system's packages: compiler, GStreamer with its plugins, and Python.
 
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
@@ -26,8 +26,36 @@ const PACKAGES: [&str; 12] = [
     "gstreamer1.0-x",
     "fonts-dejavu-core",
 ];
-/// Brings pip, for systems where no other Python does.
-const PIP: [&str; 2] = ["python3", "python3-pip"];
+
+/// How much of Python is needed; each includes what is before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Python {
+    Nothing,
+    Interpreter,
+    /// To fetch wheels with.
+    Pip,
+}
+
+impl Python {
+    /// Any Python will do, so the ability counts and not Debian's package.
+    fn is_there(self) -> bool {
+        let works = |args: &[&str]| process::succeeds(Command::new("python3").args(args));
+        match self {
+            Self::Nothing => true,
+            Self::Interpreter => works(&["--version"]),
+            Self::Pip => works(&["-m", "pip", "--version"]),
+        }
+    }
+
+    /// What brings it, for systems where no other Python does.
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Nothing => &[],
+            Self::Interpreter => &["python3"],
+            Self::Pip => &["python3", "python3-pip"],
+        }
+    }
+}
 
 /// The pkg-config modules that the crates link to, and the version from which on they work.
 const MODULES: [&str; 3] = [
@@ -36,20 +64,19 @@ const MODULES: [&str; 3] = [
     "gstreamer-check-1.0",
 ];
 
-/// Sees to it that the packages are there, and pip as well if it `needs_pip`. Where the system
+/// Sees to it that the packages are there, and as much of Python as is asked for. Where the system
 /// is none of Debian's, we install nothing but say what is needed.
-pub fn ensure(needs_pip: bool) -> Result<()> {
+pub fn ensure(python: Python) -> Result<()> {
     if process::succeeds(Command::new("dpkg-query").arg("--version")) {
-        install_missing(needs_pip)?;
+        install_missing(python)?;
     }
-    check(needs_pip)
+    check(python)
 }
 
-fn install_missing(needs_pip: bool) -> Result<()> {
+fn install_missing(python: Python) -> Result<()> {
     let mut wanted = Vec::from(PACKAGES);
-    // Any Python will do, so the ability counts and not Debian's package.
-    if needs_pip && !have_pip() {
-        wanted.extend(PIP);
+    if !python.is_there() {
+        wanted.extend(python.packages());
     }
     let mut query = Command::new("dpkg-query");
     query.args(["--show", "--showformat=${Package} ${db:Status-Status}\n"]);
@@ -62,10 +89,6 @@ fn install_missing(needs_pip: bool) -> Result<()> {
     }
     println!("packages: missing {}", missing.join(" "));
     install(&missing)
-}
-
-fn have_pip() -> bool {
-    process::succeeds(Command::new("python3").args(["-m", "pip", "--version"]))
 }
 
 /// The packages that `dpkg-query` does not report as installed.
@@ -103,7 +126,7 @@ fn install(packages: &[&str]) -> Result<()> {
 }
 
 /// Whether what was installed, by us or by others, is enough: a Debian may be too old.
-fn check(needs_pip: bool) -> Result<()> {
+fn check(python: Python) -> Result<()> {
     if !process::succeeds(Command::new("pkg-config").arg("--version")) {
         bail!("pkg-config is missing; install it, a C compiler, and GStreamer 1.22 or newer");
     }
@@ -115,8 +138,11 @@ fn check(needs_pip: bool) -> Result<()> {
             MODULES.join(", ")
         );
     }
-    if needs_pip && !have_pip() {
-        bail!("`python3 -m pip` does not work; install Python 3 with pip");
+    if !python.is_there() {
+        match python {
+            Python::Pip => bail!("`python3 -m pip` does not work; install Python 3 with pip"),
+            _ => bail!("`python3` does not work; install Python 3"),
+        }
     }
     Ok(())
 }

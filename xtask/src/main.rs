@@ -10,6 +10,7 @@ mod demo;
 mod onnxruntime;
 mod process;
 mod project;
+mod python;
 mod setup;
 mod test;
 mod wheel;

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail};
 use crate::process;
 use crate::wheel::{self, Pins};
 
-const VERSION: &str = "1.32.0";
+pub const VERSION: &str = "1.32.0";
 const LIBRARY: &str = "libonnxruntime.so.1.32.0";
 /// The name without a version, for the dynamic loader and for those who look by hand.
 const LINK: &str = "libonnxruntime.so";

@@ -5,13 +5,23 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::{debian, onnxruntime};
+use crate::debian::{self, Python};
+use crate::onnxruntime;
 
 /// Installs what is missing. `wheel` replaces the package index as the source of ONNX Runtime.
 pub fn run(wheel: Option<&Path>) -> Result<()> {
+    with_python(wheel, Python::Nothing)
+}
+
+/// The same, with as much of Python as the caller itself needs afterwards.
+pub fn with_python(wheel: Option<&Path>, python: Python) -> Result<()> {
     let folder = onnxruntime::data_dir(|name| std::env::var_os(name))?;
     let state = onnxruntime::inspect(&folder)?;
     // Pip is asked for only where something has to be fetched with it.
-    debian::ensure(state.must_be_fetched() && wheel.is_none())?;
+    let to_fetch = match state.must_be_fetched() && wheel.is_none() {
+        true => Python::Pip,
+        false => Python::Nothing,
+    };
+    debian::ensure(python.max(to_fetch))?;
     onnxruntime::ensure(&folder, state, wheel)
 }

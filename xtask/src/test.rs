@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::project::{PLUGIN, Project};
-use crate::{process, setup};
+use crate::{process, python, setup};
 
 /// The whole workspace; the feature is written with its package because only that one has it.
 const WORKSPACE: [&str; 3] = ["--workspace", "--features", "gst-plugin-resnet50/cli"];
@@ -21,8 +21,8 @@ struct Step<'a> {
 }
 
 pub fn run(args: &[String]) -> Result<ExitCode> {
-    setup::run(None)?;
     let project = Project::find()?;
+    setup::with_python(None, python::needed(&project))?;
     for component in ["fmt", "clippy"] {
         if !process::succeeds(project.cargo(component).arg("--version")) {
             bail!("`cargo {component}` is missing; run: rustup component add rustfmt clippy");
@@ -61,11 +61,17 @@ fn steps<'a>(project: &'a Project, args: &'a [String]) -> Vec<Step<'a>> {
             }),
         },
         Step {
+            name: "python",
+            hint: "do what is said above; the tests compare our models with ONNX's own tools",
+            run: Box::new(|| python::ensure(project)),
+        },
+        Step {
             name: "test",
             hint: "run one test alone with `cargo xtask test -- NAME`",
             run: Box::new(move || {
                 let mut test = project.cargo("test");
                 test.args(WORKSPACE).arg("--no-fail-fast").args(args);
+                test.env(python::VARIABLE, python::folder(project)?);
                 process::run(with_plugin(&mut test, project))
             }),
         },
