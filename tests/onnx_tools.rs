@@ -140,7 +140,6 @@ fn built_models_are_valid() {
 
 /// So they do with the short types.
 #[test]
-#[ignore = "needs model build --precision"]
 fn built_models_of_short_types_are_valid() {
     let Some(python) = python() else { return };
     let dir = tempfile::tempdir().expect("a folder");
@@ -214,7 +213,6 @@ fn the_comparison_tells_good_from_bad() {
 /// the same photographs. It is the noise that decides: without training the first class hardly ever
 /// changes.
 #[test]
-#[ignore = "needs model quantize"]
 fn quantizes_as_well_as_the_reference() {
     let Some(python) = python() else { return };
     let dir = tempfile::tempdir().expect("a folder");

@@ -25,13 +25,17 @@ pub struct Args {
 /// Of so many frames, one is not calibrated on, so that it can judge.
 const HELD_OUT: usize = 5;
 
+/// With fewer frames all are needed for the calibration.
+const FEW: usize = 10;
+
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let (source, batch) = read(args)?;
     let frames = source.frames(&args.calibration)?;
+    let few = frames.len() < FEW;
     let (held_out, calibrated): (Vec<_>, Vec<_>) = frames
         .into_iter()
         .enumerate()
-        .partition(|(i, _)| i % HELD_OUT == HELD_OUT - 1);
+        .partition(|(i, _)| !few && i % HELD_OUT == HELD_OUT - 1);
     let frames = |part: Vec<(usize, Frame)>| part.into_iter().map(|(_, f)| f).collect::<Vec<_>>();
     let (held_out, calibrated) = (frames(held_out), frames(calibrated));
 
@@ -47,9 +51,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         calibrated.len()
     );
     if held_out.is_empty() {
-        say!(
-            "With fewer than {HELD_OUT} frames none is held out: judged on those of the calibration."
-        );
+        say!("With fewer than {FEW} frames none is held out: judged on those of the calibration.");
         report(&source, &precision, &calibrated)?;
     } else {
         report(&source, &precision, &held_out)?;
