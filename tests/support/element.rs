@@ -65,28 +65,41 @@ pub fn play(element: &gst::Element, info: &VideoInfo) -> (Harness, gst::Bus) {
     let earlier = element.bus();
     element.set_bus(Some(&bus));
     drop(earlier);
+    // A harness that has just gone may still be in the hands of the thread that pushed to it.
+    for name in ["src", "sink"] {
+        let pad = element
+            .static_pad(name)
+            .expect("both pads are always there");
+        let looks = (0..10_000).map(|_| std::thread::sleep(std::time::Duration::from_millis(1)));
+        assert!(!pad.is_linked() || looks.into_iter().any(|()| !pad.is_linked()));
+    }
     let mut harness = Harness::with_element(element, Some("sink"), Some("src"));
     harness.set_src_caps(caps(info));
     assert!(loaded(&bus), "the model is loaded");
     (harness, bus)
 }
 
-/// Waits until the element has loaded its model. False if it cannot; the error stays on the bus.
+/// Waits until the element has loaded its model. False if it cannot. Everything but the progress
+/// stays on the bus.
 pub fn loaded(bus: &gst::Bus) -> bool {
-    use gst::{MessageType, MessageView, ProgressType};
-    loop {
-        let message = bus
-            .timed_pop_filtered(PATIENCE, &[MessageType::Progress, MessageType::Error])
-            .expect("loading ends");
+    use gst::{MessageView, ProgressType};
+    let mut others = Vec::new();
+    let loaded = loop {
+        let message = bus.timed_pop(PATIENCE).expect("loading ends");
         match message.view() {
-            MessageView::Progress(p) if p.get().0 == ProgressType::Complete => return true,
+            MessageView::Progress(p) if p.get().0 == ProgressType::Complete => break true,
+            MessageView::Progress(_) => {}
             MessageView::Error(_) => {
-                bus.post(message).expect("the bus takes it back");
-                return false;
+                others.push(message);
+                break false;
             }
-            _ => {}
+            _ => others.push(message),
         }
+    };
+    for message in others {
+        bus.post(message).expect("the bus takes it back");
     }
+    loaded
 }
 
 /// Pushes a frame through and takes it back.

@@ -132,10 +132,10 @@ impl Resnet50 {
             begun.elapsed(),
             loaded.info
         );
-        self.progress(gst::ProgressType::Complete, "the model is loaded");
         self.warn(&loaded.warnings);
         let obj = self.obj();
         obj.notify("active-provider");
+        self.progress(gst::ProgressType::Complete, "the model is loaded");
         if matches!(old, Model::Ready(_)) {
             let structure = gst::Structure::builder("model-updated")
                 .field(

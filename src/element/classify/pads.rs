@@ -88,10 +88,11 @@ impl Resnet50 {
     }
 
     fn activate_task(&self, active: bool) -> Result<(), gst::LoggableError> {
+        // The source pad is the first to be activated: a task that sees a flush pauses.
+        self.activate(active);
         if active {
             return self.start_task();
         }
-        self.activate(false);
         self.src
             .stop_task()
             .map_err(|_| gst::loggable_error!(CAT, "the task does not stop"))
