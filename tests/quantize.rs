@@ -96,7 +96,7 @@ fn quantize_and_check() {
         "--threads",
         "1",
     ]);
-    assert!(report.contains("1 frames of 1 source"), "{report}");
+    assert!(report.contains("1 frame of 1 source"), "{report}");
     assert!(report.contains("top-1 agreement   1 of 1"), "{report}");
     assert!(number(&report, "differ by up to") < 0.1, "{report}");
 
@@ -114,7 +114,10 @@ fn quantize_and_check() {
         fail(&["model", "quantize", file, "-o", text(&out)], words);
         assert!(!out.exists());
     };
-    quantize(int8, &["int8.onnx", "no float32 constant", "model install"]);
+    quantize(
+        int8,
+        &["int8.onnx", "it is in int8 already", "model install"],
+    );
     quantize(
         text(&data("efficientnet-lite0.onnx")),
         &["it is not a ResNet"],
@@ -124,6 +127,19 @@ fn quantize_and_check() {
         &["no float32 constant “conv1.weight”"],
     );
     quantize("/nowhere.onnx", &["/nowhere.onnx", "No such file"]);
+    fail(
+        &["model", "quantize", fp32, "-o", fp32],
+        &["fp32.onnx", "would be overwritten"],
+    );
+    fail(
+        &["model", "quantize", fp32, "-o", "/nowhere/int8.onnx"],
+        &["there is no folder “/nowhere”"],
+    );
+    let frames = ["model", "build", "--init", "rule", "--frames", "9", "-o"];
+    fail(
+        &[&frames[..], &[text(&out)]].concat(),
+        &["--precision int8", "fp32"],
+    );
     let cargo = format!("{}/Cargo.toml", env!("CARGO_MANIFEST_DIR"));
     for (source, words) in [
         ("/nowhere.mp4", ["/nowhere.mp4", "neither a file nor a URI"]),
@@ -144,6 +160,10 @@ fn quantize_and_check() {
         fail(&["model", "check", fp32, source], &words);
     }
     assert!(!out.exists());
+    fail(&["model", "check", fp32, int8], &["--against"]);
+    // Of the program's four photographs.
+    let report = succeed(&["model", "check", int8, "--frames", "2"]);
+    assert!(report.contains("2 frames of 2 sources"), "{report}");
     let other = data("efficientnet-lite0.onnx");
     succeed(&[
         "model",

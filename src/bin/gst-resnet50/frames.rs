@@ -29,6 +29,11 @@ pub fn photos() -> Vec<String> {
     PHOTOS.iter().map(uri).collect()
 }
 
+/// Refuses sources that are not there, before any work is done.
+pub fn check(inputs: &[String]) -> crate::Result<()> {
+    inputs.iter().try_for_each(|input| uri_of(input).map(drop))
+}
+
 /// Takes up to `count` frames from the sources together, and shows each to `each`.
 ///
 /// # Errors
@@ -38,6 +43,7 @@ pub fn take(
     count: usize,
     mut each: impl FnMut(&gst_video::VideoInfo, &gst::BufferRef) -> crate::Result<()>,
 ) -> crate::Result<()> {
+    let inputs = spread(inputs, count);
     let mut left = count;
     for (i, input) in inputs.iter().enumerate() {
         // A picture leaves its share to those that come after it.
@@ -56,6 +62,14 @@ pub fn take(
         left -= taken;
     }
     Ok(())
+}
+
+/// All, or `count` from the first on, evenly, where there are more: one frame of each is enough then.
+fn spread(inputs: &[String], count: usize) -> Vec<&String> {
+    let count = count.min(inputs.len());
+    (0..count)
+        .map(|i| &inputs[i * inputs.len() / count])
+        .collect()
 }
 
 /// `uridecodebin ! videoconvert ! appsink`.
@@ -166,5 +180,20 @@ impl Drop for Source {
     fn drop(&mut self) {
         // To NULL it always goes.
         let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    /// Of more sources than frames, those are taken that lie evenly among them.
+    #[test]
+    fn sources_are_spread() {
+        let inputs = ["a", "b", "c", "d", "e"].map(str::to_owned);
+        assert_eq!(spread(&inputs, 2), ["a", "c"]);
+        assert_eq!(spread(&inputs, 4), ["a", "b", "c", "d"]);
+        assert_eq!(spread(&inputs, 9).len(), 5);
+        assert!(spread(&inputs, 0).is_empty());
     }
 }

@@ -41,10 +41,10 @@ enum Command {
     Classify(classify::Args),
     /// Check the installation, a line for each thing, with the remedy where one is wrong
     Doctor(doctor::Args),
-    /// Make model files
+    /// Install, build, inspect, quantize and check model files
     #[command(subcommand)]
     Model(model::Command),
-    /// Measure pre-processing and the element on this machine
+    /// Measure pre-processing, the element, and ResNet50's variants and precisions on this machine
     Bench(bench::Args),
 }
 

@@ -1,22 +1,41 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Videos and pictures as the user names them, and their way into a pipeline.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
 
 /// What the user gave, as a URI.
 pub fn uri_of(input: &str) -> crate::Result<String> {
-    if input.contains("://") || input.starts_with("data:") {
+    if is_uri(input) {
         return Ok(input.to_owned());
     }
     let path = Path::new(input);
+    if path.is_dir() {
+        let folder = input.trim_end_matches('/');
+        return Err(format!(
+            "“{input}” is a folder: name the videos and pictures in it, such as {folder}/*.mp4"
+        )
+        .into());
+    }
     if !path.is_file() {
         return Err(
             format!("“{input}” is neither a file nor a URI such as rtsp://camera/stream").into(),
         );
     }
     Ok(glib::filename_to_uri(std::path::absolute(path)?, None)?.into())
+}
+
+/// The file that the user gave, by its path or URI.
+pub fn file_of(input: &str) -> Option<PathBuf> {
+    match is_uri(input) {
+        true => glib::filename_from_uri(input).ok().map(|(path, _)| path),
+        false => Some(input.into()),
+    }
+}
+
+fn is_uri(input: &str) -> bool {
+    input.contains("://") || input.starts_with("data:")
 }
 
 /// Links the first video stream; everything else that is in the file is thrown away.
@@ -76,6 +95,9 @@ pub fn describe(element: &str, error: &glib::Error, debug: Option<glib::GString>
         return format!(
             "{error} A decoder for this video is missing (Debian: gstreamer1.0-libav, gstreamer1.0-plugins-bad, gstreamer1.0-plugins-ugly)."
         );
+    }
+    if error.matches(gst::StreamError::TypeNotFound) {
+        return format!("{error} It is neither a video nor a picture that GStreamer knows.");
     }
     match debug {
         // The element's own messages say everything.

@@ -2,6 +2,7 @@
 //! Variants and precisions of the network side by side.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,17 @@ use crate::model::precision::{CalibrationArgs, Name, Network, PrecisionArgs};
 
 /// How long one contestant runs in one round.
 const ROUND: Duration = Duration::from_millis(1000);
+
+/// A name of the list, for the command line.
+pub fn name(text: &str) -> std::result::Result<String, String> {
+    let name = text.trim();
+    match name.starts_with("builtin:") || network(name).is_some() || Path::new(name).is_file() {
+        true => Ok(name.to_owned()),
+        false => {
+            Err("it is none of v1, v1.5, fp32, fp16 and int8, and there is no such file".into())
+        }
+    }
+}
 
 pub fn measure(list: &[String], rounds: u32) -> Result<String> {
     let mut text = String::from("## Variants and precisions\n\n");
@@ -56,14 +68,21 @@ pub fn measure(list: &[String], rounds: u32) -> Result<String> {
     Ok(text)
 }
 
+/// The network that a name of the list means.
+fn network(name: &str) -> Option<(Variant, Name)> {
+    match name {
+        "v1" => Some((Variant::V1, Name::Fp32)),
+        "v1.5" | "fp32" => Some((Variant::V1_5, Name::Fp32)),
+        "fp16" => Some((Variant::V1_5, Name::Fp16)),
+        "int8" => Some((Variant::V1_5, Name::Int8)),
+        _ => None,
+    }
+}
+
 /// The file that a name of the list means.
 fn file(name: &str, scratch: &Scratch) -> Result<String> {
-    let (variant, precision) = match name {
-        "v1" => (Variant::V1, Name::Fp32),
-        "v1.5" | "fp32" => (Variant::V1_5, Name::Fp32),
-        "fp16" => (Variant::V1_5, Name::Fp16),
-        "int8" => (Variant::V1_5, Name::Int8),
-        file => return Ok(file.to_owned()),
+    let Some((variant, precision)) = network(name) else {
+        return Ok(name.to_owned());
     };
     let architecture = ResNet50::new(variant);
     let source = Network {

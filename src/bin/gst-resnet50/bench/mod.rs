@@ -10,14 +10,15 @@ mod element;
 mod preprocess;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use gstresnet50::onnx;
 use prost::Message as _;
 
-use crate::Result;
+use crate::{Result, model};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -27,7 +28,7 @@ pub struct Args {
     pub model: Vec<String>,
     /// Only compare these: v1, v1.5, fp16, int8 (the network with untrained weights; fp16 and int8
     /// are v1.5) and ONNX files, separated by commas
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = compare::name)]
     pub compare: Vec<String>,
     /// Rounds of each comparison; the median counts
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
@@ -47,6 +48,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(model) = &args.memory_of {
         say!("{}", compare::memory(model, args.threads)?);
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(path) = &args.write {
+        model::check_output(path, args.compare.iter().map(PathBuf::from))?;
+        model::check_folder(path)?;
     }
     let mut report = String::new();
     let mut section = |text: String| {
@@ -115,14 +120,45 @@ fn head() -> Result<String> {
 /// A folder of model files that goes with its owner.
 struct Scratch {
     folder: PathBuf,
+    /// Locked as long as the owner lives.
+    _lock: File,
 }
+
+/// What the names of those folders begin with.
+const SCRATCH: &str = "gst-resnet50-bench-";
 
 impl Scratch {
     fn new() -> Result<Self> {
-        let name = format!("gst-resnet50-bench-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        Ok(Self { folder })
+        let parent = std::env::temp_dir();
+        Self::sweep(&parent);
+        let folder = parent.join(format!("{SCRATCH}{}", std::process::id()));
+        let make = || {
+            std::fs::create_dir_all(&folder)?;
+            let lock = File::open(&folder)?;
+            // Without it, what an interrupted run leaves stays; with it, the next one removes it.
+            let _ = lock.lock();
+            Ok(lock)
+        };
+        let lock = make().map_err(|e: std::io::Error| format!("{}: {e}", folder.display()))?;
+        Ok(Self {
+            folder,
+            _lock: lock,
+        })
+    }
+
+    /// Removes the folders of owners that were interrupted.
+    fn sweep(parent: &Path) {
+        for entry in parent.read_dir().into_iter().flatten().flatten() {
+            let is_ours = entry.file_name().to_string_lossy().starts_with(SCRATCH);
+            let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
+            if is_ours
+                && is_folder
+                && File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok())
+            {
+                // Another user's stays.
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
     }
 
     /// Writes a model and returns its path.

@@ -20,11 +20,12 @@ pub struct Args {
     /// Pictures a Run: a number, or dynamic
     #[arg(long, default_value = "dynamic", value_parser = batch)]
     batch: Batch,
-    #[command(flatten)]
-    precision: PrecisionArgs,
     /// The ONNX file to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    // The last, for its heading holds for all that follows.
+    #[command(flatten)]
+    precision: PrecisionArgs,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -51,6 +52,9 @@ fn batch(text: &str) -> Result<Batch, String> {
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let Init::Rule = args.init;
+    args.precision.check()?;
+    super::check_output(&args.output, args.precision.calibration.files())?;
+    super::check_folder(&args.output)?;
     let variant = match args.variant {
         VariantName::V1 => Variant::V1,
         VariantName::V1_5 => Variant::V1_5,

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use clap::builder::NonEmptyStringValueParser;
 use gst_video::VideoInfo;
 use gstresnet50::inference::{
     ContractLabels, Model, OutputKind, Provider, Runtime, Session, SessionOptions, find_model,
@@ -12,15 +13,17 @@ use gstresnet50::postprocess::{Activation, Labels, Score, top_k};
 use gstresnet50::preprocess::{Picture, Preprocessor, Target};
 use hdrhistogram::Histogram;
 
+use super::count;
 use super::precision::bar;
 use crate::frames;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// ONNX file or builtin:efficientnet-lite0
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     file: String,
     /// Another to compare it with
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new())]
     against: Option<String>,
     /// Videos and pictures, as files or URIs [default: four photographs of this program's]
     #[arg(value_name = "URI")]
@@ -55,6 +58,13 @@ struct Contestant {
 }
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
+    if let Some(model) = args.inputs.iter().find(|input| is_model(input)) {
+        return Err(format!(
+            "“{model}” is a model, not a video or picture: to compare with it, give --against {model}"
+        )
+        .into());
+    }
+    frames::check(&args.inputs)?;
     let names = std::iter::once(&args.file).chain(&args.against);
     let mut contestants = names
         .map(|name| Contestant::load(name, args))
@@ -100,7 +110,11 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     })?;
     bar.finish_and_clear();
 
-    say!("{frames} frames of {}", count(inputs.len(), "source"));
+    say!(
+        "{} of {}",
+        count(frames, "frame"),
+        count(inputs.len().min(frames), "source")
+    );
     for contestant in &contestants {
         contestant.report();
     }
@@ -234,7 +248,7 @@ impl Agreement {
     }
 }
 
-/// `1 thread`, `2 threads`.
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+/// Whether it looks like a model and no video.
+fn is_model(input: &str) -> bool {
+    input.starts_with("builtin:") || input.ends_with(".onnx")
 }

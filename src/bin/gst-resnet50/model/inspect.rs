@@ -8,6 +8,8 @@ use gstresnet50::onnx;
 use gstresnet50::resnet50::{self, Verdict};
 use serde_json::{Value, json};
 
+use super::precision::QUANTIZATION_KEY;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The ONNX file
@@ -18,8 +20,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
-    let file = onnx::Model::read(&args.file)
-        .map_err(|e| format!("“{}” cannot be inspected: {e}", args.file.display()))?;
+    let file = onnx::Model::read(&args.file).map_err(|e| {
+        let hint = super::weights_hint(&args.file);
+        format!("“{}” cannot be inspected: {e}{hint}", args.file.display())
+    })?;
     let graph = file.graph.as_ref().ok_or("the model has no graph")?;
     let size = resnet50::size(graph, 224);
     let value = |v: &onnx::ValueInfo| match v.tensor() {
@@ -35,6 +39,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     };
     let precision = resnet50::precision(graph);
     let contract = file.metadata(onnx::CONTRACT_KEY);
+    let quantization = file.metadata(QUANTIZATION_KEY);
     let opset = file
         .opset_import
         .iter()
@@ -52,6 +57,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         "architecture": architecture,
         "evidence": evidence,
         "contract": contract.and_then(|c| serde_json::from_str::<Value>(c).ok()),
+        "quantization": quantization.and_then(|q| serde_json::from_str::<Value>(q).ok()),
     });
     if args.json {
         say!("{}", serde_json::to_string_pretty(&report)?);
@@ -83,6 +89,9 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     });
     line("MACs", macs);
     line("precision", precision);
+    if let Some(quantization) = quantization {
+        line("quantization", quantization.to_owned());
+    }
     line("contract", contract.unwrap_or("none").to_owned());
     line(
         "architecture",

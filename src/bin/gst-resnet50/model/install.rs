@@ -16,7 +16,7 @@ use indicatif::DecimalBytes;
 use prost::Message as _;
 
 use super::download::{self, DownloadError, Limits, Lock, Url};
-use super::precision::{Network, PrecisionArgs};
+use super::precision::{Name, Network, PrecisionArgs};
 use super::sha256_hex;
 use super::source::{Source, Weights, promised_digits};
 
@@ -40,8 +40,6 @@ pub struct Args {
     /// published with, else 256]
     #[arg(long, value_parser = clap::value_parser!(u32).range(224..=8192))]
     resize: Option<u32>,
-    #[command(flatten)]
-    precision: PrecisionArgs,
     /// The ONNX file to write [default: where the element looks]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -54,6 +52,9 @@ pub struct Args {
     /// The largest download, in bytes
     #[arg(long, hide = true, default_value_t = 1 << 30)]
     size_limit: u64,
+    // The last, for its heading holds for all that follows.
+    #[command(flatten)]
+    precision: PrecisionArgs,
 }
 
 /// What is made of the weights.
@@ -84,11 +85,15 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     };
     let source = Source::new(args.from.as_deref(), args.weights)?;
     let name = source.file_name();
+    args.precision.check()?;
+    super::check_output(&output, args.precision.calibration.files())?;
     match &source {
         Source::File(path) => {
+            super::check_output(&output, [path.clone()])?;
             let about = |e: &dyn std::fmt::Display| format!("“{}”: {e}", path.display());
             let file = std::fs::read(path).map_err(|e| about(&e))?;
-            let network = convert(file.into(), &name, options).map_err(|e| about(&e))?;
+            let network = convert(file.into(), &name, options)
+                .map_err(|e| format!("{}{}", about(&e), onnx_hint(path)))?;
             write(&output, &network, options)?;
         }
         Source::Url(url) => {
@@ -231,6 +236,16 @@ fn convert(file: Bytes, name: &str, options: Options<'_>) -> crate::Result<Netwo
     })
 }
 
+/// What to do with an ONNX file, where weights are wanted.
+fn onnx_hint(file: &Path) -> &'static str {
+    match file.extension().and_then(|e| e.to_str()) {
+        Some("onnx") => {
+            ". An ONNX file needs no installing: name it with the element's property “model” or $RESNET50_MODEL"
+        }
+        _ => "",
+    }
+}
+
 /// A model's contract, empty if it has none.
 fn contract_of(model: &onnx::Model) -> Contract {
     let contract = model.metadata(onnx::CONTRACT_KEY);
@@ -264,6 +279,9 @@ fn write(output: &Path, network: &Network, options: Options<'_>) -> crate::Resul
         options.precision.precision,
         contract.resize.unwrap_or_default()
     );
+    if options.precision.precision == Name::Int8 {
+        options.precision.calibration.advise();
+    }
     let is_known = Weights::known(&contract.weights_sha256.unwrap_or_default()).is_some();
     if !is_known && options.resize.is_none() {
         say!(

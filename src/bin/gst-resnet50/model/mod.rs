@@ -43,6 +43,57 @@ pub fn run(command: &Command) -> crate::Result<ExitCode> {
     }
 }
 
+/// Refuses, before any work is done, an output that is a folder or would overwrite an input.
+pub fn check_output(
+    output: &Path,
+    inputs: impl IntoIterator<Item = PathBuf>,
+) -> Result<(), String> {
+    if output.is_dir() {
+        return Err(format!(
+            "“{}” is a folder: name the file to write in it",
+            output.display()
+        ));
+    }
+    let Ok(real) = output.canonicalize() else {
+        return Ok(());
+    };
+    let is_same = |input: PathBuf| input.canonicalize().is_ok_and(|input| input == real);
+    match inputs.into_iter().any(is_same) {
+        true => Err(format!(
+            "“{}” is read and would be overwritten: name another file",
+            output.display()
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Refuses an output in a folder that is not there.
+pub fn check_folder(output: &Path) -> Result<(), String> {
+    match output.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => Err(format!(
+            "“{}” cannot be written: there is no folder “{}”",
+            output.display(),
+            folder.display()
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What to do with a file of weights, where an ONNX file is wanted.
+fn weights_hint(file: &Path) -> &'static str {
+    match file.extension().and_then(|e| e.to_str()) {
+        Some("pth" | "pt" | "safetensors") => {
+            ". To make an ONNX file of weights: `gst-resnet50 model install --from FILE`"
+        }
+        _ => "",
+    }
+}
+
+/// `1 frame`, `2 frames`.
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Writes a file under another name and renames it when it is whole and on the disk, so that nobody
 /// finds half of it, not even after a loss of power.
 fn write_whole(file: &Path, bytes: &[u8]) -> crate::Result<()> {

@@ -2,6 +2,7 @@
 //! The network in the numbers that the user wants, and the calibration that 8 bits need.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use gstresnet50::inference::{Contract, Probe, Runtime};
 use gstresnet50::onnx::{self, StringEntry};
@@ -11,7 +12,7 @@ use gstresnet50::resnet50::{Batch, Folded, Precision, ResNet50, precision, to_on
 use indicatif::{ProgressBar, ProgressStyle};
 use prost::Message as _;
 
-use crate::frames;
+use crate::{frames, source};
 
 #[derive(Debug, clap::Args)]
 pub struct PrecisionArgs {
@@ -39,10 +40,10 @@ impl fmt::Display for Name {
     }
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, PartialEq, clap::Args)]
 #[command(next_help_heading = "Calibration of int8")]
 pub struct CalibrationArgs {
-    /// Videos and pictures like those that will be classified, as files or URIs
+    /// Videos and pictures like those that will be classified, as files or URIs, pictures first
     /// [default: four photographs of this program's]
     #[arg(long, value_name = "URI", num_args = 1..)]
     pub calibrate: Vec<String>,
@@ -68,7 +69,35 @@ impl Default for CalibrationArgs {
     }
 }
 
+impl CalibrationArgs {
+    /// The files among the sources.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.calibrate.iter().filter_map(|i| source::file_of(i))
+    }
+
+    /// What the user should know of a calibration on nothing of theirs.
+    pub fn advise(&self) {
+        if self.calibrate.is_empty() {
+            say!(
+                "Calibrated on four photographs of this program's: enough to try it. To use it, give --calibrate with videos and pictures like those that will be classified."
+            );
+        }
+    }
+}
+
 impl PrecisionArgs {
+    /// Refuses, before any work is done, what could have no effect and sources that are not there.
+    pub fn check(&self) -> crate::Result<()> {
+        if self.precision != Name::Int8 && self.calibration != CalibrationArgs::default() {
+            return Err(format!(
+                "--calibrate, --frames, --method and --reduce-range are for --precision int8, and this is {}",
+                self.precision
+            )
+            .into());
+        }
+        frames::check(&self.calibration.calibrate)
+    }
+
     /// Whether a model is already what these make of its weights, as far as it tells.
     pub fn made(&self, model: &onnx::Model) -> bool {
         let Some(graph) = &model.graph else {
@@ -92,7 +121,7 @@ impl PrecisionArgs {
 }
 
 /// The metadata property that says how a model was quantized, as JSON.
-const QUANTIZATION_KEY: &str = "resnet50.quantization";
+pub const QUANTIZATION_KEY: &str = "resnet50.quantization";
 
 /// The network with its weights.
 #[derive(Debug)]
@@ -153,6 +182,13 @@ impl Network {
             Ok(())
         })?;
         bar.finish_and_clear();
+        if !args.calibrate.is_empty() && tensors.len() < args.frames as usize {
+            eprintln!(
+                "warning: the sources gave {} of {} frames: a picture gives one, and leaves its share to the videos that are named after it",
+                tensors.len(),
+                args.frames
+            );
+        }
         Ok(tensors)
     }
 

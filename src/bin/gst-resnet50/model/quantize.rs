@@ -6,20 +6,28 @@ use std::process::ExitCode;
 
 use gstresnet50::onnx;
 use gstresnet50::resnet50::quantize::Snr;
-use gstresnet50::resnet50::{Batch, Folded, Precision, ResNet50, Verdict, dequantized, verdict};
+use gstresnet50::resnet50::{Batch, Folded, Precision, ResNet50, Verdict};
+use gstresnet50::resnet50::{dequantized, precision, verdict};
 use prost::Message as _;
 
+use super::count;
 use super::precision::{CalibrationArgs, Frame, Network, bar};
+use crate::frames;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    // The file first: behind --calibrate it would be one more source.
+    override_usage = "gst-resnet50 model quantize <FILE> --output <FILE> [--calibrate <URI>...] [OPTIONS]"
+)]
 pub struct Args {
     /// A float32 ResNet50 that `model install` or `model build` wrote
     file: PathBuf,
-    #[command(flatten)]
-    calibration: CalibrationArgs,
     /// The ONNX file to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    // The last, for its heading holds for all that follows.
+    #[command(flatten)]
+    calibration: CalibrationArgs,
 }
 
 /// Of so many frames, one is not calibrated on, so that it can judge.
@@ -29,6 +37,10 @@ const HELD_OUT: usize = 5;
 const FEW: usize = 10;
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
+    let inputs = args.calibration.files().chain([args.file.clone()]);
+    super::check_output(&args.output, inputs)?;
+    super::check_folder(&args.output)?;
+    frames::check(&args.calibration.calibrate)?;
     let (source, batch) = read(args)?;
     let frames = source.frames(&args.calibration)?;
     let few = frames.len() < FEW;
@@ -43,13 +55,14 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let bytes = model.encode_to_vec();
     super::write_whole(&args.output, &bytes)?;
     say!(
-        "wrote {} ({:.1} MB): {}, int8, {} on {} frames",
+        "wrote {} ({:.1} MB): {}, int8, {} on {}",
         args.output.display(),
         bytes.len() as f64 / 1e6,
         source.architecture.variant.architecture(),
         args.calibration.method,
-        calibrated.len()
+        count(calibrated.len(), "frame")
     );
+    args.calibration.advise();
     if held_out.is_empty() {
         say!("With fewer than {FEW} frames none is held out: judged on those of the calibration.");
         report(&source, &precision, &calibrated)?;
@@ -63,8 +76,9 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
 fn read(args: &Args) -> crate::Result<(Network, Batch)> {
     let refuse = |why: &dyn std::fmt::Display| {
         format!(
-            "“{}” cannot be quantized: {why}. It takes a float32 ResNet50 that `gst-resnet50 model install` or `model build` wrote",
-            args.file.display()
+            "“{}” cannot be quantized: {why}. It takes a float32 ResNet50 that `gst-resnet50 model install` or `model build` wrote{}",
+            args.file.display(),
+            super::weights_hint(&args.file)
         )
     };
     let file = onnx::Model::read(&args.file).map_err(|e| refuse(&e))?;
@@ -79,6 +93,10 @@ fn read(args: &Args) -> crate::Result<(Network, Batch)> {
             return Err(refuse(&format!("it is not a ResNet: {why}")).into());
         }
     };
+    let stored = precision(graph);
+    if ["fp16", "int8"].contains(&stored.as_str()) {
+        return Err(refuse(&format!("it is in {stored} already")).into());
+    }
     let architecture = ResNet50::new(variant);
     let weights = Folded::from_graph(&architecture, graph).map_err(|e| refuse(&e))?;
     let batch = graph
@@ -123,19 +141,20 @@ fn report(source: &Network, precision: &Precision, frames: &[Frame]) -> crate::R
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let count = frames.len();
+    let total = frames.len();
     // The output comes first, and is the last layer.
     layers.rotate_left(1);
     say!(
-        "\nagainst float32 on {count} frames:\n{:<22} signal to noise",
+        "\nagainst float32 on {}:\n{:<22} signal to noise",
+        count(total, "frame"),
         "activation"
     );
     for (name, snr) in &layers {
         say!("{name:<22} {:5.1} dB", snr.decibels());
     }
     say!(
-        "top-1 agreement        {same} of {count} ({:.1} %)",
-        same as f64 * 100.0 / count as f64
+        "top-1 agreement        {same} of {total} ({:.1} %)",
+        same as f64 * 100.0 / total as f64
     );
     Ok(())
 }
