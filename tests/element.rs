@@ -866,7 +866,7 @@ fn no_lock_while_posting_or_pushing() {
     element.set_property("model", text(&other));
     until(gst::MessageType::Progress, &mut posted);
     until(gst::MessageType::Element, &mut posted);
-    until_error(&sink, &info);
+    assert_eq!(until_error(&sink, &info), gst::FlowError::Error);
     stop_before(&element, &behind);
     element.set_bus(None);
     posted.extend(receiver.try_iter());

@@ -135,7 +135,6 @@ impl Resnet50 {
         self.warn(&loaded.warnings);
         let obj = self.obj();
         obj.notify("active-provider");
-        self.progress(gst::ProgressType::Complete, "the model is loaded");
         if matches!(old, Model::Ready(_)) {
             let structure = gst::Structure::builder("model-updated")
                 .field(
@@ -148,6 +147,7 @@ impl Resnet50 {
             // Fails only where nobody listens.
             let _ = obj.post_message(message);
         }
+        self.progress(gst::ProgressType::Complete, "the model is loaded");
     }
 
     /// Tells the user that loading failed; where there is a model in use, it stays.
