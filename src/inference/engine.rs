@@ -416,8 +416,27 @@ impl Drop for Port {
     }
 }
 
+/// Lets the system know that this thread computes for long and need not be quick to begin: one
+/// that wakes up would otherwise take the processor away from the very stream that woke it, for
+/// milliseconds.
+fn be_in_no_hurry() {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: it is plain old data, for which zeros are right; the call reads it and changes
+        // nothing but how this thread is scheduled.
+        let refused = unsafe {
+            let parameters: libc::sched_param = std::mem::zeroed();
+            libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameters) != 0
+        };
+        if refused {
+            gst::debug!(super::log::CAT, "the system does not allow SCHED_BATCH");
+        }
+    }
+}
+
 /// What a worker does until the engine ends.
 fn work(shared: &Shared, index: usize, mut session: Session) {
+    be_in_no_hurry();
     while let Some(jobs) = take(shared) {
         let run = AssertUnwindSafe(|| run(shared, index, &mut session, jobs));
         if catch_unwind(run).is_err() {

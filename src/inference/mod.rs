@@ -19,7 +19,7 @@ pub use engine::{Engine, EngineOptions, Job, Port, RUN_LIMIT, RunTimes};
 pub use model::{BUILTIN, Model, ModelError, ModelSource, find_model};
 pub use probe::Probe;
 pub use provider::{Provider, ProviderError};
-pub use registry::shared_engine;
+pub use registry::{known_model, shared_engine};
 pub use runtime::{Attempt, Device, MINIMUM_VERSION, Runtime, RuntimeError};
 pub use session::{Fallback, RunError, Session, SessionError, SessionOptions, Terminator};
 pub use signature::{Signature, SignatureError};

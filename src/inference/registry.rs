@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
+use super::contract::modelinfo_files;
 use super::engine::{Engine, EngineOptions};
-use super::model::{Model, ModelSource};
+use super::model::{Model, ModelError, ModelSource};
 use super::runtime::Runtime;
 use super::session::SessionError;
 
@@ -15,7 +16,7 @@ use super::session::SessionError;
 struct Key {
     model: ModelSource,
     /// A file that was replaced under its name is another model.
-    version: Option<(u64, SystemTime)>,
+    version: Version,
     runtime: PathBuf,
     options: EngineOptions,
 }
@@ -26,6 +27,50 @@ type Cell = Arc<Mutex<Weak<Engine>>>;
 /// Weak, so that an engine ends with the last stream that uses it.
 static ENGINES: Mutex<Vec<(Key, Cell)>> = Mutex::new(Vec::new());
 
+/// The sizes and dates of a model's file and of its description, where there are any.
+type Version = Vec<Option<(u64, SystemTime)>>;
+
+fn version(source: &ModelSource) -> Version {
+    let ModelSource::File(path) = source else {
+        return Version::new();
+    };
+    let [first, second] = modelinfo_files(path);
+    [path, &first, &second]
+        .map(|file| {
+            let metadata = std::fs::metadata(file).ok()?;
+            Some((metadata.len(), metadata.modified().ok()?))
+        })
+        .into()
+}
+
+/// What was read lately. It is small, and the files are not: a stream more must not read the
+/// weights again to learn how large a picture is.
+static MODELS: Mutex<Vec<(Version, Model)>> = Mutex::new(Vec::new());
+
+/// How many models are remembered.
+const REMEMBERED: usize = 8;
+
+/// [`Model::read`], but a file that was read before and has not changed is not read again. Where
+/// several want the same at a time, one of them reads it.
+///
+/// # Errors
+/// [`ModelError`].
+pub fn known_model(source: ModelSource) -> Result<Model, ModelError> {
+    let version = version(&source);
+    let mut models = MODELS.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = models
+        .iter()
+        .find(|(v, m)| *v == version && m.source == source);
+    if let Some((_, model)) = known {
+        return Ok(model.clone());
+    }
+    let model = Model::read(source)?;
+    models.retain(|(_, m)| m.source != model.source);
+    models.truncate(REMEMBERED - 1);
+    models.insert(0, (version, model.clone()));
+    Ok(model)
+}
+
 /// The engine for this model and these options: one that is there, else a new one.
 ///
 /// # Errors
@@ -35,15 +80,9 @@ pub fn shared_engine(
     model: &Model,
     options: &EngineOptions,
 ) -> Result<Arc<Engine>, SessionError> {
-    let version = match &model.source {
-        ModelSource::File(path) => std::fs::metadata(path)
-            .and_then(|m| Ok((m.len(), m.modified()?)))
-            .ok(),
-        ModelSource::Builtin => None,
-    };
     let key = Key {
         model: model.source.clone(),
-        version,
+        version: version(&model.source),
         runtime: runtime.path().to_owned(),
         options: options.clone(),
     };

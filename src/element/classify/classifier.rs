@@ -10,7 +10,7 @@ use super::settings::{FrameSettings, Settings};
 use super::still::Still;
 use crate::inference::{
     ContractLabels, Engine, EngineOptions, Model, OutputKind, Port, Provider, RUN_LIMIT, Runtime,
-    SessionOptions, find_model, shared_engine,
+    SessionOptions, find_model, known_model, shared_engine,
 };
 use crate::meta::{Class, Classification};
 use crate::postprocess::{Activation, Labels, top_k};
@@ -67,7 +67,7 @@ impl Loaded {
         let providers = Provider::parse_list(&settings.provider)?;
         let source = find_model(settings.model.as_deref())?;
         step(&format!("reading {source}"));
-        let model = Model::read(source)?;
+        let model = known_model(source)?;
         let target = target(settings, &model)?;
 
         step("loading ONNX Runtime");
