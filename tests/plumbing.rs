@@ -335,6 +335,7 @@ fn free_and_fixed_dimensions() {
 /// memory, as a GstVideoMeta says; the last row ends with its last pixel.
 #[test]
 fn strides_offsets_and_a_tight_end() {
+    support::init();
     let folder = tempfile::tempdir().expect("a folder");
     let picture = picture(5, 4);
     let expected = floats(ordered(&picture, false, false));

@@ -189,12 +189,7 @@ impl Contract {
     /// # Errors
     /// [`ContractError`] if there is such a file and it cannot be understood.
     pub fn from_modelinfo(model: &Path, input: &str) -> Result<Option<Self>, ContractError> {
-        let appended = {
-            let mut name = model.as_os_str().to_owned();
-            name.push(".modelinfo");
-            PathBuf::from(name)
-        };
-        let candidates = [appended, model.with_extension("modelinfo")];
+        let candidates = modelinfo_files(model);
         let Some(path) = candidates.into_iter().find(|p| p.is_file()) else {
             return Ok(None);
         };
@@ -242,6 +237,13 @@ impl Contract {
         contract.check().map_err(|e| failed(e.to_string()))?;
         Ok(Some(contract))
     }
+}
+
+/// Where a model's `.modelinfo` may be.
+pub(super) fn modelinfo_files(model: &Path) -> [PathBuf; 2] {
+    let mut appended = model.as_os_str().to_owned();
+    appended.push(".modelinfo");
+    [appended.into(), model.with_extension("modelinfo")]
 }
 
 /// ImageNet's mean and standard deviation, as in torchvision's presets.

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use ort::logging::{LogLevel, LoggerFunction};
 
 /// `GST_DEBUG=onnxruntime:5` shows what ONNX Runtime has to say.
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
         "onnxruntime",
         gst::DebugColorFlags::empty(),

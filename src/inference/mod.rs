@@ -4,18 +4,22 @@
 //! The only room that names `ort`.
 
 mod contract;
+mod engine;
 mod log;
 mod model;
 mod probe;
 mod provider;
+mod registry;
 mod runtime;
 mod session;
 mod signature;
 
 pub use contract::{Contract, ContractError, ContractLabels, OutputKind};
+pub use engine::{Engine, EngineOptions, Job, Port, RUN_LIMIT, RunTimes};
 pub use model::{BUILTIN, Model, ModelError, ModelSource, find_model};
 pub use probe::Probe;
 pub use provider::{Provider, ProviderError};
+pub use registry::{known_model, shared_engine};
 pub use runtime::{Attempt, Device, MINIMUM_VERSION, Runtime, RuntimeError};
-pub use session::{Fallback, RunError, Session, SessionError, SessionOptions};
+pub use session::{Fallback, RunError, Session, SessionError, SessionOptions, Terminator};
 pub use signature::{Signature, SignatureError};

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
 //! A session: the model in the hands of ONNX Runtime, with its input tensor.
 
+use std::ffi::CString;
 use std::fmt;
+use std::sync::Arc;
 
 use half::f16;
 use ort::ep::ExecutionProviderDispatch;
 use ort::memory::Allocator;
+use ort::session::RunOptions;
 use ort::session::builder::{AutoDevicePolicy, SessionBuilder};
-use ort::value::{Tensor, TensorElementType, ValueType};
+use ort::value::{
+    PrimitiveTensorElementType, Tensor, TensorElementType, TensorRef, TensorRefMut, ValueType,
+};
+use ort::{AsPointer as _, ortsys};
 
 use super::model::{Model, ModelSource};
 use super::provider::{Provider, ProviderError};
@@ -71,6 +77,12 @@ pub enum RunError {
     /// ONNX Runtime reports an error.
     #[error("ONNX Runtime: {0}")]
     Run(String),
+    /// It took too long and was ended.
+    #[error("a Run took more than {} s and was ended", .0.as_secs_f32())]
+    Stuck(std::time::Duration),
+    /// It took too long and cannot be ended.
+    #[error("a Run has not ended for {} s, although it was told to: the provider hangs", .0.as_secs_f32())]
+    Lost(std::time::Duration),
     /// The output is not what the model promises.
     #[error("the output “{name}” has the shape {shape:?}, and one value a class was expected")]
     Output {
@@ -81,43 +93,96 @@ pub enum RunError {
     },
 }
 
-/// The input tensor, in ONNX Runtime's memory.
+/// Input tensors, in ONNX Runtime's memory, which is aligned for its kernels.
+#[derive(Debug)]
 enum Input {
     F32(Tensor<f32>),
     F16(Tensor<f16>),
     U8(Tensor<u8>),
 }
 
-/// A model that is ready to run.
-pub struct Session {
+/// What ONNX Runtime writes its answer into.
+#[derive(Debug)]
+enum Output {
+    F32(Vec<f32>),
+    F16(Vec<f16>),
+}
+
+/// A loaded model, which any number of [`Session`]s may run.
+struct Core {
     session: ort::session::Session,
-    input: Input,
-    input_name: String,
-    output_name: String,
+    input_name: CString,
+    output_name: CString,
+    /// Of the input; the first dimension is the batch.
+    shape: [usize; 4],
+    /// Pictures of each Run, where the model says.
+    fixed_batch: Option<usize>,
     /// Elements of one picture.
     elements: usize,
-    /// The newest output: one value a class.
-    output: Vec<f32>,
+    element: ElementType,
+    /// Of the output of the first Run.
+    output_shape: Vec<i64>,
+    is_half: bool,
+    classes: usize,
     provider: Provider,
     threads: usize,
+}
+
+/// A model that is ready to run, with room for the pictures of one Run.
+pub struct Session {
+    core: Arc<Core>,
+    input: Input,
+    output: Output,
+    /// Pictures that the input has room for.
+    capacity: usize,
+    /// The newest answers: one value a class, picture after picture.
+    scores: Vec<f32>,
+    options: Arc<RunOptions>,
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("provider", &self.provider)
-            .field("threads", &self.threads)
-            .field("input", &self.input_name)
-            .field("output", &self.output_name)
+            .field("provider", &self.core.provider)
+            .field("threads", &self.core.threads)
+            .field("input", &self.core.input_name)
+            .field("output", &self.core.output_name)
+            .field("capacity", &self.capacity)
             .finish_non_exhaustive()
+    }
+}
+
+/// Ends a Run of one session from another thread.
+#[derive(Clone)]
+pub struct Terminator(Arc<RunOptions>);
+
+impl fmt::Debug for Terminator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Terminator").finish()
+    }
+}
+
+impl Terminator {
+    /// The Run that goes on fails as soon as its present operation is done, and so do all later
+    /// ones until [`Self::reset`].
+    pub fn terminate(&self) {
+        // It only sets a flag.
+        let _ = self.0.terminate();
+    }
+
+    /// Lets Runs go on again.
+    pub fn reset(&self) {
+        // It only clears a flag.
+        let _ = self.0.unterminate();
     }
 }
 
 impl Session {
     /// Loads a model with the first of the providers that can be had, and runs it once on a grey
     /// picture, so that the first frame does not pay for what is done only once, and a model that
-    /// does not keep its promises is known before there is a stream. Returns the session and the
-    /// providers that were passed over.
+    /// does not keep its promises is known before there is a stream. Returns the session, which
+    /// takes one picture a Run (or as many as the model says), and the providers that were passed
+    /// over.
     ///
     /// # Errors
     /// [`SessionError`].
@@ -152,7 +217,12 @@ impl Session {
             }
             match committed {
                 Ok(session) => {
-                    let session = Self::new(session, model, provider, threads)?;
+                    let trial = |error| SessionError::Trial {
+                        model: model.source.clone(),
+                        error,
+                    };
+                    let core = Core::new(session, model, provider, threads).map_err(trial)?;
+                    let session = Self::of(Arc::new(core), 1).map_err(trial)?;
                     return Ok((session, passed));
                 }
                 // The processor runs every model that ONNX Runtime runs: it is the model, then.
@@ -171,128 +241,288 @@ impl Session {
         Err(SessionError::Providers(passed))
     }
 
-    fn new(
-        session: ort::session::Session,
-        model: &Model,
-        provider: Provider,
-        threads: usize,
-    ) -> Result<Self, SessionError> {
-        let trial = |error| SessionError::Trial {
-            model: model.source.clone(),
-            error,
-        };
-        let signature = &model.signature;
-        let (h, w) = (i64::from(model.height), i64::from(model.width));
-        let batch = signature.batch.unwrap_or(1) as i64;
-        let shape = match signature.layout {
-            Layout::Nchw => [batch, 3, h, w],
-            Layout::Nhwc => [batch, h, w, 3],
-        };
-        let allocator = Allocator::default();
-        let input = match signature.element {
-            ElementType::F32 => Tensor::new(&allocator, shape).map(|mut t| {
-                t.extract_tensor_mut().1.fill(0.0);
-                Input::F32(t)
-            }),
-            ElementType::F16 => Tensor::new(&allocator, shape).map(|mut t| {
-                t.extract_tensor_mut().1.fill(f16::ZERO);
-                Input::F16(t)
-            }),
-            ElementType::U8 => Tensor::new(&allocator, shape).map(|mut t| {
-                t.extract_tensor_mut().1.fill(127);
-                Input::U8(t)
-            }),
-        };
-        let input = input.map_err(|e| trial(RunError::Run(one_line(e.message()))))?;
-        let mut session = Self {
-            session,
-            input,
-            input_name: signature.input.clone(),
-            output_name: signature.output.clone(),
-            elements: 3 * (h * w) as usize,
-            output: Vec::new(),
-            provider,
-            threads,
-        };
-        session.run().map_err(trial)?;
+    fn of(core: Arc<Core>, capacity: usize) -> Result<Self, RunError> {
+        let capacity = core.fixed_batch.unwrap_or(capacity.max(1));
+        let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
+        let mut shape = core.shape.map(|d| d as i64);
+        shape[0] = capacity as i64;
+        let values = capacity * core.classes;
+        Ok(Self {
+            input: Input::grey(core.element, shape).map_err(failed)?,
+            output: match core.is_half {
+                false => Output::F32(vec![0.0; values]),
+                true => Output::F16(vec![f16::ZERO; values]),
+            },
+            capacity,
+            scores: Vec::with_capacity(values),
+            options: Arc::new(RunOptions::new().map_err(failed)?),
+            core,
+        })
+    }
+
+    /// The same with room for up to `pictures` a Run, once they are known to work; a model that
+    /// says how many it takes keeps that.
+    ///
+    /// # Errors
+    /// [`RunError`] if the model fails on so many, although it says that any number is right.
+    pub fn with_batch(self, pictures: usize) -> Result<Self, RunError> {
+        let mut session = Self::of(self.core, pictures)?;
+        session.run_batch(session.capacity)?;
         Ok(session)
     }
 
-    /// The part of the input tensor that takes one picture.
-    pub fn slot(&mut self) -> Slot<'_> {
-        let n = self.elements;
-        match &mut self.input {
-            Input::F32(t) => Slot::F32(&mut t.extract_tensor_mut().1[..n]),
-            Input::F16(t) => Slot::F16(&mut t.extract_tensor_mut().1[..n]),
-            Input::U8(t) => Slot::U8(&mut t.extract_tensor_mut().1[..n]),
+    /// Another one of the same model that may run at the same time, with as much room. The weights
+    /// are in memory once. None where the provider does not allow two Runs of one model at a time.
+    ///
+    /// # Errors
+    /// [`RunError`] if there is no memory.
+    pub fn another(&self) -> Result<Option<Self>, RunError> {
+        // ONNX Runtime allows it in general, and some of its providers do not; its own does.
+        match self.core.provider {
+            Provider::Cpu => Self::of(Arc::clone(&self.core), self.capacity).map(Some),
+            _ => Ok(None),
         }
     }
 
-    /// Runs the model on what is in the slot. Returns one value a class.
+    /// The part of the input tensor that takes the first picture.
+    pub fn slot(&mut self) -> Slot<'_> {
+        self.slot_of(0)
+    }
+
+    /// The part of the input tensor that takes a picture.
+    ///
+    /// # Panics
+    /// If there is no room for so many.
+    pub fn slot_of(&mut self, picture: usize) -> Slot<'_> {
+        let n = self.core.elements;
+        let range = picture * n..(picture + 1) * n;
+        match &mut self.input {
+            Input::F32(t) => Slot::F32(&mut t.extract_tensor_mut().1[range]),
+            Input::F16(t) => Slot::F16(&mut t.extract_tensor_mut().1[range]),
+            Input::U8(t) => Slot::U8(&mut t.extract_tensor_mut().1[range]),
+        }
+    }
+
+    /// Runs the model on what is in the first slot. Returns one value a class.
     ///
     /// # Errors
     /// [`RunError`]; the session can be run again.
     pub fn run(&mut self) -> Result<&[f32], RunError> {
-        let name = self.input_name.as_str();
-        let outputs = match &self.input {
-            Input::F32(t) => self.session.run(ort::inputs![name => t]),
-            Input::F16(t) => self.session.run(ort::inputs![name => t]),
-            Input::U8(t) => self.session.run(ort::inputs![name => t]),
-        };
-        let outputs = outputs.map_err(|e| RunError::Run(one_line(e.message())))?;
-        let wrong = |shape: &[i64]| RunError::Output {
-            name: self.output_name.clone(),
-            shape: shape.to_vec(),
-        };
-        let value = outputs
-            .get(self.output_name.as_str())
-            .ok_or_else(|| wrong(&[]))?;
-        let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
-            return Err(wrong(&[]));
-        };
-        let classes = classes(shape).ok_or_else(|| wrong(shape))?;
-        let extracted = match ty {
-            TensorElementType::Float32 => value.try_extract_tensor::<f32>().map(|(_, values)| {
-                self.output.clear();
-                self.output.extend_from_slice(&values[..classes]);
-            }),
-            TensorElementType::Float16 => value.try_extract_tensor::<f16>().map(|(_, values)| {
-                self.output.clear();
-                self.output
-                    .extend(values[..classes].iter().map(|v| v.to_f32()));
-            }),
-            _ => return Err(wrong(shape)),
-        };
-        extracted.map_err(|e| RunError::Run(one_line(e.message())))?;
-        Ok(&self.output)
+        self.run_batch(1)
+    }
+
+    /// Runs the model on the first `pictures` slots. Returns one value a class, picture after
+    /// picture. Where the model says how many it takes, the other slots are run as they are.
+    ///
+    /// # Errors
+    /// [`RunError`]; the session can be run again.
+    ///
+    /// # Panics
+    /// If there is no room for so many.
+    pub fn run_batch(&mut self, pictures: usize) -> Result<&[f32], RunError> {
+        let core = &*self.core;
+        let batch = core.fixed_batch.unwrap_or(pictures);
+        assert!(pictures <= batch && batch <= self.capacity, "{pictures}");
+        let outcome = core.run(&self.input, &mut self.output, batch, &self.options);
+        outcome.map_err(|e| RunError::Run(one_line(e.message())))?;
+        self.scores.clear();
+        let values = pictures * core.classes;
+        match &self.output {
+            Output::F32(output) => self.scores.extend_from_slice(&output[..values]),
+            Output::F16(output) => {
+                let output = output[..values].iter();
+                self.scores.extend(output.map(|v| v.to_f32()));
+            }
+        }
+        Ok(&self.scores)
+    }
+
+    /// What ends a Run of this session.
+    pub fn terminator(&self) -> Terminator {
+        Terminator(Arc::clone(&self.options))
+    }
+
+    /// Pictures that a Run takes at most.
+    pub fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// How many classes the model has.
     pub fn classes(&self) -> usize {
-        self.output.len()
+        self.core.classes
     }
 
     /// The provider that runs.
     pub fn provider(&self) -> Provider {
-        self.provider
+        self.core.provider
     }
 
     /// Threads of one Run.
     pub fn threads(&self) -> usize {
-        self.threads
+        self.core.threads
     }
 }
 
-/// The number of classes in an output of this shape: its last dimension that is not 1, if the
-/// ones behind the batch are.
-fn classes(shape: &[i64]) -> Option<usize> {
-    let count = match *shape {
-        [n] | [_, n] | [_, n, 1, 1] | [_, 1, 1, n] => n,
+impl Core {
+    /// Runs the model for the first time and learns what it gives.
+    fn new(
+        mut session: ort::session::Session,
+        model: &Model,
+        provider: Provider,
+        threads: usize,
+    ) -> Result<Self, RunError> {
+        let signature = &model.signature;
+        let (h, w) = (model.height as usize, model.width as usize);
+        let fixed_batch = signature.batch.map(|b| b as usize);
+        let batch = fixed_batch.unwrap_or(1);
+        let shape = match signature.layout {
+            Layout::Nchw => [batch, 3, h, w],
+            Layout::Nhwc => [batch, h, w, 3],
+        };
+        let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
+        let input = Input::grey(signature.element, shape.map(|d| d as i64)).map_err(failed)?;
+        let (output_shape, is_half) = {
+            let name = signature.input.as_str();
+            let outputs = match &input {
+                Input::F32(t) => session.run(ort::inputs![name => t]),
+                Input::F16(t) => session.run(ort::inputs![name => t]),
+                Input::U8(t) => session.run(ort::inputs![name => t]),
+            };
+            let outputs = outputs.map_err(failed)?;
+            let wrong = |shape: &[i64]| RunError::Output {
+                name: signature.output.clone(),
+                shape: shape.to_vec(),
+            };
+            let value = outputs.get(signature.output.as_str());
+            let value = value.ok_or_else(|| wrong(&[]))?;
+            let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
+                return Err(wrong(&[]));
+            };
+            let is_half = match ty {
+                TensorElementType::Float32 => false,
+                TensorElementType::Float16 => true,
+                _ => return Err(wrong(shape)),
+            };
+            classes(shape, batch).ok_or_else(|| wrong(shape))?;
+            (shape.to_vec(), is_half)
+        };
+        let name = |name: &str| CString::new(name).map_err(|e| RunError::Run(e.to_string()));
+        Ok(Self {
+            input_name: name(&signature.input)?,
+            output_name: name(&signature.output)?,
+            classes: classes(&output_shape, batch).unwrap_or_default(),
+            session,
+            shape,
+            fixed_batch,
+            elements: 3 * h * w,
+            element: signature.element,
+            output_shape,
+            is_half,
+            provider,
+            threads,
+        })
+    }
+
+    /// One Run, of `batch` pictures. Several may go on at a time where [`Session::another`] says
+    /// so.
+    fn run(
+        &self,
+        input: &Input,
+        output: &mut Output,
+        batch: usize,
+        options: &RunOptions,
+    ) -> ort::Result<()> {
+        let mut shape = self.shape;
+        shape[0] = batch;
+        let elements = batch * self.elements;
+        let mut output_shape: Vec<usize> = self.output_shape.iter().map(|d| *d as usize).collect();
+        // The batch is the first dimension, unless there is none because it is always 1.
+        if output_shape.len() > 1 {
+            output_shape[0] = batch;
+        }
+        let values = output_shape.iter().product::<usize>();
+
+        // Views of what is in use: their shape tells how much that is.
+        let floats;
+        let halves;
+        let bytes;
+        let input = match input {
+            Input::F32(t) => {
+                floats = TensorRef::from_array_view((shape, &t.extract_tensor().1[..elements]))?;
+                floats.ptr()
+            }
+            Input::F16(t) => {
+                halves = TensorRef::from_array_view((shape, &t.extract_tensor().1[..elements]))?;
+                halves.ptr()
+            }
+            Input::U8(t) => {
+                bytes = TensorRef::from_array_view((shape, &t.extract_tensor().1[..elements]))?;
+                bytes.ptr()
+            }
+        };
+        let floats_out;
+        let halves_out;
+        let mut output = match output {
+            Output::F32(v) => {
+                let part = &mut v[..values];
+                floats_out = TensorRefMut::from_array_view_mut((output_shape, part))?;
+                floats_out.ptr().cast_mut()
+            }
+            Output::F16(v) => {
+                let part = &mut v[..values];
+                halves_out = TensorRefMut::from_array_view_mut((output_shape, part))?;
+                halves_out.ptr().cast_mut()
+            }
+        };
+        let session = self.session.inner();
+        // SAFETY: all pointers are those of values that live until the end of this function; the
+        // views' memory is borrowed by it, the output's exclusively. ort takes a session mutably
+        // for a Run because not every provider allows several at a time: see `another`.
+        ortsys![unsafe Run(
+            session.ptr().cast_mut(),
+            options.ptr(),
+            &self.input_name.as_ptr(),
+            &input,
+            1,
+            &self.output_name.as_ptr(),
+            1,
+            &mut output,
+        )?];
+        Ok(())
+    }
+}
+
+impl Input {
+    /// Grey pictures.
+    fn grey(element: ElementType, shape: [i64; 4]) -> ort::Result<Self> {
+        let allocator = Allocator::default();
+        Ok(match element {
+            ElementType::F32 => Self::F32(filled(&allocator, shape, 0.0)?),
+            ElementType::F16 => Self::F16(filled(&allocator, shape, f16::ZERO)?),
+            ElementType::U8 => Self::U8(filled(&allocator, shape, 127)?),
+        })
+    }
+}
+
+fn filled<T>(allocator: &Allocator, shape: [i64; 4], value: T) -> ort::Result<Tensor<T>>
+where
+    T: PrimitiveTensorElementType + fmt::Debug + Copy,
+{
+    let mut tensor = Tensor::new(allocator, shape)?;
+    tensor.extract_tensor_mut().1.fill(value);
+    Ok(tensor)
+}
+
+/// The number of classes in an output of this shape for so many pictures: its last dimension that
+/// is not 1, if the first one is the batch and the others are 1.
+fn classes(shape: &[i64], batch: usize) -> Option<usize> {
+    let (count, pictures) = match *shape {
+        [n] => (n, 1),
+        [b, n] | [b, n, 1, 1] | [b, 1, 1, n] => (n, b),
         _ => return None,
     };
-    // An empty batch has classes and no values.
-    let whole = shape.iter().all(|d| *d >= 1);
-    usize::try_from(count).ok().filter(|n| whole && *n >= 2)
+    let is_batch = usize::try_from(pictures) == Ok(batch);
+    usize::try_from(count).ok().filter(|n| is_batch && *n >= 2)
 }
 
 /// What ONNX Runtime says where a session may not fall back to the processor, and would have to.

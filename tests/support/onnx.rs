@@ -24,6 +24,8 @@ pub struct Net {
     pub constant: Option<Vec<f32>>,
     /// An operation behind everything else: `Softmax`, `Sigmoid`.
     pub last: Option<&'static str>,
+    /// Sums of a million numbers that are made before the output is.
+    pub busy: usize,
     /// Metadata: the contract's JSON.
     pub contract: Option<String>,
 }
@@ -36,6 +38,7 @@ impl Net {
             element: data_type::FLOAT,
             constant: None,
             last: None,
+            busy: 0,
             contract: None,
         }
     }
@@ -76,6 +79,12 @@ impl Net {
         self
     }
 
+    /// Takes a millisecond or two for each step, and ends between two when it is told to.
+    pub fn busy(mut self, steps: usize) -> Self {
+        self.busy = steps;
+        self
+    }
+
     pub fn contract(mut self, json: &str) -> Self {
         self.contract = Some(json.into());
         self
@@ -86,16 +95,21 @@ impl Net {
         let mut nodes = Vec::new();
         let mut value = "x".to_owned();
         let mut element = self.element;
-        let mut then = |nodes: &mut Vec<Node>, op: &str, attributes: &[(&str, i64)]| {
+        let then = |nodes: &mut Vec<Node>, value: &mut String, op: &str, attributes: &[_]| {
             let output = format!("v{}", nodes.len());
-            let input = std::mem::replace(&mut value, output.clone());
+            let input = std::mem::replace(value, output.clone());
             nodes.push(node(op, &[&input], &output, attributes));
         };
         if element == data_type::UINT8 {
-            then(&mut nodes, "Cast", &[("to", data_type::FLOAT.into())]);
+            then(
+                &mut nodes,
+                &mut value,
+                "Cast",
+                &[("to", data_type::FLOAT.into())],
+            );
             element = data_type::FLOAT;
         }
-        then(&mut nodes, "Flatten", &[("axis", 1)]);
+        then(&mut nodes, &mut value, "Flatten", &[("axis", 1)]);
         let mut classes = self.dims[1..].iter().product::<i64>();
         if self.dims[1..].contains(&FREE) {
             classes = FREE;
@@ -113,8 +127,36 @@ impl Net {
             });
             nodes = vec![node("Identity", &["logits"], "v0", &[])];
         }
+        if self.busy > 0 {
+            let scalar = |name: &str, value: f32| Tensor {
+                data_type: data_type::FLOAT,
+                name: name.into(),
+                raw_data: value.to_le_bytes().to_vec().into(),
+                ..Tensor::default()
+            };
+            for (name, value) in [("zero", 0.0), ("one", 1.0), ("million", 1e6)] {
+                initializer.push(scalar(name, value));
+            }
+            // From the input, so that nothing can be computed before there is one.
+            let input = value.clone();
+            nodes.push(node("ReduceMax", &[&input], "sum0", &[("keepdims", 0)]));
+            for i in 0..self.busy {
+                let [sum, nothing, limit, range] =
+                    ["sum", "nothing", "limit", "range"].map(|n| format!("{n}{i}"));
+                nodes.push(node("Mul", &[&sum, "zero"], &nothing, &[]));
+                nodes.push(node("Add", &[&nothing, "million"], &limit, &[]));
+                nodes.push(node("Range", &["zero", &limit, "one"], &range, &[]));
+                let next = format!("sum{}", i + 1);
+                nodes.push(node("ReduceSum", &[&range], &next, &[("keepdims", 0)]));
+            }
+            let sum = format!("sum{}", self.busy);
+            nodes.push(node("Mul", &[&sum, "zero"], "nothing", &[]));
+            let output = format!("v{}", nodes.len());
+            let input = std::mem::replace(&mut value, output.clone());
+            nodes.push(node("Add", &[&input, "nothing"], &output, &[]));
+        }
         if let Some(op) = self.last {
-            then(&mut nodes, op, &[]);
+            then(&mut nodes, &mut value, op, &[]);
         }
         if let Some(last) = nodes.last_mut() {
             last.output = vec!["y".into()];

@@ -2,53 +2,75 @@
 //! A model in work: from a buffer to an answer, without pads.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::error::Error;
 use super::settings::{FrameSettings, Settings};
+use super::still::Still;
 use crate::inference::{
-    ContractLabels, Model, OutputKind, Provider, Runtime, Session, SessionOptions, find_model,
+    ContractLabels, Engine, EngineOptions, Model, OutputKind, Port, Provider, RUN_LIMIT, Runtime,
+    SessionOptions, find_model, known_model, shared_engine,
 };
 use crate::meta::{Class, Classification};
-use crate::postprocess::{Activation, Labels, Score, top_k};
+use crate::postprocess::{Activation, Labels, top_k};
 use crate::preprocess::{
-    ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Target, is_valid_mean,
+    ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Slot, Target, is_valid_mean,
     is_valid_std,
 };
 
-/// A loaded model with everything around it.
+/// What turns frames into tensors and scores into answers.
 #[derive(Debug)]
 pub struct Classifier {
-    model: Model,
-    session: Session,
     target: Target,
     activation: Activation,
-    labels: Labels,
+    labels: Mutex<Arc<Labels>>,
     model_name: Arc<str>,
     provider_name: Arc<str>,
-    format: Option<(gst_video::VideoInfo, Preprocessor)>,
-    scores: Vec<Score>,
+    /// For frames of one kind, as many as workers have needed at the same time.
+    preprocessors: Mutex<(Option<gst_video::VideoInfo>, Vec<Preprocessor>)>,
+    still: Mutex<Still>,
 }
 
-/// A fresh answer and what it took.
+/// A classifier with its way to the engine.
 #[derive(Debug)]
-pub struct Answer {
-    pub classification: Classification,
-    pub preprocess: Duration,
-    pub inference: Duration,
+pub struct Loaded {
+    pub classifier: Arc<Classifier>,
+    pub port: Port,
+    pub info: gst::Structure,
+    /// What the user is to be told.
+    pub warnings: Vec<String>,
 }
 
-impl Classifier {
-    /// Loads what the settings say. Returns it with what the user should be warned of.
-    /// `folders` are those beside the plugin where ONNX Runtime may lie.
-    pub fn load(settings: &Settings, folders: &[PathBuf]) -> Result<(Self, Vec<String>), Error> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Checks those settings that need no file and no library.
+pub fn check(settings: &Settings) -> Result<(), Error> {
+    Provider::parse_list(&settings.provider)?;
+    provider_options(settings)?;
+    find_model(settings.model.as_deref())?;
+    Ok(())
+}
+
+impl Loaded {
+    /// Loads what the settings say. `folders` are those beside the plugin where ONNX Runtime may
+    /// lie; `step` is told what is about to be done.
+    pub fn load(
+        settings: &Settings,
+        folders: &[PathBuf],
+        step: impl Fn(&str),
+    ) -> Result<Self, Error> {
         let mut warnings = Vec::new();
         // What can be checked without loading anything comes first.
         let providers = Provider::parse_list(&settings.provider)?;
-        let model = Model::read(find_model(settings.model.as_deref())?)?;
+        let source = find_model(settings.model.as_deref())?;
+        step(&format!("reading {source}"));
+        let model = known_model(source)?;
         let target = target(settings, &model)?;
 
+        step("loading ONNX Runtime");
         let library = settings.runtime_library.as_ref().map(PathBuf::from);
         let runtime = Runtime::load(library.as_deref(), folders)?;
         if let Some(library) = library
@@ -74,18 +96,28 @@ impl Classifier {
                 model.source
             ));
         }
-        let options = SessionOptions {
-            providers,
-            provider_options: provider_options(settings)?,
-            device: settings.device_id,
-            threads: settings.threads as usize,
+        step("preparing the model and trying it");
+        let options = EngineOptions {
+            session: SessionOptions {
+                providers,
+                provider_options: provider_options(settings)?,
+                device: settings.device_id,
+                threads: settings.threads as usize,
+            },
+            sessions: settings.sessions as usize,
+            batch: settings.batch_size as usize,
+            single: settings.max_in_flight == 1,
+            run_limit: RUN_LIMIT,
         };
-        let (session, passed) = Session::load(runtime, &model, &options)?;
-        warnings.extend(passed.iter().map(|f| {
+        let engine = match settings.share {
+            true => shared_engine(runtime, &model, &options)?,
+            false => Arc::new(Engine::load(runtime, &model, &options)?),
+        };
+        warnings.extend(engine.warnings().iter().map(|f| {
             format!(
                 "provider {} is asked for, {} runs: {}",
                 f.provider,
-                session.provider(),
+                engine.provider(),
                 f.reason
             )
         }));
@@ -95,99 +127,118 @@ impl Classifier {
                 OutputKind::Logits => Activation::Softmax,
                 OutputKind::Probabilities => Activation::None,
             });
-        let labels = labels(settings, &model, session.classes())?;
-        let classifier = Self {
+        let labels = labels(settings, &model, engine.classes())?;
+        let classifier = Classifier {
             model_name: model.source.to_string().into(),
-            provider_name: session.provider().name().into(),
-            model,
-            session,
+            provider_name: engine.provider().name().into(),
             target,
             activation,
-            labels,
-            format: None,
-            scores: Vec::new(),
+            labels: Mutex::new(Arc::new(labels)),
+            preprocessors: Mutex::default(),
+            still: Mutex::default(),
         };
-        Ok((classifier, warnings))
+        Ok(Self {
+            info: classifier.info(&model, &engine),
+            classifier: Arc::new(classifier),
+            port: engine.port(),
+            warnings,
+        })
     }
+}
 
+impl Classifier {
     /// Takes other names for the classes.
-    pub fn reload_labels(&mut self, settings: &Settings) -> Result<(), Error> {
-        self.labels = labels(settings, &self.model, self.session.classes())?;
+    pub fn reload_labels(&self, settings: &Settings, engine: &Engine) -> Result<(), Error> {
+        let labels = labels(settings, engine.model(), engine.classes())?;
+        *lock(&self.labels) = Arc::new(labels);
         Ok(())
     }
 
-    /// Prepares for frames of `info`.
-    pub fn set_format(&mut self, info: &gst_video::VideoInfo) {
-        self.format = Some((info.clone(), Preprocessor::new(info, &self.target)));
+    /// Forgets the frames before: the next one is no still picture.
+    pub fn reset(&self) {
+        lock(&self.still).reset();
     }
 
-    /// Classifies a frame. [`Self::set_format`] must have been called.
-    pub fn classify(
-        &mut self,
+    /// Writes a frame into its part of the input tensor. Returns false if it looks like the one
+    /// before it, as `skip-still` has it.
+    pub fn fill(
+        &self,
         buffer: &gst::BufferRef,
-        settings: FrameSettings,
-    ) -> Result<Answer, Error> {
-        let begun = Instant::now();
-        let (info, preprocessor) = self
-            .format
-            .as_mut()
-            .ok_or_else(|| Error::Map("there were no caps before it".into()))?;
+        info: &gst_video::VideoInfo,
+        settings: &FrameSettings,
+        slot: &mut Slot<'_>,
+    ) -> Result<bool, Error> {
+        let mut preprocessor = self.preprocessor(info);
+        check_layout(buffer, info)?;
         {
-            check_layout(buffer, info)?;
             let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)
                 .map_err(|e| Error::Map(e.message.to_string()))?;
-            preprocessor.process(&Picture::from_frame(&frame), &mut self.session.slot())?;
+            preprocessor.process(&Picture::from_frame(&frame), slot)?;
         }
-        let preprocess = begun.elapsed();
+        let mut preprocessors = lock(&self.preprocessors);
+        if preprocessors.0.as_ref() == Some(info) {
+            preprocessors.1.push(preprocessor);
+        }
+        drop(preprocessors);
+        let limit = settings.skip_still;
+        let is_still = limit > 0.0
+            && lock(&self.still).is_still(
+                slot,
+                &self.target,
+                buffer.pts(),
+                limit,
+                settings.skip_still_max,
+            );
+        Ok(!is_still)
+    }
 
-        let begun = Instant::now();
-        let output = self.session.run()?;
-        let inference = begun.elapsed();
+    /// One for frames of this kind that nobody uses.
+    fn preprocessor(&self, info: &gst_video::VideoInfo) -> Preprocessor {
+        let mut preprocessors = lock(&self.preprocessors);
+        if preprocessors.0.as_ref() != Some(info) {
+            *preprocessors = (Some(info.clone()), Vec::new());
+        }
+        let free = preprocessors.1.pop();
+        drop(preprocessors);
+        free.unwrap_or_else(|| Preprocessor::new(info, &self.target))
+    }
 
-        let FrameSettings {
-            top_k: k,
-            threshold,
-            ..
-        } = settings;
-        top_k(
-            output,
-            self.activation,
-            k as usize,
-            threshold,
-            &mut self.scores,
-        )?;
-        let results = self.scores.iter().map(|score| Class {
+    /// The answer that the scores of a frame are.
+    pub fn answer(
+        &self,
+        scores: &[f32],
+        settings: &FrameSettings,
+        inference: Duration,
+    ) -> Result<Classification, Error> {
+        let mut best = Vec::new();
+        let (k, threshold) = (settings.top_k as usize, settings.threshold);
+        top_k(scores, self.activation, k, threshold, &mut best)?;
+        let labels = Arc::clone(&lock(&self.labels));
+        let results = best.iter().map(|score| Class {
             index: score.index as i32,
-            label: self.labels.name(score.index),
+            label: labels.name(score.index),
             confidence: score.confidence,
         });
-        Ok(Answer {
-            classification: Classification {
-                model: Arc::clone(&self.model_name),
-                provider: Arc::clone(&self.provider_name),
-                fresh: true,
-                age: Some(gst::ClockTime::ZERO),
-                inference_time: gst::ClockTime::try_from(inference).unwrap_or(gst::ClockTime::MAX),
-                results: results.collect(),
-            },
-            preprocess,
-            inference,
+        Ok(Classification {
+            model: Arc::clone(&self.model_name),
+            provider: Arc::clone(&self.provider_name),
+            fresh: true,
+            age: Some(gst::ClockTime::ZERO),
+            inference_time: gst::ClockTime::try_from(inference).unwrap_or(gst::ClockTime::MAX),
+            results: results.collect(),
         })
     }
 
-    /// The provider that runs.
-    pub fn provider(&self) -> Provider {
-        self.session.provider()
-    }
-
     /// The property `model-info`.
-    pub fn info(&self) -> gst::Structure {
-        let (signature, target) = (&self.model.signature, &self.target);
+    fn info(&self, model: &Model, engine: &Engine) -> gst::Structure {
+        let (signature, target) = (&model.signature, &self.target);
         let array = |numbers: [f64; 3]| gst::Array::new(numbers);
         let mut info = gst::Structure::builder("resnet50-model")
             .field("model", &*self.model_name)
             .field("provider", &*self.provider_name)
-            .field("threads", self.session.threads() as u32)
+            .field("sessions", engine.sessions() as u32)
+            .field("threads", engine.threads() as u32)
+            .field("batch-size", engine.batch() as u32)
             .field("input", &signature.input)
             .field(
                 "layout",
@@ -224,7 +275,7 @@ impl Classifier {
                 },
             )
             .field("output", &signature.output)
-            .field("classes", self.session.classes() as u32)
+            .field("classes", engine.classes() as u32)
             .field(
                 "activation",
                 match self.activation {
@@ -239,7 +290,7 @@ impl Classifier {
                 .field("mean", array(target.mean))
                 .field("std", array(target.std));
         }
-        let contract = &self.model.contract;
+        let contract = &model.contract;
         for (name, value) in [
             ("architecture", &contract.architecture),
             ("source", &contract.source),

@@ -33,6 +33,10 @@ pub enum Error {
     Layout { expected: String, found: String },
     #[error(transparent)]
     Run(#[from] RunError),
+    #[error("the system gives no thread to load the model with: {0}")]
+    Thread(String),
+    #[error("an answer was lost: the engine has ended")]
+    Lost,
     #[error("{0}, so that there is no answer")]
     NotFinite(#[from] NotFinite),
 }
@@ -93,7 +97,13 @@ impl Error {
             Self::Frame(_) | Self::Layout { .. } => {
                 "The element before delivers broken buffers: report it there"
             }
+            Self::Run(RunError::Stuck(_) | RunError::Lost(_)) => {
+                "The provider hangs or the machine is overloaded: restart the program, or try \
+                 another provider"
+            }
             Self::Run(_) => "See GST_DEBUG=onnxruntime:5",
+            Self::Thread(_) => "End other programs, or raise the limit of threads (ulimit -u)",
+            Self::Lost => "Report it with the log of GST_DEBUG=resnet50:6,onnxruntime:5",
             Self::NotFinite(_) => "The model's weights or its normalization (mean, std) are broken",
         }
     }
@@ -129,7 +139,7 @@ impl Error {
             Self::Map(_) | Self::Frame(_) | Self::Layout { .. } => {
                 gst::error_msg!(gst::ResourceError::Read, ("{}", text))
             }
-            Self::Run(_) | Self::NotFinite(_) => {
+            Self::Run(_) | Self::Lost | Self::Thread(_) | Self::NotFinite(_) => {
                 gst::error_msg!(gst::StreamError::Failed, ("{}", text))
             }
         }

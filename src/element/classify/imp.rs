@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The element as GStreamer sees it.
+//! The element as GObject sees it: properties, templates, states.
 
 use std::path::PathBuf;
-use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
-use gst_base::prelude::*;
-use gst_base::subclass::BaseTransformMode;
-use gst_base::subclass::base_transform::GenerateOutputSuccess;
-use gst_base::subclass::prelude::*;
 
-use super::classifier::Classifier;
+use super::classifier::{self, Loaded};
 use super::error::Error;
-use super::settings::{self, FrameSettings, Messages, Settings};
+use super::settings::{self, Settings};
 use super::stats::Stats;
-use crate::meta::{self, Classification};
+use super::stream::{Model, Stream};
 use crate::preprocess;
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
         "resnet50",
         gst::DebugColorFlags::empty(),
@@ -27,53 +23,39 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
-/// Which of the settings have changed since they were taken over.
-#[derive(Debug, Clone, Copy, Default)]
-struct Changed {
-    model: bool,
-    labels: bool,
-}
-
-/// What belongs to the stream that is playing. Only the streaming thread works with it.
-#[derive(Debug)]
-struct State {
-    classifier: Classifier,
-    info: Option<gst_video::VideoInfo>,
-    /// Frames since the last one that was inferred.
-    since: u32,
-    /// The newest answer and the PTS of its frame.
-    last: Option<(Classification, Option<gst::ClockTime>)>,
-    /// The class that was last posted with `messages=change`; the inner one is none where no
-    /// class came above the threshold.
-    posted: Option<Option<i32>>,
-}
-
-/// What can be asked for at any time, whatever the streaming thread does.
+/// What can be asked for at any time.
 #[derive(Debug, Default)]
 struct Shown {
     provider: Option<&'static str>,
     info: Option<gst::Structure>,
-    stats: Stats,
 }
 
-/// Locks are taken in the order of the fields, and none is held while something is pushed or
-/// posted.
-#[derive(Debug, Default)]
+/// None of the locks is held while something is pushed, posted or handed over.
+#[derive(Debug)]
 pub struct Resnet50 {
-    state: Mutex<Option<State>>,
-    settings: Mutex<(Settings, Changed)>,
+    pub sink: gst::Pad,
+    pub src: gst::Pad,
+    pub stream: Arc<Stream>,
+    settings: Mutex<Settings>,
     shown: Mutex<Shown>,
 }
 
-/// A lock whose holder panicked still holds plain data: whatever became of the panic, going on is
-/// better than a second one.
+/// A lock whose holder panicked still holds plain data.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Resnet50 {
+    pub fn settings(&self) -> Settings {
+        lock(&self.settings).clone()
+    }
+
+    pub fn warn(&self, warnings: &[String]) {
+        for warning in warnings {
+            gst::element_imp_warning!(self, gst::LibraryError::Settings, ("{}", warning));
+        }
+    }
+
     /// The folder of the plugin, or of the program that it is linked into.
     fn folders(&self) -> Vec<PathBuf> {
         let plugin = self.obj().factory().and_then(|f| f.plugin());
@@ -85,170 +67,195 @@ impl Resnet50 {
             .collect()
     }
 
-    /// Loads what the settings say and shows it. Returns what is to be warned of, too.
-    fn load(&self, settings: &Settings) -> Result<(Classifier, Vec<String>), Error> {
-        let begun = Instant::now();
-        let (classifier, warnings) = Classifier::load(settings, &self.folders())?;
-        let info = classifier.info();
-        gst::info!(CAT, imp = self, "loaded in {:?}: {info}", begun.elapsed());
-        let mut shown = lock(&self.shown);
-        shown.provider = Some(classifier.provider().name());
-        shown.info = Some(info);
-        Ok((classifier, warnings))
+    fn progress(&self, kind: gst::ProgressType, text: &str) {
+        let obj = self.obj();
+        let message = gst::message::Progress::builder(kind, "load", text).src(&*obj);
+        // Fails only where nobody listens.
+        let _ = obj.post_message(message.build());
     }
 
-    fn warn(&self, warnings: Vec<String>) {
-        for warning in warnings {
-            gst::element_imp_warning!(self, gst::LibraryError::Settings, ("{}", warning));
+    /// Loads what the settings say in a thread of its own, for that can take seconds.
+    fn load_aside(&self, settings: Settings) {
+        let load = {
+            let mut inner = self.stream.lock();
+            inner.load += 1;
+            inner.load
+        };
+        self.progress(gst::ProgressType::Start, "loading the model");
+        let (weak, folders) = (self.obj().downgrade(), self.folders());
+        let loader = move || {
+            let begun = Instant::now();
+            let step = |what: &str| {
+                if let Some(obj) = weak.upgrade()
+                    && obj.imp().stream.lock().load == load
+                {
+                    obj.imp().progress(gst::ProgressType::Continue, what);
+                }
+            };
+            let result = Loaded::load(&settings, &folders, step);
+            if let Some(obj) = weak.upgrade() {
+                obj.imp().take_over(result, load, begun);
+            }
+        };
+        let thread = std::thread::Builder::new().name("resnet50-load".into());
+        if let Err(error) = thread.spawn(loader) {
+            self.fail(load, Error::Thread(error.to_string()));
         }
+    }
+
+    /// Takes over what was loaded, unless nobody waits for it any more.
+    fn take_over(&self, result: Result<Loaded, Error>, load: u64, begun: Instant) {
+        let loaded = match result {
+            Ok(loaded) => Arc::new(loaded),
+            Err(error) => return self.fail(load, error),
+        };
+        let old = {
+            let mut inner = self.stream.lock();
+            if inner.load != load {
+                return;
+            }
+            let mut shown = lock(&self.shown);
+            shown.provider = Some(loaded.port.engine().provider().name());
+            shown.info = Some(loaded.info.clone());
+            drop(shown);
+            let old = std::mem::replace(&mut inner.model, Model::Ready(Arc::clone(&loaded)));
+            inner.restart();
+            inner.forget();
+            inner.posted_class = None;
+            old
+        };
+        self.stream.notify();
+        gst::info!(
+            CAT,
+            imp = self,
+            "loaded in {:?}: {}",
+            begun.elapsed(),
+            loaded.info
+        );
+        self.warn(&loaded.warnings);
+        let obj = self.obj();
+        obj.notify("active-provider");
+        if matches!(old, Model::Ready(_)) {
+            let structure = gst::Structure::builder("model-updated")
+                .field(
+                    "model",
+                    loaded.info.get::<String>("model").unwrap_or_default(),
+                )
+                .field("provider", loaded.port.engine().provider().name())
+                .build();
+            let message = gst::message::Element::builder(structure).src(&*obj).build();
+            // Fails only where nobody listens.
+            let _ = obj.post_message(message);
+        }
+        self.progress(gst::ProgressType::Complete, "the model is loaded");
+    }
+
+    /// Tells the user that loading failed; where there is a model in use, it stays.
+    fn fail(&self, load: u64, error: Error) {
+        let stays = {
+            let mut inner = self.stream.lock();
+            if inner.load != load {
+                return;
+            }
+            let stays = matches!(inner.model, Model::Ready(_));
+            if !stays {
+                inner.model = Model::Failed;
+            }
+            stays
+        };
+        self.progress(gst::ProgressType::Error, "the model cannot be loaded");
+        if stays {
+            self.warn(&[kept(&error)]);
+        } else {
+            self.post_error_message(error.message());
+        }
+        // After the message, so that it is the first.
+        self.stream.notify();
     }
 
     /// Takes over a model or labels that were set while playing. Where they are wrong, the old
-    /// ones stay. Returns what the user is to be warned of.
-    fn reload(&self, state: &mut State) -> Vec<String> {
-        let (settings, changed) = {
-            let mut guard = lock(&self.settings);
-            let changed = std::mem::take(&mut guard.1);
-            if !changed.model && !changed.labels {
-                return Vec::new();
-            }
-            (guard.0.clone(), changed)
+    /// ones stay.
+    fn reload(&self, property: &str) {
+        let loaded = match &self.stream.lock().model {
+            Model::None => return,
+            Model::Ready(loaded) => Some(Arc::clone(loaded)),
+            Model::Loading | Model::Failed => None,
         };
-        let result = if changed.model {
-            self.load(&settings).map(|(mut classifier, warnings)| {
-                if let Some(info) = &state.info {
-                    classifier.set_format(info);
+        let settings = self.settings();
+        match (property, loaded) {
+            ("labels", Some(loaded)) => {
+                let engine = loaded.port.engine();
+                if let Err(error) = loaded.classifier.reload_labels(&settings, engine) {
+                    self.warn(&[kept(&error)]);
                 }
-                state.classifier = classifier;
-                warnings
-            })
-        } else {
-            let labels = state.classifier.reload_labels(&settings);
-            labels.map(|()| Vec::new())
-        };
-        match result {
-            Ok(warnings) => {
-                // Answers of the old model, or with the old names, are over.
-                state.since = 0;
-                state.last = None;
-                state.posted = None;
-                warnings
+                let mut inner = self.stream.lock();
+                inner.restart();
+                inner.forget();
+                inner.posted_class = None;
             }
-            Err(error) => vec![format!(
-                "the model and labels in use stay: {}",
-                error.text()
-            )],
+            _ => self.load_aside(settings),
         }
     }
 
-    /// Begins anew: the next frame is inferred, and no answer is carried over.
-    fn reset(&self) {
-        if let Some(state) = lock(&self.state).as_mut() {
-            state.since = 0;
-            state.last = None;
-        }
-    }
-
-    /// Whether this frame is one to be inferred; if so the count to the next one begins.
-    fn is_chosen(state: &mut State, buffer: &gst::BufferRef, interval: u32) -> bool {
-        use gst::BufferFlags as F;
-        // These do not hold a picture of their own, or only a part of it.
-        if buffer
-            .flags()
-            .intersects(F::GAP | F::DROPPABLE | F::CORRUPTED)
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        let settings = self.settings();
+        // What needs no file of any size is known at once.
+        classifier::check(&settings).map_err(|e| e.message())?;
+        *lock(&self.shown) = Shown::default();
+        *self.stream.stats() = Stats::default();
         {
-            return false;
+            let mut inner = self.stream.lock();
+            inner.model = Model::Loading;
+            inner.is_live = None;
+            inner.latency = super::latency::Latency::default();
+            inner.posted = None;
+            inner.posted_class = None;
+            inner.qos = None;
         }
-        let chosen = state.since == 0 || state.last.is_none();
-        state.since = if chosen { 1 } else { state.since + 1 } % interval.max(1);
-        chosen
+        self.load_aside(settings);
+        Ok(())
     }
 
-    /// The answer for a buffer, fresh or carried over.
-    fn answer(
-        &self,
-        state: &mut State,
-        buffer: &gst::BufferRef,
-        settings: FrameSettings,
-    ) -> Result<Option<Classification>, Error> {
-        let begun = Instant::now();
-        lock(&self.shown).stats.frames += 1;
-        if !Self::is_chosen(state, buffer, settings.interval) {
-            lock(&self.shown).stats.skipped += 1;
-            let carried = state.last.as_ref().map(|(answer, pts)| {
-                let age = buffer
-                    .pts()
-                    .zip(*pts)
-                    .map(|(now, then)| now.saturating_sub(then));
-                Classification {
-                    fresh: false,
-                    age,
-                    ..answer.clone()
-                }
-            });
-            return Ok(carried);
+    fn stop(&self) {
+        let (model, items) = {
+            let mut inner = self.stream.lock();
+            inner.load += 1;
+            let items = inner.flush();
+            inner.info = None;
+            inner.segment = None;
+            (std::mem::take(&mut inner.model), items)
+        };
+        self.stream.notify();
+        if matches!(model, Model::Loading) {
+            self.progress(gst::ProgressType::Canceled, "loading was cancelled");
         }
-        match state.classifier.classify(buffer, settings) {
-            Ok(answer) => {
-                let total = begun.elapsed();
-                let (preprocess, inference) = (answer.preprocess, answer.inference);
-                lock(&self.shown).stats.record(preprocess, inference, total);
-                gst::log!(
-                    CAT,
-                    imp = self,
-                    "{:?}: {:?}, preprocess {preprocess:?}, inference {inference:?}",
-                    buffer.pts(),
-                    answer.classification.top(),
-                );
-                state.last = Some((answer.classification.clone(), buffer.pts()));
-                Ok(Some(answer.classification))
-            }
-            Err(error) => {
-                lock(&self.shown).stats.errors += 1;
-                Err(error)
-            }
-        }
+        // Without the lock: what is under way answers, and an engine may end here.
+        drop((model, items));
+        *lock(&self.shown) = Shown::default();
     }
+}
 
-    /// Whether this answer is to be posted.
-    fn is_posted(state: &mut State, answer: &Classification, messages: Messages) -> bool {
-        match messages {
-            Messages::None => false,
-            Messages::All => answer.fresh,
-            Messages::Change => {
-                let top = Some(answer.top().map(|c| c.index));
-                answer.fresh && std::mem::replace(&mut state.posted, top) != top
-            }
-        }
-    }
-
-    /// Posts the element message `resnet50`: the metadata's fields and the frame's times, by the
-    /// names that `level` and `cutter` have for them.
-    fn post(&self, answer: &Classification, buffer: &gst::BufferRef) {
-        let obj = self.obj();
-        let segment = obj.segment();
-        let segment = segment.downcast_ref::<gst::ClockTime>();
-        let pts = buffer.pts();
-        let mut structure = answer.to_structure("resnet50");
-        for (name, time) in [
-            ("timestamp", pts),
-            ("stream-time", segment.and_then(|s| s.to_stream_time(pts))),
-            ("running-time", segment.and_then(|s| s.to_running_time(pts))),
-            ("duration", buffer.duration()),
-        ] {
-            structure.set(name, time);
-        }
-        let message = gst::message::Element::builder(structure).src(&*obj).build();
-        // Fails only where nobody listens.
-        let _ = obj.post_message(message);
-    }
+/// What the user is told where a new model or labels are wrong.
+fn kept(error: &Error) -> String {
+    format!("the model and labels in use stay: {}", error.text())
 }
 
 #[glib::object_subclass]
 impl ObjectSubclass for Resnet50 {
     const NAME: &'static str = "GstResnet50";
     type Type = super::Resnet50;
-    type ParentType = gst_base::BaseTransform;
+    type ParentType = gst::Element;
+
+    fn with_class(klass: &Self::Class) -> Self {
+        let template = |name| klass.pad_template(name).expect("the class has it");
+        Self {
+            sink: super::pads::sink(&template("sink")),
+            src: super::pads::src(&template("src")),
+            stream: Arc::default(),
+            settings: Mutex::default(),
+            shown: Mutex::default(),
+        }
+    }
 }
 
 impl ObjectImpl for Resnet50 {
@@ -257,24 +264,27 @@ impl ObjectImpl for Resnet50 {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        {
-            let (settings, changed) = &mut *lock(&self.settings);
-            settings.set(pspec.name(), value);
-            match pspec.name() {
-                "model" => changed.model = true,
-                "labels" => changed.labels = true,
-                _ => {}
-            }
-        }
+        lock(&self.settings).set(pspec.name(), value);
         gst::debug!(CAT, imp = self, "{} = {value:?}", pspec.name());
+        if matches!(pspec.name(), "model" | "labels") {
+            self.reload(pspec.name());
+        }
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         match pspec.name() {
             "active-provider" => lock(&self.shown).provider.to_value(),
             "model-info" => lock(&self.shown).info.to_value(),
-            "stats" => lock(&self.shown).stats.to_structure().to_value(),
-            name => lock(&self.settings).0.get(name),
+            "stats" => self.stream.stats().to_structure().to_value(),
+            name => lock(&self.settings).get(name),
+        }
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        let obj = self.obj();
+        for pad in [&self.sink, &self.src] {
+            obj.add_pad(pad).expect("a new element has no pads");
         }
     }
 }
@@ -314,93 +324,22 @@ impl ElementImpl for Resnet50 {
         });
         &TEMPLATES
     }
-}
 
-impl BaseTransformImpl for Resnet50 {
-    const MODE: BaseTransformMode = BaseTransformMode::AlwaysInPlace;
-    const PASSTHROUGH_ON_SAME_CAPS: bool = false;
-    const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
-
-    fn start(&self) -> Result<(), gst::ErrorMessage> {
-        *lock(&self.shown) = Shown::default();
-        let settings = {
-            let (settings, changed) = &mut *lock(&self.settings);
-            *changed = Changed::default();
-            settings.clone()
-        };
-        let (classifier, warnings) = self.load(&settings).map_err(|e| e.message())?;
-        *lock(&self.state) = Some(State {
-            classifier,
-            info: None,
-            since: 0,
-            last: None,
-            posted: None,
-        });
-        self.warn(warnings);
-        self.obj().notify("active-provider");
-        Ok(())
-    }
-
-    fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        lock(&self.state).take();
-        let mut shown = lock(&self.shown);
-        shown.provider = None;
-        shown.info = None;
-        Ok(())
-    }
-
-    fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
-        let info = gst_video::VideoInfo::from_caps(incaps)
-            .map_err(|_| gst::loggable_error!(CAT, "caps that are no video: {incaps}"))?;
-        if let Some(state) = lock(&self.state).as_mut() {
-            state.classifier.set_format(&info);
-            state.info = Some(info);
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::ReadyToPaused {
+            self.start().map_err(|message| {
+                self.post_error_message(message);
+                gst::StateChangeError
+            })?;
         }
-        Ok(())
-    }
-
-    fn sink_event(&self, event: gst::Event) -> bool {
-        use gst::EventView;
-        if matches!(
-            event.view(),
-            EventView::StreamStart(_) | EventView::Segment(_) | EventView::FlushStop(_)
-        ) {
-            self.reset();
+        let result = self.parent_change_state(transition);
+        let is_up = transition == gst::StateChange::ReadyToPaused;
+        if transition == gst::StateChange::PausedToReady || (is_up && result.is_err()) {
+            self.stop();
         }
-        self.parent_sink_event(event)
-    }
-
-    /// Buffers are taken here instead of in `transform_ip`: the base class would hand that a
-    /// writable copy of the pixels, and only the metadata has to be writable.
-    fn generate_output(&self) -> Result<GenerateOutputSuccess, gst::FlowError> {
-        let Some(mut buffer) = self.take_queued_buffer() else {
-            return Ok(GenerateOutputSuccess::NoOutput);
-        };
-        let settings = lock(&self.settings).0.frame;
-
-        let (warnings, result, posted) = {
-            let mut guard = lock(&self.state);
-            let state = guard.as_mut().ok_or(gst::FlowError::Flushing)?;
-            let warnings = self.reload(state);
-            let result = self.answer(state, &buffer, settings);
-            let posted = match &result {
-                Ok(Some(answer)) => Self::is_posted(state, answer, settings.messages),
-                _ => false,
-            };
-            (warnings, result, posted)
-        };
-
-        self.warn(warnings);
-        let answer = result.map_err(|error| {
-            self.post_error_message(error.message());
-            gst::FlowError::Error
-        })?;
-        if let Some(answer) = answer {
-            if posted {
-                self.post(&answer, &buffer);
-            }
-            meta::attach(buffer.make_mut(), &answer);
-        }
-        Ok(GenerateOutputSuccess::Buffer(buffer))
+        result
     }
 }

@@ -21,17 +21,23 @@
 mod classifier;
 mod error;
 mod imp;
+mod job;
+mod latency;
+mod pads;
+mod rate;
 mod settings;
 mod stats;
+mod still;
+mod stream;
 
 use gst::prelude::*;
 
-pub use settings::{ActivationSetting, ColorOrderSetting, FitSetting, Messages};
+pub use settings::{ActivationSetting, ColorOrderSetting, FitSetting, Messages, Mode};
 
 glib::wrapper! {
     /// The element `resnet50`.
     pub struct Resnet50(ObjectSubclass<imp::Resnet50>)
-        @extends gst_base::BaseTransform, gst::Element, gst::Object;
+        @extends gst::Element, gst::Object;
 }
 
 /// Registers the element and the metadata.
@@ -46,6 +52,7 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         ColorOrderSetting::static_type(),
         FitSetting::static_type(),
         Messages::static_type(),
+        Mode::static_type(),
     ] {
         enumeration.mark_as_plugin_api(gst::PluginAPIFlags::empty());
     }

@@ -2,6 +2,7 @@
 //! The properties that can be set.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use gst::prelude::*;
 
@@ -85,9 +86,35 @@ pub enum Messages {
     All,
 }
 
+/// What a frame waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstResnet50Mode")]
+pub enum Mode {
+    /// Live in a live pipeline, else exact.
+    #[default]
+    #[enum_value(name = "live in a live pipeline, else exact", nick = "auto")]
+    Auto,
+    /// Each chosen frame leaves with its own answer.
+    #[enum_value(name = "Each chosen frame waits for its own answer", nick = "exact")]
+    Exact,
+    /// Frames leave at once with the newest answer.
+    #[enum_value(
+        name = "Frames leave at once with the newest answer there is",
+        nick = "live"
+    )]
+    Live,
+}
+
 const DEFAULT_PROVIDER: &str = "cpu";
 const DEFAULT_DEVICE_ID: i32 = 0;
 const DEFAULT_THREADS: u32 = 0;
+const DEFAULT_SESSIONS: u32 = 0;
+const DEFAULT_BATCH_SIZE: u32 = 1;
+const DEFAULT_BATCH_TIMEOUT: u64 = 0;
+const DEFAULT_MAX_IN_FLIGHT: u32 = 0;
+const DEFAULT_SHARE: bool = true;
+const DEFAULT_SKIP_STILL: f32 = 0.0;
+const DEFAULT_SKIP_STILL_MAX: u64 = 1_000_000_000;
 const DEFAULT_INTERVAL: u32 = 1;
 const DEFAULT_TOP_K: u32 = 5;
 const DEFAULT_THRESHOLD: f32 = 0.0;
@@ -103,6 +130,11 @@ pub struct Settings {
     pub provider_options: Option<gst::Structure>,
     pub device_id: i32,
     pub threads: u32,
+    pub sessions: u32,
+    pub batch_size: u32,
+    pub max_in_flight: u32,
+    pub mode: Mode,
+    pub share: bool,
     pub activation: ActivationSetting,
     pub fit: FitSetting,
     pub resize: u32,
@@ -121,6 +153,11 @@ pub struct FrameSettings {
     pub top_k: u32,
     pub threshold: f32,
     pub messages: Messages,
+    /// Most inferences a second; numerator 0: any number.
+    pub max_rate: gst::Fraction,
+    pub batch_timeout: Duration,
+    pub skip_still: f32,
+    pub skip_still_max: gst::ClockTime,
 }
 
 impl Default for Settings {
@@ -132,6 +169,11 @@ impl Default for Settings {
             provider_options: None,
             device_id: DEFAULT_DEVICE_ID,
             threads: DEFAULT_THREADS,
+            sessions: DEFAULT_SESSIONS,
+            batch_size: DEFAULT_BATCH_SIZE,
+            max_in_flight: DEFAULT_MAX_IN_FLIGHT,
+            mode: Mode::default(),
+            share: DEFAULT_SHARE,
             activation: ActivationSetting::default(),
             fit: FitSetting::default(),
             resize: DEFAULT_RESIZE,
@@ -144,6 +186,10 @@ impl Default for Settings {
                 top_k: DEFAULT_TOP_K,
                 threshold: DEFAULT_THRESHOLD,
                 messages: Messages::default(),
+                max_rate: gst::Fraction::new(0, 1),
+                batch_timeout: Duration::from_nanos(DEFAULT_BATCH_TIMEOUT),
+                skip_still: DEFAULT_SKIP_STILL,
+                skip_still_max: gst::ClockTime::from_nseconds(DEFAULT_SKIP_STILL_MAX),
             },
         }
     }
@@ -166,6 +212,17 @@ impl Settings {
             "provider-options" => self.provider_options = get(value),
             "device-id" => self.device_id = get(value),
             "threads" => self.threads = get(value),
+            "sessions" => self.sessions = get(value),
+            "batch-size" => self.batch_size = get(value),
+            "batch-timeout" => self.frame.batch_timeout = Duration::from_nanos(get(value)),
+            "max-in-flight" => self.max_in_flight = get(value),
+            "mode" => self.mode = get(value),
+            "max-rate" => self.frame.max_rate = get(value),
+            "skip-still" => self.frame.skip_still = get(value),
+            "skip-still-max" => {
+                self.frame.skip_still_max = gst::ClockTime::from_nseconds(get(value));
+            }
+            "share" => self.share = get(value),
             "activation" => self.activation = get(value),
             "fit" => self.fit = get(value),
             "resize" => self.resize = get(value),
@@ -193,6 +250,15 @@ impl Settings {
             "provider-options" => self.provider_options.to_value(),
             "device-id" => self.device_id.to_value(),
             "threads" => self.threads.to_value(),
+            "sessions" => self.sessions.to_value(),
+            "batch-size" => self.batch_size.to_value(),
+            "batch-timeout" => (self.frame.batch_timeout.as_nanos() as u64).to_value(),
+            "max-in-flight" => self.max_in_flight.to_value(),
+            "mode" => self.mode.to_value(),
+            "max-rate" => self.frame.max_rate.to_value(),
+            "skip-still" => self.frame.skip_still.to_value(),
+            "skip-still-max" => self.frame.skip_still_max.nseconds().to_value(),
+            "share" => self.share.to_value(),
             "activation" => self.activation.to_value(),
             "fit" => self.fit.to_value(),
             "resize" => self.resize.to_value(),
@@ -293,9 +359,71 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecUInt::builder("threads")
                 .nick("Threads")
-                .blurb("Threads of one inference on the processor; 0: as many as there are cores")
+                .blurb("Threads of one Run on the processor; 0: one where several Runs go on side by side, else as many as there are cores")
                 .maximum(1024)
                 .default_value(DEFAULT_THREADS)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecUInt::builder("sessions")
+                .nick("Sessions")
+                .blurb("Runs that may go on at the same time, with the weights in memory once; 0: on the processor as many as there are cores divided by threads (one if max-in-flight=1), on a device one")
+                .maximum(1024)
+                .default_value(DEFAULT_SESSIONS)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecUInt::builder("batch-size")
+                .nick("Batch size")
+                .blurb("Most frames of one Run, of this stream and of others with an equal element; a model with a fixed batch has its own")
+                .minimum(1)
+                .maximum(1024)
+                .default_value(DEFAULT_BATCH_SIZE)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecUInt64::builder("batch-timeout")
+                .nick("Batch timeout")
+                .blurb("Longest time in ns that a frame waits for others to fill the batch; 0: it takes those that are there")
+                .maximum(10_000_000_000)
+                .default_value(DEFAULT_BATCH_TIMEOUT)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecUInt::builder("max-in-flight")
+                .nick("Frames in flight")
+                .blurb("Most frames of this stream that are under way in mode exact; 1: one at a time, with all cores for it; 0: what keeps all sessions busy")
+                .maximum(1024)
+                .default_value(DEFAULT_MAX_IN_FLIGHT)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecEnum::builder::<Mode>("mode")
+                .nick("Mode")
+                .blurb("Whether a frame waits for its own answer (exact), or leaves at once with the newest one (live)")
+                .mutable_ready()
+                .build(),
+            gst::ParamSpecFraction::builder("max-rate")
+                .nick("Maximum rate")
+                .blurb("Most inferences a second, by the frames' timestamps; the frames between carry the last answer. 0/1: no limit")
+                .minimum(gst::Fraction::new(0, 1))
+                .maximum(gst::Fraction::new(i32::MAX, 1))
+                .default_value(gst::Fraction::new(0, 1))
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecFloat::builder("skip-still")
+                .nick("Skip still frames")
+                .blurb("A frame whose tensor differs from the last inferred one by less than this (mean absolute difference, white is 1) is not inferred and carries that answer; 0: all are inferred. 0.01 is a picture with a little noise")
+                .minimum(0.0)
+                .maximum(1.0)
+                .default_value(DEFAULT_SKIP_STILL)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecUInt64::builder("skip-still-max")
+                .nick("Skip still frames for")
+                .blurb("Longest time in ns that skip-still carries an answer over")
+                .default_value(DEFAULT_SKIP_STILL_MAX)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecBoolean::builder("share")
+                .nick("Share")
+                .blurb("Share model and Runs with elements of equal settings in this process")
+                .default_value(DEFAULT_SHARE)
                 .mutable_ready()
                 .build(),
             glib::ParamSpecUInt::builder("interval")
@@ -365,7 +493,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                 .nick("Statistics")
-                .blurb("Counters (frames, inferences, batches, skipped, errors) and, for preprocess, queue, inference and total, the latencies p50, p95 and p99 in nanoseconds")
+                .blurb("Counters (frames, inferences, batches, skipped, of these busy and still, errors) and, for preprocess, queue, inference and total, the latencies p50, p95 and p99 in nanoseconds")
                 .read_only()
                 .build(),
         ]

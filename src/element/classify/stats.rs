@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::inference::RunTimes;
+
 /// What an element has done since it was started.
 #[derive(Debug)]
 pub struct Stats {
@@ -14,11 +16,17 @@ pub struct Stats {
     pub inferences: u64,
     /// Runs of the model.
     pub batches: u64,
-    /// Frames that were not inferred: between two of an interval, or without a whole picture.
+    /// Frames that were not inferred: between two of an interval or a rate, without a whole
+    /// picture, or one of the next two.
     pub skipped: u64,
+    /// Frames that a newer one overtook while the engine was busy (mode live).
+    pub busy: u64,
+    /// Frames that looked like the last inferred one (`skip-still`).
+    pub still: u64,
     /// Frames that failed.
     pub errors: u64,
     preprocess: Histogram<u64>,
+    queue: Histogram<u64>,
     inference: Histogram<u64>,
     total: Histogram<u64>,
 }
@@ -33,8 +41,11 @@ impl Default for Stats {
             inferences: 0,
             batches: 0,
             skipped: 0,
+            busy: 0,
+            still: 0,
             errors: 0,
             preprocess: histogram(),
+            queue: histogram(),
             inference: histogram(),
             total: histogram(),
         }
@@ -42,14 +53,19 @@ impl Default for Stats {
 }
 
 impl Stats {
-    /// Counts one inferred frame.
-    pub fn record(&mut self, preprocess: Duration, inference: Duration, total: Duration) {
+    /// Counts one inferred frame: the time of its pre-processing, from its hand-over to when a
+    /// worker took it, of the Run, and from its arrival to its answer.
+    pub fn record(&mut self, preprocess: Duration, run: RunTimes, total: Duration) {
         self.inferences += 1;
-        self.batches += 1;
-        let nanoseconds = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
-        self.preprocess.saturating_record(nanoseconds(preprocess));
-        self.inference.saturating_record(nanoseconds(inference));
-        self.total.saturating_record(nanoseconds(total));
+        self.batches += u64::from(run.runs);
+        for (histogram, time) in [
+            (&mut self.preprocess, preprocess),
+            (&mut self.queue, run.queue),
+            (&mut self.inference, run.inference),
+            (&mut self.total, total),
+        ] {
+            histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        }
     }
 
     /// The property `stats`.
@@ -69,10 +85,11 @@ impl Stats {
             .field("inferences", self.inferences)
             .field("batches", self.batches)
             .field("skipped", self.skipped)
+            .field("busy", self.busy)
+            .field("still", self.still)
             .field("errors", self.errors)
             .field("preprocess", latency(&self.preprocess))
-            // Frames are run as they come, so none has waited.
-            .field("queue", percentiles([0; 3]))
+            .field("queue", latency(&self.queue))
             .field("inference", latency(&self.inference))
             .field("total", latency(&self.total))
             .build()

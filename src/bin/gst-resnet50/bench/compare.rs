@@ -80,7 +80,7 @@ fn network(name: &str) -> Option<(Variant, Name)> {
 }
 
 /// The file that a name of the list means.
-fn file(name: &str, scratch: &Scratch) -> Result<String> {
+pub fn file(name: &str, scratch: &Scratch) -> Result<String> {
     let Some((variant, precision)) = network(name) else {
         return Ok(name.to_owned());
     };
@@ -201,7 +201,7 @@ pub fn memory(file: &str, threads: usize) -> Result<u64> {
 }
 
 /// The bytes of this process that are in memory.
-fn resident() -> Result<u64> {
+pub fn resident() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|l| l.trim().strip_suffix(" kB"));

@@ -5,9 +5,11 @@
 //! this runs on are often busy with other things: the ratios mean something where the times do
 //! not.
 
+mod chart;
 mod compare;
-mod element;
 mod preprocess;
+mod streams;
+mod throughput;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -22,8 +24,8 @@ use crate::{Result, model};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// ONNX files or builtin:efficientnet-lite0 to measure the element with [default: the built-in
-    /// one, and ResNet50 v1.5 with untrained weights]
+    /// What to measure mode exact with: ONNX files, builtin:efficientnet-lite0 or names as for
+    /// --compare [default: the built-in one, int8 and fp32]
     #[arg(long)]
     pub model: Vec<String>,
     /// Only compare these: v1, v1.5, fp16, int8 (the network with untrained weights; fp16 and int8
@@ -62,7 +64,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     section(head()?);
     if args.compare.is_empty() {
         section(preprocess::measure(args.rounds)?);
-        section(element::measure(args)?);
+        section(throughput::measure(args)?);
+        let (table, chart) = streams::measure()?;
+        section(table);
+        if let Some(path) = &args.write {
+            write_chart(&path.with_file_name(CHART), &chart)?;
+            section(format!(
+                "![inferences and delay against streams]({CHART})\n"
+            ));
+        }
         let all = ["v1", "v1.5", "fp16", "int8"].map(str::to_owned);
         section(compare::measure(&all, args.rounds)?);
     } else {
@@ -73,6 +83,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         say!("wrote {}", path.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The chart's file, beside the tables.
+const CHART: &str = "streams.svg";
+
+fn write_chart(path: &Path, chart: &chart::Chart) -> Result<()> {
+    std::fs::write(path, chart.to_svg()).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(())
 }
 
 /// Machine and command.

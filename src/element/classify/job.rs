@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MPL-2.0
+//! A frame on its way through the engine.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::classifier::Classifier;
+use super::error::Error;
+use super::settings::FrameSettings;
+use super::stream::{Outcome, Stream};
+use crate::inference::{Job, RunError, RunTimes};
+use crate::preprocess::Slot;
+
+/// A frame that is to be classified.
+#[derive(Debug)]
+pub struct FrameJob {
+    pub stream: Arc<Stream>,
+    pub classifier: Arc<Classifier>,
+    pub settings: FrameSettings,
+    pub info: Arc<gst_video::VideoInfo>,
+    /// Until it is in the tensor.
+    pub buffer: Option<gst::Buffer>,
+    pub ticket: Ticket,
+    pub preprocess: Duration,
+    pub is_answered: bool,
+}
+
+/// Which frame it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Ticket {
+    /// A flush and the like make a new generation; answers for an old one are nobody's.
+    pub generation: u64,
+    /// Counts the frames that were handed over.
+    pub number: u64,
+    pub pts: Option<gst::ClockTime>,
+    pub arrived: Instant,
+}
+
+impl FrameJob {
+    fn deliver(&mut self, outcome: Outcome) {
+        self.is_answered = true;
+        self.stream.deliver(self.ticket, outcome);
+    }
+}
+
+impl Job for FrameJob {
+    fn fill(&mut self, slot: &mut Slot<'_>) -> bool {
+        let Some(buffer) = self.buffer.take() else {
+            return false;
+        };
+        let begun = Instant::now();
+        let filled = self
+            .classifier
+            .fill(&buffer, &self.info, &self.settings, slot);
+        // Before anybody is told: the stream may then have the only reference.
+        drop(buffer);
+        self.preprocess = begun.elapsed();
+        match filled {
+            Ok(true) => true,
+            Ok(false) => {
+                self.deliver(Outcome::Still);
+                false
+            }
+            Err(error) => {
+                self.deliver(Outcome::Failed(error));
+                false
+            }
+        }
+    }
+
+    fn done(mut self: Box<Self>, outcome: Result<&[f32], RunError>, run: RunTimes) {
+        let answer = outcome.map_err(Error::from).and_then(|scores| {
+            self.classifier
+                .answer(scores, &self.settings, run.inference)
+        });
+        let outcome = match answer {
+            Ok(answer) => {
+                let total = self.ticket.arrived.elapsed();
+                self.stream.record(self.preprocess, run, total);
+                Outcome::Answer(answer)
+            }
+            Err(error) => Outcome::Failed(error),
+        };
+        self.deliver(outcome);
+    }
+}
+
+impl Drop for FrameJob {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.deliver(Outcome::Dropped);
+        }
+    }
+}

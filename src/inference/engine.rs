@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Workers that run one model for many streams.
+//!
+//! Each stream has a [`Port`] with a queue of [`Job`]s. A worker that is free takes jobs, one of a
+//! port at a time and of the port first that was served longest ago, until its batch is full; lets
+//! each fill its part of the input tensor; runs them together; and gives each its scores. So a
+//! stream never waits for another but for its turn, frames of many streams meet in one Run, and
+//! nothing is copied on the way.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::model::Model;
+use super::provider::Provider;
+use super::runtime::Runtime;
+use super::session::{Fallback, RunError, Session, SessionError, SessionOptions, Terminator};
+use crate::preprocess::Slot;
+
+/// How an engine is to be laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Providers and device. Its `threads` are those of one Run, 0 for what fits `sessions`.
+    pub session: SessionOptions,
+    /// Runs at the same time; 0 for as many as there is work for on the machine.
+    pub sessions: usize,
+    /// Most pictures of a Run.
+    pub batch: usize,
+    /// Whether one frame at a time is asked for, and the shortest time for it.
+    pub single: bool,
+    /// The longest time that a Run may take.
+    pub run_limit: Duration,
+}
+
+/// The longest time of a Run that nobody should ever see: it is there so that a provider that hangs
+/// is an error and not a silent end of the stream.
+pub const RUN_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a Run that is told to end may take for it.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A frame on its way through an engine. A job that is dropped without an answer was lost: the
+/// engine ends, or something in it has panicked.
+pub trait Job: Send {
+    /// Writes the frame into its part of the input tensor. Returns false if it is not to be run;
+    /// nothing more is heard of it then.
+    fn fill(&mut self, slot: &mut Slot<'_>) -> bool;
+
+    /// Takes one value a class, or why there is none.
+    fn done(self: Box<Self>, outcome: Result<&[f32], RunError>, run: RunTimes);
+}
+
+/// What a job's Run took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunTimes {
+    /// From the hand-over to when a worker took it.
+    pub queue: Duration,
+    /// The Run.
+    pub inference: Duration,
+    /// The first job of each Run counts it; 0 for the others.
+    pub runs: u32,
+}
+
+/// A job in a queue.
+struct Waiting {
+    job: Box<dyn Job>,
+    since: Instant,
+    /// When it is not to wait for others any longer.
+    due: Instant,
+}
+
+/// A stream's queue.
+struct Queue {
+    id: u64,
+    jobs: VecDeque<Waiting>,
+    /// The engine's clock when a job was last taken from here.
+    served: u64,
+}
+
+#[derive(Default)]
+struct State {
+    queues: Vec<Queue>,
+    /// Counts the jobs that were taken.
+    clock: u64,
+    next_id: u64,
+    /// Workers that wait for jobs.
+    idle: usize,
+    closing: bool,
+}
+
+/// A Run that goes on.
+#[derive(Debug, Default)]
+struct Running {
+    since: Option<Instant>,
+    terminated: bool,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    running: Vec<Mutex<Running>>,
+    terminators: Vec<Terminator>,
+    /// A Run did not even end when it was told to.
+    lost: AtomicBool,
+    capacity: usize,
+    run_limit: Duration,
+}
+
+/// Workers with a loaded model. It ends with the last reference to it.
+pub struct Engine {
+    shared: Arc<Shared>,
+    /// Ends when all workers have.
+    ended: Mutex<mpsc::Receiver<()>>,
+    provider: Provider,
+    threads: usize,
+    classes: usize,
+    model: Model,
+    warnings: Vec<Fallback>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("model", &self.model.source)
+            .field("provider", &self.provider)
+            .field("sessions", &self.sessions())
+            .field("threads", &self.threads)
+            .field("batch", &self.shared.capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A lock whose holder panicked still holds plain data.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many Runs side by side and how many threads each.
+///
+/// On the processor, Runs of one thread side by side are the best throughput and need no spinning;
+/// several threads in one Run are the shortest time for one frame. A device runs one at a time.
+fn layout(options: &EngineOptions, provider: Provider) -> (usize, usize) {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let (sessions, threads) = (options.sessions, options.session.threads);
+    match (sessions, threads) {
+        (0, 0) if provider != Provider::Cpu || options.single => (1, cores),
+        (0, 0) => (cores, 1),
+        (0, threads) if provider == Provider::Cpu && !options.single => {
+            ((cores / threads).max(1), threads)
+        }
+        (0, threads) => (1, threads),
+        (sessions, 0) => (sessions, (cores / sessions).max(1)),
+        both => both,
+    }
+}
+
+impl Engine {
+    /// Loads a model and starts the workers.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn load(
+        runtime: &Runtime,
+        model: &Model,
+        options: &EngineOptions,
+    ) -> Result<Self, SessionError> {
+        // The layout is that of the first provider: another that takes its place is the processor.
+        let first = options.session.providers.first().copied();
+        let (sessions, threads) = layout(options, first.unwrap_or(Provider::Cpu));
+        let session_options = SessionOptions {
+            threads,
+            ..options.session.clone()
+        };
+        let trial = |error| SessionError::Trial {
+            model: model.source.clone(),
+            error,
+        };
+        let load = || Session::load(runtime, model, &session_options);
+        let (session, warnings) = load()?;
+        let mut all = vec![session.with_batch(options.batch).map_err(trial)?];
+        while all.len() < sessions {
+            let session = match all[0].another().map_err(trial)? {
+                Some(session) => session,
+                None => load()?.0.with_batch(options.batch).map_err(trial)?,
+            };
+            all.push(session);
+        }
+        Ok(Self::start(all, model.clone(), warnings, options.run_limit))
+    }
+
+    fn start(
+        sessions: Vec<Session>,
+        model: Model,
+        warnings: Vec<Fallback>,
+        run_limit: Duration,
+    ) -> Self {
+        let first = &sessions[0];
+        let (provider, threads) = (first.provider(), first.threads());
+        let classes = first.classes();
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            running: sessions.iter().map(|_| Mutex::default()).collect(),
+            terminators: sessions.iter().map(Session::terminator).collect(),
+            lost: AtomicBool::new(false),
+            capacity: first.capacity(),
+            run_limit,
+        });
+        // Nothing is ever sent: the channel closes when the last worker drops its end.
+        let (end, ended) = mpsc::channel::<()>();
+        let mut started = false;
+        for (index, session) in sessions.into_iter().enumerate() {
+            let (shared, end) = (Arc::clone(&shared), end.clone());
+            let worker = move || {
+                work(&shared, index, session);
+                drop(end);
+            };
+            let named = thread::Builder::new().name(format!("resnet50-{index}"));
+            match named.spawn(worker) {
+                Ok(_) => started = true,
+                // The others do its work.
+                Err(error) => gst::warning!(super::log::CAT, "no worker thread: {error}"),
+            }
+        }
+        shared.lost.store(!started, Ordering::Relaxed);
+        Self {
+            shared,
+            ended: Mutex::new(ended),
+            provider,
+            threads,
+            classes,
+            model,
+            warnings,
+        }
+    }
+
+    /// A queue for one stream.
+    pub fn port(self: &Arc<Self>) -> Port {
+        let mut state = lock(&self.shared.state);
+        let id = state.next_id;
+        state.next_id += 1;
+        let served = state.clock;
+        state.queues.push(Queue {
+            id,
+            jobs: VecDeque::new(),
+            served,
+        });
+        drop(state);
+        Port {
+            engine: Arc::clone(self),
+            id,
+        }
+    }
+
+    /// The model that is run.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The providers that were passed over.
+    pub fn warnings(&self) -> &[Fallback] {
+        &self.warnings
+    }
+
+    /// The provider that runs.
+    pub fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// Threads of one Run.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Runs at the same time.
+    pub fn sessions(&self) -> usize {
+        self.shared.running.len()
+    }
+
+    /// Most pictures of a Run.
+    pub fn batch(&self) -> usize {
+        self.shared.capacity
+    }
+
+    /// How many classes the model has.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Ends Runs that take too long. Whoever waits for an answer calls this now and then.
+    ///
+    /// # Errors
+    /// [`RunError::Lost`] if one does not end: no answer will come any more.
+    pub fn check(&self) -> Result<(), RunError> {
+        for (running, terminator) in self.shared.running.iter().zip(&self.shared.terminators) {
+            let mut running = lock(running);
+            let Some(since) = running.since else {
+                continue;
+            };
+            let time = since.elapsed();
+            if time > self.shared.run_limit && !running.terminated {
+                running.terminated = true;
+                terminator.terminate();
+            }
+            if time > self.shared.run_limit + GRACE {
+                self.shared.lost.store(true, Ordering::Relaxed);
+            }
+        }
+        match self.shared.lost.load(Ordering::Relaxed) {
+            true => Err(RunError::Lost(self.shared.run_limit + GRACE)),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let jobs: Vec<Waiting> = {
+            let mut state = lock(&self.shared.state);
+            state.closing = true;
+            let queues = state.queues.iter_mut();
+            queues.flat_map(|q| std::mem::take(&mut q.jobs)).collect()
+        };
+        self.shared.work.notify_all();
+        // Their streams are told without the lock.
+        drop(jobs);
+        for (running, terminator) in self.shared.running.iter().zip(&self.shared.terminators) {
+            if lock(running).since.is_some() {
+                terminator.terminate();
+            }
+        }
+        // A worker that does not end within this is left behind rather than waited for.
+        let ended = lock(&self.ended).recv_timeout(GRACE);
+        if ended == Err(mpsc::RecvTimeoutError::Timeout) {
+            gst::warning!(
+                super::log::CAT,
+                "a Run does not end: its thread is left behind"
+            );
+        }
+    }
+}
+
+/// A stream's way to an engine.
+#[derive(Debug)]
+pub struct Port {
+    engine: Arc<Engine>,
+    id: u64,
+}
+
+impl Port {
+    /// The engine.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Hands over a job, behind the stream's earlier ones. It waits for others to fill the batch
+    /// for `patience` at most.
+    pub fn push(&self, job: Box<dyn Job>, patience: Duration) {
+        self.add(job, patience, false);
+    }
+
+    /// Hands over a job in place of those of the stream that no worker has taken yet. Returns
+    /// whether there were any.
+    pub fn replace(&self, job: Box<dyn Job>, patience: Duration) -> bool {
+        self.add(job, patience, true)
+    }
+
+    fn add(&self, job: Box<dyn Job>, patience: Duration, replace: bool) -> bool {
+        let since = Instant::now();
+        let mut waiting = Waiting {
+            job,
+            since,
+            due: since + patience,
+        };
+        let mut state = lock(&self.engine.shared.state);
+        let Some(queue) = state.queues.iter_mut().find(|q| q.id == self.id) else {
+            return false;
+        };
+        let mut replaced = VecDeque::new();
+        if replace {
+            replaced = std::mem::take(&mut queue.jobs);
+            // The wait for others began with the first.
+            if let Some(first) = replaced.front() {
+                waiting.due = first.due;
+            }
+        }
+        queue.jobs.push_back(waiting);
+        drop(state);
+        self.engine.shared.work.notify_one();
+        // What is replaced is told without the lock.
+        !replaced.is_empty()
+    }
+
+    /// Takes back what no worker has taken yet.
+    pub fn clear(&self) {
+        let jobs = {
+            let mut state = lock(&self.engine.shared.state);
+            let queue = state.queues.iter_mut().find(|q| q.id == self.id);
+            queue.map(|q| std::mem::take(&mut q.jobs))
+        };
+        drop(jobs);
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        let queue = {
+            let mut state = lock(&self.engine.shared.state);
+            let place = state.queues.iter().position(|q| q.id == self.id);
+            place.map(|place| state.queues.swap_remove(place))
+        };
+        drop(queue);
+    }
+}
+
+/// Lets the system know that this thread computes for long and need not be quick to begin: one
+/// that wakes up would otherwise take the processor away from the very stream that woke it, for
+/// milliseconds.
+fn be_in_no_hurry() {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: it is plain old data, for which zeros are right; the call reads it and changes
+        // nothing but how this thread is scheduled.
+        let refused = unsafe {
+            let parameters: libc::sched_param = std::mem::zeroed();
+            libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameters) != 0
+        };
+        if refused {
+            gst::debug!(super::log::CAT, "the system does not allow SCHED_BATCH");
+        }
+    }
+}
+
+/// What a worker does until the engine ends.
+fn work(shared: &Shared, index: usize, mut session: Session) {
+    be_in_no_hurry();
+    while let Some(jobs) = take(shared) {
+        let run = AssertUnwindSafe(|| run(shared, index, &mut session, jobs));
+        if catch_unwind(run).is_err() {
+            // The jobs are dropped, which their streams take for an error.
+            lock(&shared.running[index]).since = None;
+            gst::error!(super::log::CAT, "a worker panicked");
+        }
+    }
+}
+
+/// Waits for jobs; none at the end.
+fn take(shared: &Shared) -> Option<Vec<Waiting>> {
+    let mut state = lock(&shared.state);
+    loop {
+        if state.closing {
+            return None;
+        }
+        let jobs = state.queues.iter().map(|q| q.jobs.len()).sum::<usize>();
+        let due = state
+            .queues
+            .iter()
+            .filter_map(|q| q.jobs.front()?.due.into());
+        let due: Option<Instant> = due.min();
+        let now = Instant::now();
+        match due {
+            Some(due) if jobs >= shared.capacity || due <= now => break,
+            Some(due) => {
+                let wait = shared.work.wait_timeout(state, due - now);
+                state = wait.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            None => {
+                state.idle += 1;
+                let wait = shared.work.wait(state);
+                state = wait.unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+            }
+        }
+    }
+    let mut batch = Vec::new();
+    while batch.len() < shared.capacity {
+        state.clock += 1;
+        let clock = state.clock;
+        let queues = state.queues.iter_mut().filter(|q| !q.jobs.is_empty());
+        let Some(queue) = queues.min_by_key(|q| q.served) else {
+            break;
+        };
+        queue.served = clock;
+        batch.extend(queue.jobs.pop_front());
+    }
+    let more = state.queues.iter().any(|q| !q.jobs.is_empty()) && state.idle > 0;
+    drop(state);
+    if more {
+        shared.work.notify_one();
+    }
+    Some(batch)
+}
+
+/// Runs jobs together.
+fn run(shared: &Shared, index: usize, session: &mut Session, jobs: Vec<Waiting>) {
+    let taken = Instant::now();
+    let mut filled = Vec::with_capacity(jobs.len());
+    for mut waiting in jobs {
+        if waiting.job.fill(&mut session.slot_of(filled.len())) {
+            filled.push((waiting.job, taken - waiting.since));
+        }
+    }
+    if filled.is_empty() {
+        return;
+    }
+    let begun = Instant::now();
+    *lock(&shared.running[index]) = Running {
+        since: Some(begun),
+        terminated: false,
+    };
+    let classes = session.classes();
+    let outcome = session.run_batch(filled.len());
+    let inference = begun.elapsed();
+    let running = {
+        let mut running = lock(&shared.running[index]);
+        if running.terminated {
+            shared.terminators[index].reset();
+        }
+        std::mem::take(&mut *running)
+    };
+    let mut runs = 1;
+    for (i, (job, queue)) in filled.into_iter().enumerate() {
+        let scores = match &outcome {
+            Ok(scores) => Ok(&scores[i * classes..(i + 1) * classes]),
+            Err(_) if running.terminated => Err(RunError::Stuck(shared.run_limit)),
+            Err(error) => Err(error.clone()),
+        };
+        let times = RunTimes {
+            queue,
+            inference,
+            runs: std::mem::take(&mut runs),
+        };
+        job.done(scores, times);
+    }
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The engine without an element: batches, turns, and Runs and jobs that go wrong.
+
+mod support;
+
+use std::path::Path;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use gstresnet50::inference::{
+    Engine, EngineOptions, Job, Model, ModelSource, Provider, RUN_LIMIT, RunError, RunTimes,
+    Runtime, SessionOptions,
+};
+use gstresnet50::preprocess::Slot;
+use support::onnx::{FREE, Net};
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn options() -> EngineOptions {
+    EngineOptions {
+        session: SessionOptions {
+            providers: vec![Provider::Cpu],
+            provider_options: Vec::new(),
+            device: 0,
+            threads: 1,
+        },
+        sessions: 1,
+        batch: 1,
+        single: false,
+        run_limit: RUN_LIMIT,
+    }
+}
+
+fn engine(net: &Net, options: &EngineOptions) -> Arc<Engine> {
+    support::init();
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = net.write(folder.path(), "net.onnx");
+    Arc::new(load(&model, options))
+}
+
+fn load(model: &Path, options: &EngineOptions) -> Engine {
+    let runtime = Runtime::load(None, &[]).expect("ONNX Runtime");
+    let model = Model::read(ModelSource::File(model.into())).expect("a model");
+    Engine::load(runtime, &model, options).expect("an engine")
+}
+
+/// What becomes of a job: its scores, or why there are none; nothing if it was dropped.
+type Outcome = Option<Result<(Vec<f32>, RunTimes), RunError>>;
+
+/// A picture of one pixel.
+struct Pixel {
+    color: [f32; 3],
+    /// What `fill` does instead of filling.
+    instead: Option<fn() -> bool>,
+    out: mpsc::Sender<Outcome>,
+    is_done: bool,
+}
+
+impl Job for Pixel {
+    fn fill(&mut self, slot: &mut Slot<'_>) -> bool {
+        if let Some(instead) = self.instead {
+            return instead();
+        }
+        let Slot::F32(slot) = slot else {
+            panic!("the model takes floats");
+        };
+        slot.copy_from_slice(&self.color);
+        true
+    }
+
+    fn done(mut self: Box<Self>, outcome: Result<&[f32], RunError>, run: RunTimes) {
+        self.is_done = true;
+        let _ = self.out.send(Some(outcome.map(|s| (s.to_vec(), run))));
+    }
+}
+
+impl Drop for Pixel {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let _ = self.out.send(None);
+        }
+    }
+}
+
+fn pixel(color: [f32; 3]) -> (Box<Pixel>, mpsc::Receiver<Outcome>) {
+    let (out, outcome) = mpsc::channel();
+    let job = Pixel {
+        color,
+        instead: None,
+        out,
+        is_done: false,
+    };
+    (Box::new(job), outcome)
+}
+
+fn scores(outcome: &mpsc::Receiver<Outcome>) -> (Vec<f32>, RunTimes) {
+    let outcome = outcome.recv_timeout(PATIENCE).expect("an outcome");
+    outcome.expect("not dropped").expect("scores")
+}
+
+/// Jobs of several streams meet in one Run, and each gets its own scores.
+#[test]
+fn streams_meet_in_a_batch() {
+    let net = Net::color().batch(FREE);
+    let engine = engine(
+        &net,
+        &EngineOptions {
+            batch: 4,
+            ..options()
+        },
+    );
+    assert_eq!(
+        (engine.batch(), engine.sessions(), engine.threads()),
+        (4, 1, 1)
+    );
+    let ports: Vec<_> = (0..4).map(|_| engine.port()).collect();
+    let outcomes: Vec<_> = ports
+        .iter()
+        .enumerate()
+        .map(|(i, port)| {
+            let (job, outcome) = pixel([i as f32, 0.5, -1.0]);
+            // It would wait for longer than any test, but for the others.
+            port.push(job, Duration::from_secs(3600));
+            outcome
+        })
+        .collect();
+    let mut runs = 0;
+    for (i, outcome) in outcomes.iter().enumerate() {
+        let (scores, times) = scores(outcome);
+        assert_eq!(scores, [i as f32, 0.5, -1.0]);
+        runs += times.runs;
+    }
+    assert_eq!(runs, 1);
+}
+
+/// A batch that does not become full is run when the first one's patience is over; a model with a
+/// fixed batch is run with what there is.
+#[test]
+fn part_of_a_batch() {
+    for batch in [FREE, 4] {
+        let net = Net::color().batch(batch);
+        let engine = engine(
+            &net,
+            &EngineOptions {
+                batch: 4,
+                ..options()
+            },
+        );
+        assert_eq!(engine.batch(), 4);
+        let port = engine.port();
+        let (job, outcome) = pixel([0.25, 0.5, 0.75]);
+        port.push(job, Duration::from_millis(20));
+        let (scores, times) = scores(&outcome);
+        assert_eq!(scores, [0.25, 0.5, 0.75]);
+        assert!(times.queue >= Duration::from_millis(20));
+    }
+}
+
+/// Each stream has its turn: one with a hundred jobs does not keep another's only one waiting
+/// behind them.
+#[test]
+fn turns() {
+    let engine = engine(&Net::color().batch(FREE).busy(1), &options());
+    let (busy, idle) = (engine.port(), engine.port());
+    let order = Arc::new(Mutex::new(Vec::new()));
+    struct Noted(u32, Arc<Mutex<Vec<u32>>>, mpsc::Sender<()>);
+    impl Job for Noted {
+        fn fill(&mut self, _: &mut Slot<'_>) -> bool {
+            self.1.lock().expect("not poisoned").push(self.0);
+            true
+        }
+        fn done(self: Box<Self>, _: Result<&[f32], RunError>, _: RunTimes) {
+            let _ = self.2.send(());
+        }
+    }
+    let (done, all) = mpsc::channel();
+    let push = |port: &gstresnet50::inference::Port, name| {
+        port.push(
+            Box::new(Noted(name, Arc::clone(&order), done.clone())),
+            Duration::ZERO,
+        );
+    };
+    (0..100).for_each(|_| push(&busy, 0));
+    push(&idle, 1);
+    for _ in 0..101 {
+        all.recv_timeout(PATIENCE).expect("all are run");
+    }
+    let order = order.lock().expect("not poisoned");
+    let place = order
+        .iter()
+        .position(|name| *name == 1)
+        .expect("it was run");
+    assert!(place < 100, "{place}");
+}
+
+/// A newer job takes the place of one that waits, which hears of it by being dropped.
+#[test]
+fn replaced() {
+    let engine = engine(&Net::color().batch(FREE).busy(20), &options());
+    let port = engine.port();
+    let (first, first_outcome) = pixel([1.0, 0.0, 0.0]);
+    port.push(first, Duration::ZERO);
+    let waiting: Vec<_> = (0..5).map(|i| pixel([0.0, i as f32, 0.0])).collect();
+    let outcomes: Vec<_> = waiting
+        .into_iter()
+        .map(|(job, outcome)| {
+            port.replace(job, Duration::ZERO);
+            outcome
+        })
+        .collect();
+    assert_eq!(scores(&outcomes[4]).0, [0.0, 4.0, 0.0]);
+    let dropped = outcomes[..4].iter().chain([&first_outcome]);
+    let dropped = dropped.filter(|o| o.recv_timeout(PATIENCE).expect("an outcome").is_none());
+    assert!(dropped.count() >= 3);
+}
+
+/// A Run that takes too long is ended, and the next one is not.
+#[test]
+fn stuck_run() {
+    let options = EngineOptions {
+        run_limit: Duration::from_millis(50),
+        ..options()
+    };
+    // Some seconds, in steps of a millisecond or two. The trial Runs are not bounded.
+    let engine = engine(&Net::color().batch(FREE).busy(600), &options);
+    let port = engine.port();
+    for _ in 0..2 {
+        let (job, outcome) = pixel([1.0, 0.0, 0.0]);
+        port.push(job, Duration::ZERO);
+        let result = loop {
+            engine.check().expect("it can be ended");
+            match outcome.recv_timeout(Duration::from_millis(5)) {
+                Ok(result) => break result.expect("not dropped"),
+                Err(error) => assert_eq!(error, mpsc::RecvTimeoutError::Timeout),
+            }
+        };
+        assert!(matches!(result, Err(RunError::Stuck(_))), "{result:?}");
+    }
+}
+
+/// An engine that goes away ends its Run, and every job hears of it.
+#[test]
+fn end_with_jobs_under_way() {
+    let engine = engine(&Net::color().batch(FREE).busy(600), &options());
+    let port = engine.port();
+    let outcomes: Vec<_> = (0..4)
+        .map(|i| {
+            let (job, outcome) = pixel([i as f32, 0.0, 0.0]);
+            port.push(job, Duration::ZERO);
+            outcome
+        })
+        .collect();
+    drop(engine);
+    drop(port);
+    for outcome in outcomes {
+        let outcome = outcome.recv_timeout(PATIENCE).expect("an outcome");
+        assert!(!matches!(outcome, Some(Ok(_))), "{outcome:?}");
+    }
+}
+
+/// A job that panics is lost, one that declines is not run, and the others are answered.
+#[test]
+fn jobs_that_go_wrong() {
+    let net = Net::color().batch(FREE);
+    let engine = engine(
+        &net,
+        &EngineOptions {
+            batch: 2,
+            ..options()
+        },
+    );
+    let port = engine.port();
+    let wrong: [fn() -> bool; 2] = [|| panic!("on purpose"), || false];
+    for instead in wrong {
+        let (mut job, outcome) = pixel([1.0, 0.0, 0.0]);
+        job.instead = Some(instead);
+        port.push(job, Duration::ZERO);
+        let outcome = outcome.recv_timeout(PATIENCE).expect("it is dropped");
+        assert!(outcome.is_none());
+        let (job, outcome) = pixel([0.0, 1.0, 0.0]);
+        port.push(job, Duration::ZERO);
+        assert_eq!(scores(&outcome).0, [0.0, 1.0, 0.0]);
+    }
+}
