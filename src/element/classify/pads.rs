@@ -163,6 +163,7 @@ impl Resnet50 {
         inner.items.push_back(Item::Frame {
             buffer: std::mem::take(&mut buffer),
             arrived,
+            from: job.is_some().then(|| Arc::clone(&loaded)),
             wait,
         });
         drop(inner);
@@ -518,9 +519,12 @@ impl Resnet50 {
             let (guard, timed_out) = self.stream.wait_for(inner, LOOK);
             inner = guard;
             if timed_out
-                && let Model::Ready(loaded) = &inner.model
-                && let Err(error) = Arc::clone(loaded).port.engine().check()
-                && let Some(Item::Frame { wait, .. }) = inner.items.front_mut()
+                && let Some(Item::Frame {
+                    wait,
+                    from: Some(from),
+                    ..
+                }) = inner.items.front_mut()
+                && let Err(error) = from.port.engine().check()
             {
                 *wait = Wait::Ready(Outcome::Failed(error.into()));
             }
@@ -539,6 +543,7 @@ impl Resnet50 {
                 buffer,
                 arrived,
                 wait,
+                from: _,
             } => Some(self.push(buffer, arrived, wait)),
         };
         let mut inner = self.stream.lock();

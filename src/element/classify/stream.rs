@@ -33,6 +33,9 @@ pub enum Item {
         buffer: gst::Buffer,
         arrived: Instant,
         wait: Wait,
+        /// Where the answer comes from: the way there must stay open, though another model may
+        /// have taken its place meanwhile.
+        from: Option<Arc<Loaded>>,
     },
 }
 

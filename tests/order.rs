@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Whatever happens to a stream, each frame leaves once, in its turn and unharmed, or was flushed.
+
+mod support;
+
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use gst::prelude::*;
+use gst_video::VideoInfo;
+use gstresnet50::meta::classification_of;
+use proptest::prelude::*;
+use support::element::{BLUE, GREEN, RED, caps, element, plain, rgb, text};
+use support::onnx::{FREE, Net};
+
+/// What happens to a stream.
+#[derive(Debug, Clone)]
+enum Step {
+    Frames(u8),
+    /// A frame without a picture of its own.
+    Missing,
+    Event,
+    Gap,
+    Segment,
+    Flush,
+    Interval(u32),
+    StillLimit(bool),
+    Model(bool),
+    /// To NULL and back.
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (1u8..12).prop_map(Step::Frames),
+        1 => Just(Step::Missing),
+        3 => Just(Step::Event),
+        1 => Just(Step::Gap),
+        1 => Just(Step::Segment),
+        2 => Just(Step::Flush),
+        1 => (1u32..4).prop_map(Step::Interval),
+        1 => any::<bool>().prop_map(Step::StillLimit),
+        1 => any::<bool>().prop_map(Step::Model),
+        1 => Just(Step::Restart),
+    ]
+}
+
+/// What has come out: the numbers of frames and events, and whether it is the end.
+#[derive(Debug, Default)]
+struct Seen {
+    numbers: Vec<u64>,
+    is_eos: bool,
+    wrong: Option<String>,
+}
+
+/// An element between two pads of the test's.
+struct Bench {
+    element: gst::Element,
+    bus: gst::Bus,
+    behind: gst::Pad,
+    seen: Arc<(Mutex<Seen>, Condvar)>,
+    info: VideoInfo,
+    next: u64,
+    /// All that went in.
+    sent: Vec<u64>,
+    /// What went in before this may have been flushed.
+    flushed: u64,
+}
+
+const COLORS: [[u8; 3]; 3] = [RED, GREEN, BLUE];
+
+impl Bench {
+    fn new(element: gst::Element) -> Self {
+        let seen = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
+        let behind = gst::Pad::builder(gst::PadDirection::Sink)
+            .chain_function({
+                let seen = Arc::clone(&seen);
+                move |_, _, buffer| {
+                    let number = buffer.offset();
+                    let map = buffer.map_readable().expect("it can be read");
+                    let color = COLORS[(number % 3) as usize];
+                    let mut seen = seen.0.lock().expect("not poisoned");
+                    if map.chunks_exact(3).next() != Some(&color) {
+                        seen.wrong = Some(format!("frame {number} has other pixels"));
+                    }
+                    // A frame with an answer of its own has the right one, whichever of the models
+                    // it is from.
+                    if let Some(answer) = classification_of(&buffer)
+                        && answer.fresh
+                        && answer
+                            .top()
+                            .is_none_or(|c| ![(number % 3) as i32, 3].contains(&c.index))
+                    {
+                        seen.wrong = Some(format!("frame {number} has {answer:?}"));
+                    }
+                    seen.numbers.push(number);
+                    Ok(gst::FlowSuccess::Ok)
+                }
+            })
+            .event_function({
+                let seen = Arc::clone(&seen);
+                move |pad, parent, event| {
+                    let is_eos = event.type_() == gst::EventType::Eos;
+                    let number = event.structure().and_then(|s| s.get::<u64>("number").ok());
+                    {
+                        let mut now = seen.0.lock().expect("not poisoned");
+                        now.numbers.extend(number);
+                        now.is_eos |= is_eos;
+                    }
+                    seen.1.notify_all();
+                    gst::Pad::event_default(pad, parent, event)
+                }
+            })
+            .build();
+        behind.set_active(true).expect("the pad is active");
+        let src = element.static_pad("src").expect("a source pad");
+        src.link(&behind).expect("they link");
+        let bus = gst::Bus::new();
+        element.set_bus(Some(&bus));
+        Self {
+            element,
+            bus,
+            behind,
+            seen,
+            info: rgb(8, 6),
+            next: 0,
+            sent: Vec::new(),
+            flushed: 0,
+        }
+    }
+
+    fn sink(&self) -> gst::Pad {
+        self.element.static_pad("sink").expect("a sink pad")
+    }
+
+    fn send(&self, event: impl Into<gst::Event>) {
+        self.sink().send_event(event);
+    }
+
+    fn begin(&self) {
+        self.element
+            .set_state(gst::State::Playing)
+            .expect("it plays");
+        self.send(gst::event::StreamStart::new("s"));
+        self.send(gst::event::Caps::new(&caps(&self.info)));
+        self.segment();
+    }
+
+    fn segment(&self) {
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        self.send(gst::event::Segment::new(&segment));
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.sent.push(self.next);
+        self.next
+    }
+
+    fn frame(&mut self, is_missing: bool) {
+        let number = self.number();
+        let mut buffer = plain(&self.info, COLORS[(number % 3) as usize]);
+        let b = buffer.make_mut();
+        b.set_offset(number);
+        b.set_pts(gst::ClockTime::from_mseconds(40 * number));
+        if is_missing {
+            b.set_flags(gst::BufferFlags::GAP);
+        }
+        if let Err(flow) = self.sink().chain(buffer) {
+            panic!(
+                "{flow:?}: {:?}",
+                support::element::errors(&self.bus, &self.element)
+            );
+        }
+    }
+
+    fn take(&mut self, step: &Step, models: [&Path; 2]) {
+        match step {
+            Step::Frames(count) => (0..*count).for_each(|_| self.frame(false)),
+            Step::Missing => self.frame(true),
+            Step::Event => {
+                let number = self.number();
+                let structure = gst::Structure::builder("numbered").field("number", number);
+                self.send(gst::event::CustomDownstream::new(structure.build()));
+            }
+            Step::Gap => {
+                let pts = gst::ClockTime::from_mseconds(40 * self.next);
+                self.send(gst::event::Gap::new(pts, None));
+            }
+            Step::Segment => self.segment(),
+            Step::Flush => {
+                self.send(gst::event::FlushStart::new());
+                self.send(gst::event::FlushStop::new(true));
+                self.segment();
+                self.flushed = self.next;
+            }
+            Step::Interval(n) => self.element.set_property("interval", *n),
+            Step::StillLimit(on) => {
+                self.element
+                    .set_property("skip-still", if *on { 0.01f32 } else { 0.0 });
+            }
+            Step::Model(other) => {
+                self.element
+                    .set_property("model", text(models[usize::from(*other)]));
+            }
+            Step::Restart => {
+                self.element.set_state(gst::State::Null).expect("it stops");
+                self.flushed = self.next;
+                // Sticky events of before are over, also for the pad behind.
+                self.behind.set_active(false).expect("inactive");
+                self.behind.set_active(true).expect("active again");
+                self.begin();
+            }
+        }
+    }
+
+    /// Ends the stream and checks what has come out.
+    fn end(&self) {
+        self.send(gst::event::Eos::new());
+        let (seen, changed) = &*self.seen;
+        let mut now = seen.lock().expect("not poisoned");
+        while !now.is_eos {
+            let (guard, wait) = changed
+                .wait_timeout(now, Duration::from_secs(60))
+                .expect("not poisoned");
+            now = guard;
+            assert!(
+                !wait.timed_out(),
+                "it stands still: {:?} of {:?}",
+                now.numbers,
+                self.sent
+            );
+        }
+        assert_eq!(now.wrong, None);
+        // Each once and in order.
+        let numbers = &now.numbers;
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+        // What is missing was flushed.
+        let missing = self.sent.iter().filter(|n| !numbers.contains(n));
+        let last = missing.max().copied().unwrap_or_default();
+        assert!(
+            last <= self.flushed,
+            "{last} is missing, of those after {}",
+            self.flushed
+        );
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = self.element.set_state(gst::State::Null);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Two elements on one engine, in the same mode or not, driven in turn.
+    #[test]
+    fn nothing_is_lost_or_out_of_order(
+        steps in prop::collection::vec((any::<bool>(), step()), 1..40),
+        modes in prop::array::uniform2(prop::sample::select(vec!["exact", "live"])),
+        sessions in 1u32..4,
+        batch in 1u32..4,
+        in_flight in 0u32..6,
+    ) {
+        support::init();
+        let folder = tempfile::tempdir().expect("a folder");
+        let net = Net::color().batch(FREE);
+        let slow = net.clone().busy(2).write(folder.path(), "slow.onnx");
+        let quick = net.write(folder.path(), "quick.onnx");
+        let mut benches = modes.map(|mode| {
+            let element = element(&slow);
+            element.set_property_from_str("mode", mode);
+            element.set_property("sessions", sessions);
+            element.set_property("batch-size", batch);
+            element.set_property("max-in-flight", in_flight);
+            let bench = Bench::new(element);
+            bench.begin();
+            bench
+        });
+        for (which, step) in &steps {
+            benches[usize::from(*which)].take(step, [&slow, &quick]);
+        }
+        for bench in &benches {
+            bench.end();
+        }
+    }
+}
