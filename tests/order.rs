@@ -23,6 +23,7 @@ enum Step {
     Event,
     Gap,
     Segment,
+    Caps(bool),
     Flush,
     Interval(u32),
     StillLimit(bool),
@@ -38,6 +39,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Event),
         1 => Just(Step::Gap),
         1 => Just(Step::Segment),
+        1 => any::<bool>().prop_map(Step::Caps),
         2 => Just(Step::Flush),
         1 => (1u32..4).prop_map(Step::Interval),
         1 => any::<bool>().prop_map(Step::StillLimit),
@@ -73,7 +75,14 @@ const COLORS: [[u8; 3]; 3] = [RED, GREEN, BLUE];
 impl Bench {
     fn new(element: gst::Element) -> Self {
         let seen = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
-        let behind = gst::Pad::builder(gst::PadDirection::Sink)
+        // Without a template a pad takes no other caps than those that it has.
+        let template = gst::PadTemplate::new(
+            "sink",
+            gst::PadDirection::Sink,
+            gst::PadPresence::Always,
+            &gst::Caps::new_any(),
+        );
+        let behind = gst::Pad::builder_from_template(&template.expect("a template"))
             .chain_function({
                 let seen = Arc::clone(&seen);
                 move |_, _, buffer| {
@@ -189,6 +198,12 @@ impl Bench {
                 self.send(gst::event::Gap::new(pts, None));
             }
             Step::Segment => self.segment(),
+            Step::Caps(is_large) => {
+                self.info = if *is_large { rgb(64, 48) } else { rgb(8, 6) };
+                self.send(gst::event::Caps::new(&caps(&self.info)));
+                let now = self.sink().current_caps();
+                assert_eq!(now, Some(caps(&self.info)));
+            }
             Step::Flush => {
                 self.send(gst::event::FlushStart::new());
                 self.send(gst::event::FlushStop::new(true));
