@@ -106,7 +106,7 @@ impl Loaded {
             },
             sessions: settings.sessions as usize,
             batch: settings.batch_size as usize,
-            single: settings.max_in_flight == 1,
+            single: settings.frame.max_in_flight == 1,
             run_limit: RUN_LIMIT,
         };
         let engine = match settings.share {

@@ -10,7 +10,7 @@ use gst::subclass::prelude::*;
 
 use super::classifier::{self, Loaded};
 use super::error::Error;
-use super::settings::{self, Settings};
+use super::settings::{self, FrameSettings, Settings};
 use super::stats::Stats;
 use super::stream::{Model, Stream};
 use crate::preprocess;
@@ -46,8 +46,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Resnet50 {
-    pub fn settings(&self) -> Settings {
+    fn settings(&self) -> Settings {
         lock(&self.settings).clone()
+    }
+
+    /// The part that is looked at for each frame, which is cheap to copy.
+    pub fn frame_settings(&self) -> FrameSettings {
+        lock(&self.settings).frame
     }
 
     pub fn warn(&self, warnings: &[String]) {

@@ -13,7 +13,7 @@ use gst::subclass::prelude::*;
 use super::error::Error;
 use super::imp::{CAT, Resnet50};
 use super::job::{FrameJob, Ticket};
-use super::settings::{FrameSettings, Messages, Mode, Settings};
+use super::settings::{FrameSettings, Messages, Mode};
 use super::stream::{Answered, Inner, Item, Model, Outcome, Wait};
 use crate::meta::{self, Classification};
 
@@ -114,7 +114,7 @@ impl Resnet50 {
 
     fn chain(&self, mut buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         let arrived = Instant::now();
-        let settings = self.settings();
+        let settings = self.frame_settings();
         self.stream.stats().frames += 1;
         if self.is_live(settings.mode) {
             return self.pass(buffer, &settings, arrived);
@@ -135,7 +135,7 @@ impl Resnet50 {
                         }
                         most => most,
                     };
-                    let interval = settings.frame.interval as usize;
+                    let interval = settings.interval as usize;
                     let room = in_flight
                         .saturating_mul(interval)
                         .min(MAX_QUEUED.max(in_flight));
@@ -148,7 +148,7 @@ impl Resnet50 {
             }
             inner = self.stream.wait(inner);
         };
-        let (job, wait) = if self.is_chosen(&mut inner, &buffer, &settings.frame) {
+        let (job, wait) = if self.is_chosen(&mut inner, &buffer, &settings) {
             let ticket = ticket(&mut inner, &buffer, arrived);
             let job = self.job(&inner, &loaded.classifier, &buffer, &settings, ticket);
             (job, Wait::Answer(ticket.number))
@@ -169,7 +169,7 @@ impl Resnet50 {
         drop(inner);
         self.stream.notify();
         if let Some(job) = job {
-            loaded.port.push(job, settings.frame.batch_timeout);
+            loaded.port.push(job, settings.batch_timeout);
         }
         Ok(gst::FlowSuccess::Ok)
     }
@@ -178,10 +178,9 @@ impl Resnet50 {
     fn pass(
         &self,
         mut buffer: gst::Buffer,
-        settings: &Settings,
+        settings: &FrameSettings,
         arrived: Instant,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let frame = &settings.frame;
         let (job, loaded) = {
             let mut inner = self.stream.lock();
             // What is left of mode exact goes first.
@@ -195,7 +194,7 @@ impl Resnet50 {
             match &inner.model {
                 Model::Ready(loaded) => {
                     let loaded = Arc::clone(loaded);
-                    let job = self.is_chosen(&mut inner, &buffer, frame).then(|| {
+                    let job = self.is_chosen(&mut inner, &buffer, settings).then(|| {
                         let ticket = ticket(&mut inner, &buffer, arrived);
                         self.job(&inner, &loaded.classifier, &buffer, settings, ticket)
                             .ok_or(gst::FlowError::NotNegotiated)
@@ -207,7 +206,7 @@ impl Resnet50 {
             }
         };
         if let Some(loaded) = &loaded {
-            let overtaken = job.is_some_and(|job| loaded.port.replace(job, frame.batch_timeout));
+            let overtaken = job.is_some_and(|job| loaded.port.replace(job, settings.batch_timeout));
             if overtaken {
                 self.count_busy(&buffer);
             }
@@ -222,7 +221,7 @@ impl Resnet50 {
                 .filter(|n| inner.posted != Some(n.ticket.number));
             let news = news.filter(|news| {
                 inner.posted = Some(news.ticket.number);
-                is_posted(&mut inner, &news.classification, frame.messages)
+                is_posted(&mut inner, &news.classification, settings.messages)
             });
             (inner.carried(buffer.pts()), news, inner.failure.take())
         };
@@ -266,13 +265,13 @@ impl Resnet50 {
         inner: &Inner,
         classifier: &Arc<super::classifier::Classifier>,
         buffer: &gst::Buffer,
-        settings: &Settings,
+        settings: &FrameSettings,
         ticket: Ticket,
     ) -> Option<Box<FrameJob>> {
         Some(Box::new(FrameJob {
             stream: Arc::clone(&self.stream),
             classifier: Arc::clone(classifier),
-            settings: settings.frame,
+            settings: *settings,
             info: Arc::clone(inner.info.as_ref()?),
             buffer: Some(buffer.clone()),
             ticket,
@@ -478,7 +477,7 @@ impl Resnet50 {
             return false;
         }
         let (is_live, min, max) = upstream.result();
-        let mode = self.settings().mode;
+        let mode = self.frame_settings().mode;
         let own = {
             let mut inner = self.stream.lock();
             inner.is_live = Some(is_live);
@@ -577,7 +576,7 @@ impl Resnet50 {
         arrived: Instant,
         wait: Wait,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let messages = self.settings().frame.messages;
+        let messages = self.frame_settings().messages;
         let pts = buffer.pts();
         let outcome = match wait {
             Wait::Ready(outcome) => outcome,

@@ -132,8 +132,6 @@ pub struct Settings {
     pub threads: u32,
     pub sessions: u32,
     pub batch_size: u32,
-    pub max_in_flight: u32,
-    pub mode: Mode,
     pub share: bool,
     pub activation: ActivationSetting,
     pub fit: FitSetting,
@@ -149,6 +147,8 @@ pub struct Settings {
 /// The part that is looked at for each frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FrameSettings {
+    pub mode: Mode,
+    pub max_in_flight: u32,
     pub interval: u32,
     pub top_k: u32,
     pub threshold: f32,
@@ -171,8 +171,6 @@ impl Default for Settings {
             threads: DEFAULT_THREADS,
             sessions: DEFAULT_SESSIONS,
             batch_size: DEFAULT_BATCH_SIZE,
-            max_in_flight: DEFAULT_MAX_IN_FLIGHT,
-            mode: Mode::default(),
             share: DEFAULT_SHARE,
             activation: ActivationSetting::default(),
             fit: FitSetting::default(),
@@ -182,6 +180,8 @@ impl Default for Settings {
             color_order: ColorOrderSetting::default(),
             runtime_library: None,
             frame: FrameSettings {
+                mode: Mode::default(),
+                max_in_flight: DEFAULT_MAX_IN_FLIGHT,
                 interval: DEFAULT_INTERVAL,
                 top_k: DEFAULT_TOP_K,
                 threshold: DEFAULT_THRESHOLD,
@@ -215,8 +215,8 @@ impl Settings {
             "sessions" => self.sessions = get(value),
             "batch-size" => self.batch_size = get(value),
             "batch-timeout" => self.frame.batch_timeout = Duration::from_nanos(get(value)),
-            "max-in-flight" => self.max_in_flight = get(value),
-            "mode" => self.mode = get(value),
+            "max-in-flight" => self.frame.max_in_flight = get(value),
+            "mode" => self.frame.mode = get(value),
             "max-rate" => self.frame.max_rate = get(value),
             "skip-still" => self.frame.skip_still = get(value),
             "skip-still-max" => {
@@ -253,8 +253,8 @@ impl Settings {
             "sessions" => self.sessions.to_value(),
             "batch-size" => self.batch_size.to_value(),
             "batch-timeout" => (self.frame.batch_timeout.as_nanos() as u64).to_value(),
-            "max-in-flight" => self.max_in_flight.to_value(),
-            "mode" => self.mode.to_value(),
+            "max-in-flight" => self.frame.max_in_flight.to_value(),
+            "mode" => self.frame.mode.to_value(),
             "max-rate" => self.frame.max_rate.to_value(),
             "skip-still" => self.frame.skip_still.to_value(),
             "skip-still-max" => self.frame.skip_still_max.nseconds().to_value(),

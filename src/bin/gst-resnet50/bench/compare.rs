@@ -165,7 +165,8 @@ impl Contestant {
     }
 }
 
-fn load(file: &str, threads: usize) -> Result<Session> {
+/// A session on the processor.
+pub fn load(file: &str, threads: usize) -> Result<Session> {
     let runtime = Runtime::load(None, &[])?;
     let model = Model::read(find_model(Some(file))?)?;
     let options = SessionOptions {

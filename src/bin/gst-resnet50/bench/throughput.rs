@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
-use gstresnet50::inference::{
-    BUILTIN, Model, Provider, Runtime, Session, SessionOptions, find_model,
-};
+use gstresnet50::inference::BUILTIN;
 
 use super::{Args, Result, Scratch, compare, frame, median};
 
@@ -84,16 +82,7 @@ fn case(name: &str, file: &str, rounds: u32) -> Result<String> {
 
 /// Images a second of one-thread Runs side by side on all cores.
 pub fn bare_loop(file: &str, batch: usize) -> Result<f64> {
-    let runtime = Runtime::load(None, &[])?;
-    let model = Model::read(find_model(Some(file))?)?;
-    let options = SessionOptions {
-        providers: vec![Provider::Cpu],
-        provider_options: Vec::new(),
-        device: 0,
-        threads: 1,
-    };
-    let (session, _) = Session::load(runtime, &model, &options)?;
-    let mut sessions = vec![session.with_batch(batch)?];
+    let mut sessions = vec![compare::load(file, 1)?.with_batch(batch)?];
     while sessions.len() < std::thread::available_parallelism()?.get() {
         let another = sessions[0].another()?;
         sessions.push(another.ok_or("the processor runs several at a time")?);
