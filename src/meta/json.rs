@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::Classification;
+use super::{Classification, Decision, Region};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -15,9 +15,23 @@ struct Line<'a> {
     fresh: bool,
     age_ns: Option<u64>,
     inference_ns: u64,
-    region: Option<()>,
+    region: Option<Place<'a>>,
     results: Vec<Result<'a>>,
-    decision: Option<()>,
+    groups: Vec<Group<'a>>,
+    decision: Option<&'a str>,
+    decision_confidence: Option<f32>,
+    decision_since: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    id: i32,
+    tracking_id: Option<i64>,
+    r#type: &'a str,
+    x: u32,
+    y: u32,
+    width: u32,
+    height: u32,
 }
 
 #[derive(Serialize)]
@@ -27,13 +41,22 @@ struct Result<'a> {
     confidence: f32,
 }
 
-/// The line of a whole frame, with its line end. Times are in nanoseconds, `null` where unknown.
+#[derive(Serialize)]
+struct Group<'a> {
+    label: &'a str,
+    confidence: f32,
+}
+
+/// The line of a whole frame, or of a region in it, with its line end. Times are in nanoseconds,
+/// `null` where unknown; what there is no decision layer for is `null` too.
 pub fn json_line(
     classification: &Classification,
+    region: Option<&Region>,
     pts: Option<gst::ClockTime>,
     segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
 ) -> String {
     let nanoseconds = |time: Option<gst::ClockTime>| time.map(gst::ClockTime::nseconds);
+    let decision = classification.decision.as_ref();
     let line = Line {
         pts: nanoseconds(pts),
         stream_time: nanoseconds(segment.and_then(|s| s.to_stream_time(pts))),
@@ -43,7 +66,15 @@ pub fn json_line(
         fresh: classification.fresh,
         age_ns: nanoseconds(classification.age),
         inference_ns: classification.inference_time.nseconds(),
-        region: None,
+        region: region.map(|r| Place {
+            id: r.id,
+            tracking_id: r.tracking_id,
+            r#type: &r.kind,
+            x: r.x,
+            y: r.y,
+            width: r.width,
+            height: r.height,
+        }),
         results: classification
             .results
             .iter()
@@ -53,7 +84,17 @@ pub fn json_line(
                 confidence: c.confidence,
             })
             .collect(),
-        decision: None,
+        groups: classification
+            .groups
+            .iter()
+            .map(|g| Group {
+                label: &g.label,
+                confidence: g.confidence,
+            })
+            .collect(),
+        decision: decision.map(Decision::name),
+        decision_confidence: decision.map(|d| d.confidence),
+        decision_since: nanoseconds(decision.and_then(|d| d.since)),
     };
     let mut text = serde_json::to_string(&line).expect("strings and numbers are always JSON");
     text.push('\n');

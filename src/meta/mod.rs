@@ -5,9 +5,11 @@
 mod analytics;
 mod custom;
 mod json;
+mod region;
 
 pub use custom::{META_NAME, attach, classification_of, register};
 pub use json::json_line;
+pub use region::{PARAM_NAME, Region, attach_region, regions_of};
 
 use std::sync::Arc;
 
@@ -22,7 +24,37 @@ pub struct Class {
     pub confidence: f32,
 }
 
-/// What is known of a frame.
+/// The classes of a group together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Name.
+    pub label: Arc<str>,
+    /// The sum of its classes' confidences, from 0 to 1.
+    pub confidence: f32,
+}
+
+/// What is held to be in the picture, over time: an answer that does not flicker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The class or group that was decided for; none if nothing is sure enough.
+    pub label: Option<Arc<str>>,
+    /// Its running average, from 0 to 1; 0 for nothing.
+    pub confidence: f32,
+    /// Stream time of the frame that it began with, none if that frame had no time.
+    pub since: Option<gst::ClockTime>,
+}
+
+impl Decision {
+    /// What stands for nothing in the metadata, in messages and in JSON.
+    pub const NOTHING: &str = "nothing";
+
+    /// The label, or [`Self::NOTHING`].
+    pub fn name(&self) -> &str {
+        self.label.as_deref().unwrap_or(Self::NOTHING)
+    }
+}
+
+/// What is known of a frame, or of a region in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Classification {
     /// The model that was asked: its file or `builtin:` name.
@@ -37,6 +69,10 @@ pub struct Classification {
     pub inference_time: gst::ClockTime,
     /// The best classes, best first.
     pub results: Vec<Class>,
+    /// The groups that have a part in it, best first; empty where none were asked for.
+    pub groups: Vec<Group>,
+    /// The decision, where there is a decision layer.
+    pub decision: Option<Decision>,
 }
 
 impl Classification {
@@ -48,7 +84,10 @@ impl Classification {
     /// The fields of the metadata and of the bus message, in a structure of the given name:
     /// `model` and `provider` (strings), `fresh` (boolean), `age` and `inference-time` (guint64,
     /// nanoseconds; an unknown age is `GST_CLOCK_TIME_NONE`), `results` (GstValueArray of
-    /// structures `class` with `index` (gint), `label` (string) and `confidence` (gfloat)).
+    /// structures `class` with `index` (gint), `label` (string) and `confidence` (gfloat)). With
+    /// groups, `groups` (GstValueArray of structures `group` with `label` and `confidence`). With
+    /// a decision, `decision` (string), `decision-confidence` (gfloat) and `decision-since`
+    /// (guint64, nanoseconds of stream time; unknown is `GST_CLOCK_TIME_NONE`).
     pub fn to_structure(&self, name: &str) -> gst::Structure {
         let results = self.results.iter().map(|c| {
             gst::Structure::builder("class")
@@ -57,35 +96,87 @@ impl Classification {
                 .field("confidence", c.confidence)
                 .build()
         });
-        gst::Structure::builder(name)
+        let mut structure = gst::Structure::builder(name)
             .field("model", &*self.model)
             .field("provider", &*self.provider)
             .field("fresh", self.fresh)
-            .field("age", self.age.map_or(u64::MAX, gst::ClockTime::nseconds))
+            .field("age", nanoseconds(self.age))
             .field("inference-time", self.inference_time.nseconds())
-            .field("results", gst::Array::new(results))
-            .build()
+            .field("results", gst::Array::new(results));
+        if !self.groups.is_empty() {
+            let groups = self.groups.iter().map(|g| {
+                gst::Structure::builder("group")
+                    .field("label", &*g.label)
+                    .field("confidence", g.confidence)
+                    .build()
+            });
+            structure = structure.field("groups", gst::Array::new(groups));
+        }
+        if let Some(decision) = &self.decision {
+            structure = structure
+                .field("decision", decision.name())
+                .field("decision-confidence", decision.confidence)
+                .field("decision-since", nanoseconds(decision.since));
+        }
+        structure.build()
     }
 
     /// Reads [`Self::to_structure`] back; nothing if a field is missing or of another type.
     pub fn from_structure(structure: &gst::StructureRef) -> Option<Self> {
-        let results = structure.get::<gst::ArrayRef<'_>>("results").ok()?;
-        let class = |value: &glib::SendValue| {
-            let class = value.get::<gst::Structure>().ok()?;
+        let class = |class: gst::Structure| {
             Some(Class {
                 index: class.get("index").ok()?,
                 label: class.get::<&str>("label").ok()?.into(),
                 confidence: class.get("confidence").ok()?,
             })
         };
-        let age: u64 = structure.get("age").ok()?;
+        let group = |group: gst::Structure| {
+            Some(Group {
+                label: group.get::<&str>("label").ok()?.into(),
+                confidence: group.get("confidence").ok()?,
+            })
+        };
+        let decision = match structure.get::<&str>("decision") {
+            Ok(name) => Some(Decision {
+                label: (name != Decision::NOTHING).then(|| name.into()),
+                confidence: structure.get("decision-confidence").ok()?,
+                since: time(structure.get("decision-since").ok()?),
+            }),
+            Err(_) => None,
+        };
         Some(Self {
             model: structure.get::<&str>("model").ok()?.into(),
             provider: structure.get::<&str>("provider").ok()?.into(),
             fresh: structure.get("fresh").ok()?,
-            age: (age != u64::MAX).then(|| gst::ClockTime::from_nseconds(age)),
+            age: time(structure.get("age").ok()?),
             inference_time: gst::ClockTime::from_nseconds(structure.get("inference-time").ok()?),
-            results: results.iter().map(class).collect::<Option<_>>()?,
+            results: list(structure, "results", class)?,
+            groups: match structure.has_field("groups") {
+                true => list(structure, "groups", group)?,
+                false => Vec::new(),
+            },
+            decision,
         })
     }
+}
+
+/// A time as structures carry it.
+fn nanoseconds(time: Option<gst::ClockTime>) -> u64 {
+    time.map_or(u64::MAX, gst::ClockTime::nseconds)
+}
+
+/// The reverse of [`nanoseconds`].
+fn time(nanoseconds: u64) -> Option<gst::ClockTime> {
+    (nanoseconds != u64::MAX).then(|| gst::ClockTime::from_nseconds(nanoseconds))
+}
+
+/// An array of structures.
+fn list<T>(
+    structure: &gst::StructureRef,
+    field: &str,
+    item: impl Fn(gst::Structure) -> Option<T>,
+) -> Option<Vec<T>> {
+    let array = structure.get::<gst::ArrayRef<'_>>(field).ok()?;
+    let items = array.iter().map(|value| item(value.get().ok()?));
+    items.collect()
 }

@@ -226,6 +226,8 @@ impl Classifier {
             age: Some(gst::ClockTime::ZERO),
             inference_time: gst::ClockTime::try_from(inference).unwrap_or(gst::ClockTime::MAX),
             results: results.collect(),
+            groups: Vec::new(),
+            decision: None,
         })
     }
 

@@ -63,7 +63,7 @@ impl Watch {
         };
         self.classified += 1;
         if let (Some(json), Ok(())) = (&mut self.json, &self.written) {
-            self.written = json.write_all(json_line(&seen, buffer.pts(), segment).as_bytes());
+            self.written = json.write_all(json_line(&seen, None, buffer.pts(), segment).as_bytes());
         }
         let Some(top) = seen.top() else {
             return;

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Regions that a detector has found, and their classes.
+
+use std::sync::Arc;
+
+use gst_video::VideoRegionOfInterestMeta;
+
+use super::Classification;
+
+/// Name of the parameter of a GstVideoRegionOfInterestMeta that holds its classification, in the
+/// fields of [`Classification::to_structure`].
+pub const PARAM_NAME: &str = "classification";
+
+/// A part of a frame: a GstVideoRegionOfInterestMeta of any detector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region {
+    /// The metadata's own id, which its detector gave.
+    pub id: i32,
+    /// Which object it is over time, where a tracker says so.
+    pub tracking_id: Option<i64>,
+    /// What the detector calls it: "face", "person".
+    pub kind: Arc<str>,
+    /// Left edge in pixels of the frame.
+    pub x: u32,
+    /// Upper edge.
+    pub y: u32,
+    /// Width.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+}
+
+impl Region {
+    /// What the metadata says.
+    ///
+    /// A tracker's id is the field `id` of a parameter `object_id` (Intel's DL Streamer) or
+    /// `tracking` (GstAnalytics' name for it), or a field `tracking-id` of any parameter.
+    pub fn from_meta(meta: &VideoRegionOfInterestMeta) -> Self {
+        let (x, y, width, height) = meta.rect();
+        let tracking_id = meta.params().find_map(|param| {
+            let field = match param.name().as_str() {
+                "object_id" | "tracking" => "id",
+                _ => "tracking-id",
+            };
+            integer(param, field)
+        });
+        Self {
+            id: meta.id(),
+            tracking_id,
+            kind: meta.roi_type().into(),
+            x,
+            y,
+            width,
+            height,
+        }
+    }
+
+    /// The field `region` of a bus message: `id` (gint), `type` (string), `x`, `y`, `width` and
+    /// `height` (guint), and `tracking-id` (gint64) where there is one.
+    pub fn to_structure(&self) -> gst::Structure {
+        gst::Structure::builder("region")
+            .field("id", self.id)
+            .field_if_some("tracking-id", self.tracking_id)
+            .field("type", &*self.kind)
+            .field("x", self.x)
+            .field("y", self.y)
+            .field("width", self.width)
+            .field("height", self.height)
+            .build()
+    }
+}
+
+/// An integer of whatever type.
+fn integer(structure: &gst::StructureRef, field: &str) -> Option<i64> {
+    let value = structure.value(field).ok()?;
+    value.transform::<i64>().ok()?.get().ok()
+}
+
+/// The regions of a buffer in their order, with their classifications as far as they have one.
+pub fn regions_of(buffer: &gst::BufferRef) -> Vec<(Region, Option<Classification>)> {
+    buffer
+        .iter_meta::<VideoRegionOfInterestMeta>()
+        .map(|meta| {
+            let params = meta.params().filter(|p| p.name() == PARAM_NAME);
+            let classification = params.last();
+            (
+                Region::from_meta(&meta),
+                classification.and_then(Classification::from_structure),
+            )
+        })
+        .collect()
+}
+
+/// Puts a classification onto a region. Of several, the last one counts.
+pub fn attach_region(meta: &mut VideoRegionOfInterestMeta, classification: &Classification) {
+    meta.add_param(classification.to_structure(PARAM_NAME));
+}
