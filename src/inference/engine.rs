@@ -157,6 +157,33 @@ fn layout(options: &EngineOptions, provider: Provider) -> (usize, usize) {
     }
 }
 
+/// Runs every shape that will be in use once, on all sessions at the same time as later on: what a
+/// provider compiles for a shape, and the memory that it takes, are not left for the first frames.
+fn warm_up(sessions: &mut [Session]) -> Result<(), RunError> {
+    let workers = sessions.iter_mut().map(|session| {
+        move || {
+            // The largest first: the others fit into its memory. To the processor a shape is
+            // nothing but its memory.
+            let batch = session.capacity();
+            let least = match session.provider() {
+                Provider::Cpu => batch,
+                _ => 1,
+            };
+            (least..=batch)
+                .rev()
+                .try_for_each(|pictures| session.run_batch(pictures).map(drop))
+        }
+    });
+    let workers: Vec<_> = workers.collect();
+    thread::scope(|scope| {
+        let threads: Vec<_> = workers.into_iter().map(|w| scope.spawn(w)).collect();
+        let panic = || Err(RunError::Run("the thread of the trial Run panicked".into()));
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|_| panic()))
+    })
+}
+
 impl Engine {
     /// Loads a model and starts the workers.
     ///
@@ -188,6 +215,7 @@ impl Engine {
             };
             all.push(session);
         }
+        warm_up(&mut all).map_err(trial)?;
         Ok(Self::start(all, model.clone(), warnings, options.run_limit))
     }
 
@@ -418,21 +446,30 @@ impl Drop for Port {
 
 /// Lets the system know that this thread computes for long and need not be quick to begin: one
 /// that wakes up would otherwise take the processor away from the very stream that woke it, for
-/// milliseconds.
+/// milliseconds. Its slices are long, for Linux (from 6.12 on) lets a thread whose slice is shorter
+/// take the processor at once; one with an equal slice would have to wait for the timer's next
+/// tick, up to 4 ms.
 fn be_in_no_hurry() {
     #[cfg(target_os = "linux")]
     {
-        // SAFETY: it is plain old data, for which zeros are right; the call reads it and changes
-        // nothing but how this thread is scheduled.
-        let refused = unsafe {
-            let parameters: libc::sched_param = std::mem::zeroed();
-            libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameters) != 0
-        };
+        // SAFETY: it is plain old data, for which zeros are right.
+        let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
+        attributes.size = size_of::<libc::sched_attr>() as u32;
+        attributes.sched_policy = libc::SCHED_BATCH as u32;
+        attributes.sched_runtime = SLICE.as_nanos() as u64;
+        // SAFETY: the call reads the attributes, whose size they say, and changes nothing but how
+        // this thread is scheduled.
+        let refused =
+            unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) != 0 };
         if refused {
             gst::debug!(super::log::CAT, "the system does not allow SCHED_BATCH");
         }
     }
 }
+
+/// The longest that Linux takes.
+#[cfg(target_os = "linux")]
+const SLICE: Duration = Duration::from_millis(100);
 
 /// What a worker does until the engine ends.
 fn work(shared: &Shared, index: usize, mut session: Session) {

@@ -260,15 +260,13 @@ impl Session {
         })
     }
 
-    /// The same with room for up to `pictures` a Run, once they are known to work; a model that
-    /// says how many it takes keeps that.
+    /// The same with room for up to `pictures` a Run; a model that says how many it takes keeps
+    /// that.
     ///
     /// # Errors
-    /// [`RunError`] if the model fails on so many, although it says that any number is right.
+    /// [`RunError`] if there is no memory.
     pub fn with_batch(self, pictures: usize) -> Result<Self, RunError> {
-        let mut session = Self::of(self.core, pictures)?;
-        session.run_batch(session.capacity)?;
-        Ok(session)
+        Self::of(self.core, pictures)
     }
 
     /// Another one of the same model that may run at the same time, with as much room. The weights

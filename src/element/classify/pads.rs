@@ -115,7 +115,10 @@ impl Resnet50 {
     fn chain(&self, mut buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         let arrived = Instant::now();
         let settings = self.frame_settings();
-        self.stream.stats().frames += 1;
+        let line = self.stream.stats().frame();
+        if let Some(line) = line {
+            gst::info!(CAT, imp = self, "{line}");
+        }
         if self.is_live(settings.mode) {
             return self.pass(buffer, &settings, arrived);
         }
@@ -131,7 +134,8 @@ impl Resnet50 {
                     let in_flight = match settings.max_in_flight as usize {
                         0 => {
                             let engine = loaded.port.engine();
-                            engine.sessions() * (engine.batch() + 1)
+                            // As many wait as are run, so that the next batch is full too.
+                            2 * engine.sessions() * engine.batch()
                         }
                         most => most,
                     };

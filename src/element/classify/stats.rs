@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Counters and latencies.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
@@ -29,7 +29,12 @@ pub struct Stats {
     queue: Histogram<u64>,
     inference: Histogram<u64>,
     total: Histogram<u64>,
+    /// What the log was last told, and when.
+    told: (u64, u64, Instant),
 }
+
+/// How often the log is told.
+const TELLING: Duration = Duration::from_secs(5);
 
 impl Default for Stats {
     fn default() -> Self {
@@ -48,6 +53,7 @@ impl Default for Stats {
             queue: histogram(),
             inference: histogram(),
             total: histogram(),
+            told: (0, 0, Instant::now()),
         }
     }
 }
@@ -66,6 +72,33 @@ impl Stats {
         ] {
             histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         }
+    }
+
+    /// Counts a buffer that came. Returns a line for the log now and then.
+    pub fn frame(&mut self) -> Option<String> {
+        self.frames += 1;
+        let (frames, inferences, when) = self.told;
+        let time = when.elapsed();
+        if time < TELLING {
+            return None;
+        }
+        self.told = (self.frames, self.inferences, Instant::now());
+        let rate = |now: u64, then: u64| (now - then) as f64 / time.as_secs_f64();
+        let p99 = |histogram: &Histogram<u64>| histogram.value_at_quantile(0.99) as f64 / 1e6;
+        Some(format!(
+            "{:.1} frames and {:.1} inferences a second; in all {} frames, {} inferred, {} skipped ({} busy, {} still), {} failed; p99: queue {:.1} ms, inference {:.1} ms, frame to answer {:.1} ms",
+            rate(self.frames, frames),
+            rate(self.inferences, inferences),
+            self.frames,
+            self.inferences,
+            self.skipped,
+            self.busy,
+            self.still,
+            self.errors,
+            p99(&self.queue),
+            p99(&self.inference),
+            p99(&self.total),
+        ))
     }
 
     /// The property `stats`.

@@ -81,6 +81,11 @@ fn network(name: &str) -> Option<(Variant, Name)> {
 
 /// The file that a name of the list means.
 pub fn file(name: &str, scratch: &Scratch) -> Result<String> {
+    file_of_batch(name, Batch::Dynamic, scratch)
+}
+
+/// The same for a given number of pictures a Run; a file stays what it is.
+pub fn file_of_batch(name: &str, batch: Batch, scratch: &Scratch) -> Result<String> {
     let Some((variant, precision)) = network(name) else {
         return Ok(name.to_owned());
     };
@@ -94,7 +99,7 @@ pub fn file(name: &str, scratch: &Scratch) -> Result<String> {
         precision,
         calibration: CalibrationArgs::default(),
     };
-    scratch.write(name, &source.model(Batch::Dynamic, &args)?)
+    scratch.write(name, &source.model(batch, &args)?)
 }
 
 struct Contestant {

@@ -7,6 +7,7 @@
 
 mod chart;
 mod compare;
+mod live;
 mod preprocess;
 mod streams;
 mod throughput;
@@ -32,6 +33,17 @@ pub struct Args {
     /// are v1.5) and ONNX files, separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = compare::name)]
     pub compare: Vec<String>,
+    /// Only measure these, separated by commas
+    #[arg(
+        long,
+        value_name = "SECTIONS",
+        value_delimiter = ',',
+        conflicts_with = "compare"
+    )]
+    pub only: Vec<Section>,
+    /// The video that one core is to decode and to classify [default: that part is left out]
+    #[arg(long, value_name = "FILE")]
+    pub video: Option<String>,
     /// Rounds of each comparison; the median counts
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
@@ -44,11 +56,33 @@ pub struct Args {
     /// Print the memory in bytes that a model takes, in a process of its own
     #[arg(long, hide = true, value_name = "MODEL")]
     pub memory_of: Option<String>,
+    /// Make one measurement in a process of its own
+    #[arg(long, hide = true)]
+    pub child: Option<live::Child>,
+}
+
+/// A part of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Section {
+    /// Pixels to tensors
+    Preprocess,
+    /// Mode exact against a bare loop
+    Throughput,
+    /// Mode live with many streams
+    Streams,
+    /// Mode live on one core
+    OneCore,
+    /// The network's variants and precisions
+    Variants,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(model) = &args.memory_of {
         say!("{}", compare::memory(model, args.threads)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(child) = &args.child {
+        say!("{}", live::run(child, &args.model)?);
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(path) = &args.write {
@@ -62,9 +96,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         report.push('\n');
     };
     section(head()?);
-    if args.compare.is_empty() {
+    if !args.compare.is_empty() {
+        section(compare::measure(&args.compare, args.rounds)?);
+    }
+    let is_wanted =
+        |section| args.compare.is_empty() && (args.only.is_empty() || args.only.contains(&section));
+    if is_wanted(Section::Preprocess) {
         section(preprocess::measure(args.rounds)?);
+    }
+    if is_wanted(Section::Throughput) {
         section(throughput::measure(args)?);
+    }
+    if is_wanted(Section::Streams) {
         let (table, chart) = streams::measure()?;
         section(table);
         if let Some(path) = &args.write {
@@ -73,10 +116,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 "![inferences and delay against streams]({CHART})\n"
             ));
         }
+    }
+    if is_wanted(Section::OneCore) {
+        section(live::measure(args.video.as_deref())?);
+    }
+    if is_wanted(Section::Variants) {
         let all = ["v1", "v1.5", "fp16", "int8"].map(str::to_owned);
         section(compare::measure(&all, args.rounds)?);
-    } else {
-        section(compare::measure(&args.compare, args.rounds)?);
     }
     if let Some(path) = &args.write {
         std::fs::write(path, report).map_err(|e| format!("{}: {e}", path.display()))?;

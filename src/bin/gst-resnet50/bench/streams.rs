@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,17 @@ use super::chart::Chart;
 use super::throughput::bare_loop;
 use super::{Result, Scratch, compare, frame};
 
-/// Numbers of streams.
-const STREAMS: [usize; 4] = [1, 4, 16, 32];
+/// Numbers of streams, and the size of their frames. The chart is of the smaller ones.
+const CASES: [(usize, (u32, u32)); 6] = [
+    (1, SMALL),
+    (4, SMALL),
+    (16, SMALL),
+    (32, SMALL),
+    (1, LARGE),
+    (4, LARGE),
+];
+const SMALL: (u32, u32) = (640, 480);
+const LARGE: (u32, u32) = (1920, 1080);
 
 /// How long the streams play.
 const TIME: Duration = Duration::from_secs(6);
@@ -27,6 +36,7 @@ const RATE: u32 = 30;
 /// What was measured with one number of streams.
 struct Load {
     streams: usize,
+    size: (u32, u32),
     frames: u64,
     lost: u64,
     inferences: f64,
@@ -35,6 +45,7 @@ struct Load {
     fairness: f64,
     p50: Duration,
     p99: Duration,
+    /// What the process grew by from the first stream alone to all of them.
     megabytes: f64,
 }
 
@@ -42,24 +53,24 @@ pub fn measure() -> Result<(String, Chart)> {
     let mut text = String::from("## Live streams\n\n");
     writeln!(
         text,
-        "640x480 NV12 at {RATE} frames a second, each stream a pipeline `appsrc ! resnet50 mode=live batch-size=4 ! fakesink` of its own, all with ResNet50 v1.5 in int8, {} s each. The bare loop runs the same model on all cores before and after, with nothing else. The delay is that from the element's sink pad to its source pad. A stream's share is its inferences over the mean's: 1 is perfectly fair. With one stream all of its frames may be inferred, and no more than that.\n",
+        "NV12 at {RATE} frames a second, each stream a pipeline `appsrc ! resnet50 mode=live batch-size=4 ! fakesink` of its own, all with ResNet50 v1.5 in int8, {} s each. The bare loop runs the same model on all cores before and after, with nothing else. The delay is that from the element's sink pad to its source pad. A stream's share is its inferences over the mean's: 1 is perfectly fair. With one stream all of its frames may be inferred, and no more than that.\n",
         TIME.as_secs()
     )?;
     writeln!(
         text,
-        "| streams | frames in | frames lost | inferences a second | bare loop | inferred / bare | least share | delay p50 | delay p99 | memory a further stream |\n|---|---|---|---|---|---|---|---|---|---|"
+        "| streams | size | frames in | frames lost | inferences a second | bare loop | inferred / bare | least share | delay p50 | delay p99 | memory a further stream |\n|---|---|---|---|---|---|---|---|---|---|---|"
     )?;
     let scratch = Scratch::new()?;
     let file = compare::file("int8", &scratch)?;
     let mut loads: Vec<Load> = Vec::new();
-    for streams in STREAMS {
-        let load = play(&file, streams)?;
-        let further = loads
-            .last()
-            .map(|before| (load.megabytes - before.megabytes) / (streams - before.streams) as f64);
+    for (streams, size) in CASES {
+        let load = play(&file, streams, size)?;
+        let further = (streams > 1).then(|| load.megabytes / (streams - 1) as f64);
         writeln!(
             text,
-            "| {streams} | {} | {} | {:.1} | {:.1} | {:.3} | {:.2} | {:.3} ms | {:.3} ms | {} |",
+            "| {streams} | {}x{} | {} | {} | {:.1} | {:.1} | {:.3} | {:.2} | {:.3} ms | {:.3} ms | {} |",
+            size.0,
+            size.1,
             load.frames,
             load.lost,
             load.inferences,
@@ -75,6 +86,7 @@ pub fn measure() -> Result<(String, Chart)> {
     let points = |value: &dyn Fn(&Load) -> f64| {
         loads
             .iter()
+            .filter(|l| l.size == SMALL)
             .map(|l| (l.streams as f64, value(l)))
             .collect::<Vec<_>>()
     };
@@ -139,7 +151,6 @@ impl Stream {
                 gst::PadProbeReturn::Ok
             }
         });
-        pipeline.set_state(gst::State::Playing)?;
         Ok(Self {
             pipeline,
             source,
@@ -161,8 +172,8 @@ impl Drop for Stream {
     }
 }
 
-fn play(file: &str, count: usize) -> Result<Load> {
-    let info = VideoInfo::builder(VideoFormat::Nv12, 640, 480)
+fn play(file: &str, count: usize, size: (u32, u32)) -> Result<Load> {
+    let info = VideoInfo::builder(VideoFormat::Nv12, size.0, size.1)
         .fps(gst::Fraction::new(RATE as i32, 1))
         .build()?;
     let before = bare_loop(file, 4)?;
@@ -174,8 +185,11 @@ fn play(file: &str, count: usize) -> Result<Load> {
     let frame = frame(&info);
     let stop = AtomicBool::new(false);
     let pushed = AtomicU64::new(0);
+    let playing = AtomicUsize::new(1);
+    let start = |stream: &Stream| stream.pipeline.set_state(gst::State::Playing);
+    start(&streams[0])?;
     let interval = Duration::from_secs(1) / RATE;
-    let (counts, megabytes) = std::thread::scope(|scope| {
+    let played: Result<_> = std::thread::scope(|scope| {
         // One clock for all, as if the cameras were in step: the worst case.
         scope.spawn(|| {
             let begun = Instant::now();
@@ -183,7 +197,7 @@ fn play(file: &str, count: usize) -> Result<Load> {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
-                for stream in &streams {
+                for stream in &streams[..playing.load(Ordering::Relaxed)] {
                     let mut buffer = frame.copy();
                     if let Some(buffer) = buffer.get_mut() {
                         buffer.set_pts(gst::ClockTime::SECOND * i / u64::from(RATE));
@@ -196,8 +210,17 @@ fn play(file: &str, count: usize) -> Result<Load> {
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
             }
         });
-        while streams.iter().any(|s| s.inferences() == 0) {
-            std::thread::sleep(Duration::from_millis(10));
+        let wait_for = |streams: &[Stream]| {
+            while streams.iter().any(|s| s.inferences() < 10) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        wait_for(&streams[..1]);
+        let first_alone = compare::resident();
+        let started = streams[1..].iter().try_for_each(|s| start(s).map(drop));
+        playing.store(count, Ordering::Relaxed);
+        if started.is_ok() {
+            wait_for(&streams);
         }
         delays
             .lock()
@@ -207,10 +230,12 @@ fn play(file: &str, count: usize) -> Result<Load> {
         std::thread::sleep(TIME);
         let last = streams.iter().map(Stream::inferences);
         let counts: Vec<u64> = last.zip(first).map(|(last, first)| last - first).collect();
-        let megabytes = compare::resident().map(|bytes| bytes as f64 / 1e6);
+        let all = compare::resident();
         stop.store(true, Ordering::Relaxed);
-        (counts, megabytes)
+        started?;
+        Ok((counts, (all? as f64 - first_alone? as f64) / 1e6))
     });
+    let (counts, megabytes) = played?;
     // What is in the queues of the sources still has to come through.
     std::thread::sleep(Duration::from_millis(500));
     let frames = pushed.load(Ordering::Relaxed);
@@ -224,6 +249,7 @@ fn play(file: &str, count: usize) -> Result<Load> {
     let quantile = |q| Duration::from_nanos(delays.value_at_quantile(q));
     Ok(Load {
         streams: count,
+        size,
         frames,
         lost: frames - out,
         inferences: total as f64 / TIME.as_secs_f64(),
@@ -231,6 +257,6 @@ fn play(file: &str, count: usize) -> Result<Load> {
         fairness: least as f64 / mean,
         p50: quantile(0.5),
         p99: quantile(0.99),
-        megabytes: megabytes?,
+        megabytes,
     })
 }

@@ -2,8 +2,7 @@
 //! Mode exact: the element in a pipeline against a bare loop of ONNX Runtime at its best.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
@@ -132,29 +131,33 @@ fn pipeline(file: &str, info: &VideoInfo, max_in_flight: u32) -> Result<f64> {
     let pipeline = gst::Pipeline::new();
     pipeline.add_many([source.upcast_ref(), &element, &sink])?;
     gst::Element::link_many([source.upcast_ref(), &element, &sink])?;
-    let count = Arc::new(AtomicU64::new(0));
+    // Frames that have come, and when the newest did: they come in batches, so that the time
+    // must be that from one of them to another.
+    let seen = Arc::new(Mutex::new((0u64, Instant::now())));
     let pad = sink.static_pad("sink").ok_or("a sink has a pad")?;
     pad.add_probe(gst::PadProbeType::BUFFER, {
-        let count = Arc::clone(&count);
+        let seen = Arc::clone(&seen);
         move |_, _| {
-            count.fetch_add(1, Ordering::Relaxed);
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            *seen = (seen.0 + 1, Instant::now());
             gst::PadProbeReturn::Ok
         }
     });
+    let seen = || *seen.lock().unwrap_or_else(PoisonError::into_inner);
     pipeline.set_state(gst::State::Playing)?;
     let frame = frame(info);
     let rate = (|| {
         let push = || source.push_buffer(frame.copy());
         // Until it is loaded and full.
-        while count.load(Ordering::Relaxed) < 8 {
+        while seen().0 < 8 {
             push()?;
         }
-        let (begun, before) = (Instant::now(), count.load(Ordering::Relaxed));
+        let (before, begun) = seen();
         while begun.elapsed() < ROUND {
             push()?;
         }
-        let frames = count.load(Ordering::Relaxed) - before;
-        Ok(frames as f64 / begun.elapsed().as_secs_f64())
+        let (after, ended) = seen();
+        Ok((after - before) as f64 / (ended - begun).as_secs_f64())
     })();
     // To NULL it always goes.
     let _ = pipeline.set_state(gst::State::Null);

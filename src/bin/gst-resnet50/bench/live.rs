@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Mode live on one core: a real video all of whose frames are inferred, and a camera that is
+//! far faster than its model.
+//!
+//! Both run in a process of their own that `taskset` keeps on the first core.
+
+use std::fmt::Write as _;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use gst_video::{VideoFormat, VideoInfo};
+use gstresnet50::meta::classification_of;
+use gstresnet50::resnet50::Batch;
+use hdrhistogram::Histogram;
+
+use super::{Result, Scratch, compare, frame};
+
+/// How long the camera plays, and how much of its beginning and of its end are compared.
+const CAMERA: Duration = Duration::from_secs(120);
+const PART: Duration = Duration::from_secs(10);
+
+/// How long a model may take to load, and a video of some seconds to play.
+const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(300);
+
+/// The measurement that this process is to make, for the one that started it.
+#[derive(Debug, Clone, clap::ValueEnum)]
+pub enum Child {
+    Video,
+    Camera,
+}
+
+/// The two sections. `video` is any; it becomes 1080p H.264 of 30 frames a second.
+pub fn measure(video: Option<&str>) -> Result<String> {
+    let mut text = String::from("## One core\n\n");
+    let scratch = Scratch::new()?;
+    match video {
+        None => writeln!(text, "No video was given (`--video`).\n")?,
+        Some(video) => {
+            let file = encode(video, &scratch)?;
+            let model = compare::file("int8", &scratch)?;
+            text.push_str(&child("video", &[&model, &file])?);
+        }
+    }
+    let slow = compare::file_of_batch("fp32", Batch::Fixed(4), &scratch)?;
+    text.push_str(&child("camera", &[&slow])?);
+    Ok(text)
+}
+
+/// Makes the measurement of a child.
+pub fn run(child: &Child, files: &[String]) -> Result<String> {
+    match (child, files) {
+        (Child::Video, [model, video]) => one_core(model, video),
+        (Child::Camera, [model]) => camera(model),
+        _ => Err("a model and perhaps a video are needed".into()),
+    }
+}
+
+fn child(what: &str, files: &[&str]) -> Result<String> {
+    let output = Command::new("taskset")
+        .args(["-c", "0"])
+        .arg(std::env::current_exe()?)
+        .args(["bench", "--child", what])
+        .args(files.iter().flat_map(|file| ["--model", file]))
+        .output()
+        .map_err(|e| format!("taskset (of util-linux) does not start: {e}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).trim().into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Plays a pipeline to its end.
+fn play(pipeline: &gst::Pipeline) -> Result<()> {
+    let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
+    pipeline.set_state(gst::State::Playing)?;
+    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+    let end = bus.timed_pop_filtered(PATIENCE, &ends);
+    pipeline.set_state(gst::State::Null)?;
+    match end.as_ref().map(|m| m.view()) {
+        Some(gst::MessageView::Eos(_)) => Ok(()),
+        Some(gst::MessageView::Error(e)) => Err(e.error().into()),
+        _ => Err("the pipeline does not end".into()),
+    }
+}
+
+/// The video as 1080p H.264 of 30 frames a second, 20 s of it at most.
+fn encode(video: &str, scratch: &Scratch) -> Result<String> {
+    let encoders = ["x264enc", "openh264enc"];
+    let encoder = encoders
+        .into_iter()
+        .find(|name| gst::ElementFactory::find(name).is_some())
+        .ok_or("there is no H.264 encoder: x264enc or openh264enc is needed")?;
+    let file = scratch.folder.join("video.mp4");
+    let description = format!(
+        "uridecodebin name=source ! videorate ! videoscale ! videoconvert ! video/x-raw,format=I420,width=1920,height=1080,framerate=30/1,pixel-aspect-ratio=1/1 ! identity eos-after=601 ! {encoder} ! h264parse ! qtmux ! filesink name=sink"
+    );
+    let pipeline = gst::parse::launch(&description)?;
+    let pipeline = pipeline
+        .downcast::<gst::Pipeline>()
+        .map_err(|_| "not a pipeline")?;
+    let by_name = |name| pipeline.by_name(name).ok_or("it was named so");
+    by_name("source")?.set_property("uri", crate::source::uri_of(video)?);
+    by_name("sink")?.set_property("location", &file);
+    play(&pipeline)?;
+    Ok(file.to_string_lossy().into_owned())
+}
+
+/// An element with this model, and one more that has loaded it already: the engine is there when
+/// the first frame comes.
+fn loaded(model: &str) -> Result<(gst::Element, gst::Element)> {
+    let element = || {
+        gst::ElementFactory::make("resnet50")
+            .property("model", model)
+            .property_from_str("mode", "live")
+            .build()
+    };
+    let holder = element()?;
+    let bus = gst::Bus::new();
+    holder.set_bus(Some(&bus));
+    holder.set_state(gst::State::Paused)?;
+    let kinds = [gst::MessageType::Progress, gst::MessageType::Error];
+    loop {
+        let message = bus
+            .timed_pop_filtered(PATIENCE, &kinds)
+            .ok_or("the model does not load")?;
+        match message.view() {
+            gst::MessageView::Progress(p) if p.get().0 == gst::ProgressType::Complete => break,
+            gst::MessageView::Error(e) => return Err(e.error().into()),
+            _ => {}
+        }
+    }
+    Ok((element()?, holder))
+}
+
+/// What the threads of this process have run for, by whether they are the engine's.
+fn busy() -> Result<(Duration, Duration)> {
+    let (mut engine, mut others) = (Duration::ZERO, Duration::ZERO);
+    for entry in std::fs::read_dir("/proc/self/task")? {
+        let task = entry?.path();
+        // One that has ended meanwhile is not there any more.
+        let Ok(text) = std::fs::read_to_string(task.join("schedstat")) else {
+            continue;
+        };
+        let name = std::fs::read_to_string(task.join("comm")).unwrap_or_default();
+        let nanoseconds = text.split(' ').next().and_then(|n| n.parse().ok());
+        let time = Duration::from_nanos(nanoseconds.unwrap_or_default());
+        if name.starts_with("resnet50-") {
+            engine += time;
+        } else {
+            others += time;
+        }
+    }
+    Ok((engine, others))
+}
+
+/// The headline: decodes and classifies a video as fast as it plays.
+fn one_core(model: &str, video: &str) -> Result<String> {
+    let (element, holder) = loaded(model)?;
+    let description = "filesrc name=file ! qtdemux ! h264parse ! avdec_h264 max-threads=1 name=decoder fakesink name=sink sync=true qos=false";
+    let pipeline = gst::parse::launch(description)?;
+    let pipeline = pipeline
+        .downcast::<gst::Pipeline>()
+        .map_err(|_| "not a pipeline")?;
+    let by_name = |name| pipeline.by_name(name).ok_or("it was named so");
+    by_name("file")?.set_property("location", video);
+    pipeline.add(&element)?;
+    gst::Element::link_many([&by_name("decoder")?, &element, &by_name("sink")?])?;
+    let (frames, shown) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    for (pad, counter) in [("sink", &frames), ("src", &shown)] {
+        let counter = Arc::clone(counter);
+        let pad = element.static_pad(pad).ok_or("the element has two pads")?;
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            gst::PadProbeReturn::Ok
+        });
+    }
+    // The figures must be taken before the element stops, and the threads end.
+    let taken: Arc<Mutex<Option<(Duration, Duration, gst::Structure)>>> = Arc::default();
+    let pad = element
+        .static_pad("src")
+        .ok_or("the element has two pads")?;
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, {
+        let (taken, element) = (Arc::clone(&taken), element.downgrade());
+        move |_, probe| {
+            if probe
+                .event()
+                .is_some_and(|e| e.type_() == gst::EventType::Eos)
+                && let Some(element) = element.upgrade()
+                && let Ok((engine, others)) = busy()
+            {
+                // The last frame is still in its Run.
+                std::thread::sleep(Duration::from_millis(100));
+                let stats = element.property("stats");
+                let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+                *taken = Some((engine, others, stats));
+            }
+            gst::PadProbeReturn::Ok
+        }
+    });
+    let (engine_before, others_before) = busy()?;
+    let begun = Instant::now();
+    play(&pipeline)?;
+    let time = begun.elapsed().as_secs_f64();
+    holder.set_state(gst::State::Null)?;
+    let taken = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (engine, others, stats) = taken.ok_or("the video has no end")?;
+    let inferred: u64 = stats.get("inferences")?;
+    let p50 = |name| -> Result<f64> {
+        let latency: gst::Structure = stats.get(name)?;
+        Ok(latency.get::<u64>("p50")? as f64 / 1e6)
+    };
+    let (preprocess, run) = (p50("preprocess")?, p50("inference")?);
+    let (frames, shown) = (
+        frames.load(Ordering::Relaxed),
+        shown.load(Ordering::Relaxed),
+    );
+    let share = |time: Duration| time.as_secs_f64() * 100.0 / frames as f64 * 30.0;
+    let prepared = Duration::from_secs_f64(preprocess * inferred as f64 / 1e3);
+    let (engine, others) = (
+        engine
+            .saturating_sub(engine_before)
+            .saturating_sub(prepared),
+        others.saturating_sub(others_before),
+    );
+    let mut text = String::new();
+    writeln!(
+        text,
+        "### A video of 1080p, every frame of it\n\nOne core (`taskset -c 0`) decodes H.264 with `avdec_h264`, one thread, at 30 frames a second, in time with the clock, and `resnet50 mode=live` classifies with ResNet50 v1.5 in int8. The shares are those of the core's time; a Run took {run:.1} ms in the middle, and a frame is there for 33.3.\n\n| frames | lost | inferred | Runs | pre-processing | decoding and all else | idle | seconds |\n|---|---|---|---|---|---|---|---|\n| {frames} | {} | {inferred} ({:.1} %) | {:.0} % | {:.0} % | {:.0} % | {:.0} % | {time:.1} |\n",
+        frames - shown,
+        inferred as f64 * 100.0 / frames as f64,
+        share(engine),
+        share(prepared),
+        share(others),
+        100.0 - share(engine) - share(prepared) - share(others),
+    )?;
+    Ok(text)
+}
+
+/// What was seen in a part of the time.
+struct Part {
+    delays: Histogram<u64>,
+    ages: Histogram<u64>,
+}
+
+/// The delay: two minutes of a camera that makes 30 frames a second, and a model that makes few.
+fn camera(model: &str) -> Result<String> {
+    let (element, holder) = loaded(model)?;
+    let info = VideoInfo::builder(VideoFormat::Nv12, 1920, 1080)
+        .fps(gst::Fraction::new(30, 1))
+        .build()?;
+    let source = gst_app::AppSrc::builder()
+        .caps(&info.to_caps()?)
+        .format(gst::Format::Time)
+        .is_live(true)
+        .build();
+    let sink = gst::ElementFactory::make("fakesink")
+        .property("sync", false)
+        .build()?;
+    let pipeline = gst::Pipeline::new();
+    pipeline.add_many([source.upcast_ref(), &element, &sink])?;
+    gst::Element::link_many([source.upcast_ref(), &element, &sink])?;
+
+    let histogram = || Histogram::new_with_bounds(1000, 100_000_000_000, 3);
+    let mut parts = Vec::new();
+    for _ in 0..2 {
+        parts.push(Part {
+            delays: histogram()?,
+            ages: histogram()?,
+        });
+    }
+    let parts = Arc::new(Mutex::new(parts));
+    let shown = Arc::new(AtomicU64::new(0));
+    let begun = Instant::now();
+    let pad = sink.static_pad("sink").ok_or("a sink has a pad")?;
+    pad.add_probe(gst::PadProbeType::BUFFER, {
+        let (parts, shown) = (Arc::clone(&parts), Arc::clone(&shown));
+        move |_, probe| {
+            let now = begun.elapsed();
+            shown.fetch_add(1, Ordering::Relaxed);
+            let Some(buffer) = probe.buffer() else {
+                return gst::PadProbeReturn::Ok;
+            };
+            let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
+            // The first second is for the first answer.
+            let part = match now {
+                now if now < Duration::from_secs(1) => None,
+                now if now < PART => parts.first_mut(),
+                now if now > CAMERA - PART => parts.last_mut(),
+                _ => None,
+            };
+            if let (Some(part), Some(pts)) = (part, buffer.pts()) {
+                let delay = now.as_nanos() as u64 - pts.nseconds().min(now.as_nanos() as u64);
+                part.delays.saturating_record(delay);
+                if let Some(age) = classification_of(buffer).and_then(|c| c.age) {
+                    part.ages.saturating_record(age.nseconds());
+                }
+            }
+            gst::PadProbeReturn::Ok
+        }
+    });
+    pipeline.set_state(gst::State::Playing)?;
+    let picture = frame(&info);
+    let mut frames = 0u64;
+    let interval = Duration::from_secs(1) / 30;
+    while begun.elapsed() < CAMERA {
+        let mut buffer = picture.copy();
+        if let Some(buffer) = buffer.get_mut() {
+            // A camera stamps its frames when it takes them.
+            buffer.set_pts(gst::ClockTime::try_from(begun.elapsed())?);
+        }
+        source.push_buffer(buffer)?;
+        frames += 1;
+        let due = begun + interval * frames as u32;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    let stats = element.property::<gst::Structure>("stats");
+    pipeline.set_state(gst::State::Null)?;
+    holder.set_state(gst::State::Null)?;
+    let run: gst::Structure = stats.get("inference")?;
+    let run = run.get::<u64>("p99")? as f64 / 1e6;
+    let shown = shown.load(Ordering::Relaxed);
+    let parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut text = String::new();
+    writeln!(
+        text,
+        "### A camera that is faster than its model\n\n{} s of 1080p NV12 at 30 frames a second on one core, with ResNet50 v1.5 in fp32 and four pictures to each Run, whatever comes: {:.1} inferences a second, the longest (p99) of {run:.0} ms. The delay is that from the source to the sink; the age, how much older than its frame a label is.\n\n| | delay p50 | delay p99 | oldest label | in inferences |\n|---|---|---|---|---|",
+        CAMERA.as_secs(),
+        stats.get::<u64>("inferences")? as f64 / CAMERA.as_secs_f64(),
+    )?;
+    for (name, part) in ["first", "last"].into_iter().zip(parts.iter()) {
+        let milliseconds = |value: u64| value as f64 / 1e6;
+        let age = milliseconds(part.ages.max());
+        writeln!(
+            text,
+            "| {name} {} s | {:.2} ms | {:.2} ms | {age:.0} ms | {:.2} |",
+            PART.as_secs(),
+            milliseconds(part.delays.value_at_quantile(0.5)),
+            milliseconds(part.delays.value_at_quantile(0.99)),
+            age / run,
+        )?;
+    }
+    writeln!(text, "\nOf {frames} frames {} were lost.\n", frames - shown)?;
+    Ok(text)
+}
