@@ -107,6 +107,11 @@ impl Labels {
         Ok(Self { names })
     }
 
+    /// All names, one for each class, in the order of the classes.
+    pub fn names(&self) -> &[Arc<str>] {
+        &self.names
+    }
+
     /// The name of class `index`.
     pub fn name(&self, index: usize) -> Arc<str> {
         match self.names.get(index) {

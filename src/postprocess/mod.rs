@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 //! From the model's output to an answer. Pure functions; nothing of GStreamer or ONNX Runtime.
 
+mod candidates;
+mod decision;
+mod groups;
 mod labels;
+mod names;
 mod scores;
 
+pub use candidates::{Candidates, CandidatesError};
+pub use decision::{Decided, Decider, Policy};
+pub use groups::{Groups, GroupsError};
 pub use labels::{Labels, LabelsError};
-pub use scores::{Activation, NotFinite, Score, top_k};
+pub use scores::{Activation, NotFinite, Score, confidences, top_k};

@@ -31,6 +31,64 @@ pub struct NotFinite {
     pub value: f32,
 }
 
+/// An activation with what it needs of the whole output.
+#[derive(Debug, Clone, Copy)]
+enum Function {
+    Identity,
+    Sigmoid,
+    Softmax { max: f32, sum: f64 },
+}
+
+impl Function {
+    fn new(activation: Activation, output: &[f32]) -> Self {
+        match activation {
+            Activation::None => Self::Identity,
+            Activation::Sigmoid => Self::Sigmoid,
+            Activation::Softmax => {
+                // Without the maximum taken off, a logit of 89 overflows.
+                let max = output.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let sum = output.iter().map(|v| f64::from((v - max).exp())).sum();
+                Self::Softmax { max, sum }
+            }
+        }
+    }
+
+    fn apply(self, value: f32) -> f32 {
+        match self {
+            Self::Identity => value,
+            Self::Sigmoid => 1.0 / (1.0 + (-value).exp()),
+            Self::Softmax { max, sum } => (f64::from((value - max).exp()) / sum) as f32,
+        }
+    }
+}
+
+fn check(output: &[f32]) -> Result<(), NotFinite> {
+    match output.iter().position(|v| !v.is_finite()) {
+        Some(index) => Err(NotFinite {
+            index,
+            value: output[index],
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The confidence of every class, in the order of `output`: from 0 to 1, as it comes from the
+/// model with [`Activation::None`]. They are written into `confidences`, whose capacity is reused.
+///
+/// # Errors
+/// [`NotFinite`] if any value of `output` is NaN or infinite; `confidences` is then empty.
+pub fn confidences(
+    output: &[f32],
+    activation: Activation,
+    confidences: &mut Vec<f32>,
+) -> Result<(), NotFinite> {
+    confidences.clear();
+    check(output)?;
+    let function = Function::new(activation, output);
+    confidences.extend(output.iter().map(|v| function.apply(*v)));
+    Ok(())
+}
+
 /// The at most `k` classes of `output` with the highest confidences, none of them below
 /// `threshold` unless that is 0, best first; of equal ones the one with the lower index first. They are written into `best`, whose
 /// capacity is reused.
@@ -45,12 +103,7 @@ pub fn top_k(
     best: &mut Vec<Score>,
 ) -> Result<(), NotFinite> {
     best.clear();
-    if let Some(index) = output.iter().position(|v| !v.is_finite()) {
-        return Err(NotFinite {
-            index,
-            value: output[index],
-        });
-    }
+    check(output)?;
     // All activations keep the order, so the best are found among the raw values.
     for (index, value) in output.iter().copied().enumerate() {
         if best.len() == k && best.last().is_none_or(|worst| value <= worst.confidence) {
@@ -67,21 +120,9 @@ pub fn top_k(
         );
     }
 
-    match activation {
-        Activation::None => {}
-        Activation::Sigmoid => {
-            for score in best.iter_mut() {
-                score.confidence = 1.0 / (1.0 + (-score.confidence).exp());
-            }
-        }
-        Activation::Softmax => {
-            // Without the maximum taken off, a logit of 89 overflows.
-            let max = output.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f64 = output.iter().map(|v| f64::from((v - max).exp())).sum();
-            for score in best.iter_mut() {
-                score.confidence = (f64::from((score.confidence - max).exp()) / sum) as f32;
-            }
-        }
+    let function = Function::new(activation, output);
+    for score in best.iter_mut() {
+        score.confidence = function.apply(score.confidence);
     }
     // Zero is no threshold: without an activation, values may be negative.
     if threshold > 0.0 {
@@ -145,6 +186,10 @@ mod tests {
             let error = top_k(&[0.0, value], Activation::Softmax, 1, 0.0, &mut best);
             assert_eq!(error.expect_err("not a number").index, 1);
             assert!(best.is_empty());
+            let mut all = vec![1.0];
+            let error = confidences(&[0.0, value], Activation::Sigmoid, &mut all);
+            assert_eq!(error.expect_err("not a number").index, 1);
+            assert!(all.is_empty());
         }
     }
 
@@ -158,6 +203,27 @@ mod tests {
             let found = run(&output, Activation::Softmax, k, 0.0);
             prop_assert_eq!(found.iter().map(|f| f.0).collect::<Vec<_>>(), all);
             prop_assert!(found.iter().map(|f| f.1).sum::<f32>() <= 1.0001);
+        }
+
+        /// All confidences are those that the list has, and softmax's make 1.
+        #[test]
+        fn all_confidences(
+            output in prop::collection::vec(-50f32..50.0, 1..200),
+            activation in prop::sample::select(vec![
+                Activation::Softmax,
+                Activation::Sigmoid,
+                Activation::None,
+            ]),
+        ) {
+            let mut all = vec![7.0; 3];
+            confidences(&output, activation, &mut all).expect("finite");
+            prop_assert_eq!(all.len(), output.len());
+            for (index, confidence) in run(&output, activation, output.len(), 0.0) {
+                prop_assert_eq!(all[index], confidence);
+            }
+            if activation == Activation::Softmax {
+                prop_assert!((all.iter().sum::<f32>() - 1.0).abs() < 1e-4);
+            }
         }
     }
 }

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What a decision can be for: labels and groups, chosen by name.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::groups::{Groups, sum_of};
+use super::labels::Labels;
+use super::names::{Names, hint};
+
+/// What a decision can be for. Built once for a model and its settings, and shared by the streams
+/// that use them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidates {
+    candidates: Vec<Candidate>,
+    /// The candidates' classes, one candidate's after the other's.
+    classes: Vec<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Candidate {
+    name: Arc<str>,
+    /// Its part of [`Candidates::classes`].
+    classes: Range<usize>,
+}
+
+/// Why there are no candidates.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CandidatesError {
+    /// A list names something that there is not.
+    #[error(
+        "{list}: “{name}” is neither a label of the model nor a group{}",
+        hint(nearest.as_ref())
+    )]
+    Unknown {
+        /// The list: `allow` or `deny`.
+        list: &'static str,
+        /// What it names.
+        name: String,
+        /// A label or group that may be meant.
+        nearest: Option<Arc<str>>,
+    },
+    /// Everything is excluded.
+    #[error("deny leaves nothing to decide for: it names all that allow names, or all there is")]
+    Nothing,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy)]
+enum Named {
+    Group(usize),
+    Class(usize),
+}
+
+impl Candidates {
+    /// With groups, each group and each class that is in no group; without, each class. Whatever
+    /// bears the same name is one candidate, with the sum of its classes.
+    ///
+    /// `allow` and `deny` are lists of names, separated by commas: of groups, and of labels
+    /// whatever their case (unless one is written exactly so). An empty one has no effect.
+    /// - `allow`: only what it names is a candidate. A label that it names is one by itself, even
+    ///   where its class is in a group.
+    /// - `deny`: what it names counts for nothing, neither by itself nor within a group; denying
+    ///   a group denies all of its classes. It wins over `allow`.
+    ///
+    /// # Errors
+    /// [`CandidatesError::Unknown`] for a name that no label and no group has,
+    /// [`CandidatesError::Nothing`] if no candidate is left.
+    pub fn new(
+        labels: &Labels,
+        groups: Option<&Groups>,
+        allow: &str,
+        deny: &str,
+    ) -> Result<Self, CandidatesError> {
+        let labels = labels.names();
+        let groups: Vec<(Arc<str>, &[usize])> = groups
+            .into_iter()
+            .flat_map(|groups| (0..groups.len()).map(|i| (groups.name(i), groups.classes(i))))
+            .collect();
+        let group_names = groups.iter().enumerate();
+        let group_names = group_names.map(|(i, (name, _))| (Arc::clone(name), Named::Group(i)));
+        let label_names = labels.iter().cloned().enumerate();
+        let label_names = label_names.map(|(i, name)| (name, Named::Class(i)));
+        let names = Names::new(group_names.chain(label_names));
+        let allowed = named("allow", allow, &names)?;
+        let denied = named("deny", deny, &names)?;
+
+        let mut is_denied = vec![false; labels.len()];
+        for named in denied {
+            match named {
+                Named::Group(group) => groups[group].1.iter().for_each(|c| is_denied[*c] = true),
+                Named::Class(class) => is_denied[class] = true,
+            }
+        }
+        let mut is_grouped = vec![false; labels.len()];
+        for class in groups.iter().flat_map(|(_, classes)| *classes) {
+            is_grouped[*class] = true;
+        }
+        let chosen = if allowed.is_empty() {
+            let alone = (0..labels.len()).filter(|class| !is_grouped[*class]);
+            let groups = (0..groups.len()).map(Named::Group);
+            groups.chain(alone.map(Named::Class)).collect()
+        } else {
+            allowed
+        };
+
+        let mut merged = Merged::default();
+        for named in chosen {
+            let (name, classes) = match &named {
+                Named::Group(group) => (&groups[*group].0, groups[*group].1),
+                Named::Class(class) => (&labels[*class], std::slice::from_ref(class)),
+            };
+            merged.add(name, classes.iter().copied().filter(|c| !is_denied[*c]));
+        }
+        merged.finish()
+    }
+
+    /// How many candidates there are; at least one.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.candidates.len()
+    }
+
+    /// The name of a candidate: that of a group or a label. Groups come first, then labels in the
+    /// order of the classes; with `allow`, they come in its order.
+    ///
+    /// # Panics
+    /// If there is no such candidate.
+    pub fn name(&self, index: usize) -> Arc<str> {
+        Arc::clone(&self.candidates[index].name)
+    }
+
+    /// The indices of a candidate's classes, ascending, each once.
+    ///
+    /// # Panics
+    /// If there is no such candidate.
+    pub fn classes(&self, index: usize) -> &[usize] {
+        &self.classes[self.candidates[index].classes.clone()]
+    }
+
+    /// The sum of the `confidences` of each candidate's classes, in the candidates' order.
+    pub(super) fn sums(&self, confidences: &[f32]) -> impl Iterator<Item = f64> {
+        self.candidates
+            .iter()
+            .map(move |candidate| sum_of(&self.classes[candidate.classes.clone()], confidences))
+    }
+}
+
+/// What the names of a list stand for, each name's once.
+fn named(
+    list: &'static str,
+    text: &str,
+    names: &Names<Named>,
+) -> Result<Vec<Named>, CandidatesError> {
+    let mut all = Vec::new();
+    for name in names.split(text) {
+        let found = names.find(name);
+        if found.is_empty() {
+            return Err(CandidatesError::Unknown {
+                list,
+                name: name.into(),
+                nearest: names.nearest(name),
+            });
+        }
+        all.extend(found);
+    }
+    Ok(all)
+}
+
+/// Candidates under construction.
+#[derive(Default)]
+struct Merged {
+    order: Vec<(Arc<str>, Vec<usize>)>,
+    /// Places in the order.
+    places: HashMap<Arc<str>, usize>,
+}
+
+impl Merged {
+    fn add(&mut self, name: &Arc<str>, classes: impl Iterator<Item = usize>) {
+        let place = *self.places.entry(Arc::clone(name)).or_insert_with(|| {
+            self.order.push((Arc::clone(name), Vec::new()));
+            self.order.len() - 1
+        });
+        self.order[place].1.extend(classes);
+    }
+
+    fn finish(self) -> Result<Candidates, CandidatesError> {
+        let mut all = Candidates {
+            candidates: Vec::new(),
+            classes: Vec::new(),
+        };
+        for (name, mut classes) in self.order {
+            classes.sort_unstable();
+            classes.dedup();
+            if classes.is_empty() {
+                continue;
+            }
+            let begin = all.classes.len();
+            all.classes.extend(classes);
+            let classes = begin..all.classes.len();
+            all.candidates.push(Candidate { name, classes });
+        }
+        match all.candidates.is_empty() {
+            true => Err(CandidatesError::Nothing),
+            false => Ok(all),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(names: &[&str]) -> Labels {
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        let classes = names.len();
+        Labels::from_names(names, classes).expect("a name each")
+    }
+
+    /// Each candidate as `name: classes`.
+    fn shown(candidates: &Candidates) -> Vec<String> {
+        let show = |i| format!("{}: {:?}", candidates.name(i), candidates.classes(i));
+        (0..candidates.len()).map(show).collect()
+    }
+
+    /// Which candidates lists and groups make.
+    #[test]
+    fn table() {
+        let labels = labels(&["pug", "beagle", "tabby", "lion", "boat", "boat", "Pug"]);
+        let text = "dog: 0-1, 6\ncat: 2-3\nlarge cat: 3";
+        let groups = Groups::parse(text, "test", &labels).expect("groups");
+        let with = Some(&groups);
+        let table: [(Option<&Groups>, &str, &str, &[&str]); 14] = [
+            // Without groups; one name is one candidate.
+            (
+                None,
+                "",
+                "",
+                &[
+                    "pug: [0]",
+                    "beagle: [1]",
+                    "tabby: [2]",
+                    "lion: [3]",
+                    "boat: [4, 5]",
+                    "Pug: [6]",
+                ],
+            ),
+            (None, "lion,boat", "", &["lion: [3]", "boat: [4, 5]"]),
+            (None, "Lion", "", &["lion: [3]"]),
+            (None, "pug,lion", "LION", &["pug: [0]"]),
+            (None, "PUG", "", &["pug: [0]", "Pug: [6]"]),
+            (
+                None,
+                "",
+                "pug,boat",
+                &["beagle: [1]", "tabby: [2]", "lion: [3]", "Pug: [6]"],
+            ),
+            // With them; classes in no group stay by themselves.
+            (
+                with,
+                "",
+                "",
+                &[
+                    "dog: [0, 1, 6]",
+                    "cat: [2, 3]",
+                    "large cat: [3]",
+                    "boat: [4, 5]",
+                ],
+            ),
+            (with, "cat", "", &["cat: [2, 3]"]),
+            (with, "cat, Cat ,cat", "", &["cat: [2, 3]"]),
+            // A label of a group by itself, beside the group.
+            (with, "beagle", "", &["beagle: [1]"]),
+            (with, "dog,beagle", "", &["dog: [0, 1, 6]", "beagle: [1]"]),
+            // What is denied does not count within a group either.
+            (
+                with,
+                "",
+                "beagle, boat",
+                &["dog: [0, 6]", "cat: [2, 3]", "large cat: [3]"],
+            ),
+            (
+                with,
+                "",
+                "large cat",
+                &["dog: [0, 1, 6]", "cat: [2]", "boat: [4, 5]"],
+            ),
+            (with, "", "cat", &["dog: [0, 1, 6]", "boat: [4, 5]"]),
+        ];
+        for (groups, allow, deny, expected) in table {
+            let found = Candidates::new(&labels, groups, allow, deny).expect("candidates");
+            assert_eq!(shown(&found), expected, "allow={allow} deny={deny}");
+        }
+    }
+
+    /// A group and a label of one name are one thing, each class counted once.
+    #[test]
+    fn a_group_that_is_called_like_a_label() {
+        let labels = labels(&["mushroom", "agaric", "toadstool"]);
+        let inside = Groups::parse("mushroom: 0-1", "test", &labels).expect("groups");
+        let found = Candidates::new(&labels, Some(&inside), "mushroom", "").expect("one");
+        assert_eq!(shown(&found), ["mushroom: [0, 1]"]);
+        let beside = Groups::parse("mushroom: 1-2", "test", &labels).expect("groups");
+        let found = Candidates::new(&labels, Some(&beside), "", "").expect("one");
+        assert_eq!(shown(&found), ["mushroom: [0, 1, 2]"]);
+        let found = Candidates::new(&labels, Some(&beside), "", "mushroom");
+        assert_eq!(found, Err(CandidatesError::Nothing));
+    }
+
+    /// Labels that have commas need no quotes.
+    #[test]
+    fn synonyms() {
+        let labels = labels(&["tench, Tinca tinca", "goldfish, Carassius auratus"]);
+        let found = Candidates::new(&labels, None, "tench, Tinca tinca", "").expect("one");
+        assert_eq!(shown(&found), ["tench, Tinca tinca: [0]"]);
+        let error = Candidates::new(&labels, None, "", "goldfish").expect_err("a part of a label");
+        assert_eq!(
+            error.to_string(),
+            "deny: “goldfish” is neither a label of the model nor a group; did you mean “goldfish, Carassius auratus”?"
+        );
+    }
+
+    #[test]
+    fn errors() {
+        let labels = labels(&["pug", "tabby"]);
+        let groups = Groups::parse("dog: 0", "test", &labels).expect("groups");
+        let error = |allow, deny| {
+            let found = Candidates::new(&labels, Some(&groups), allow, deny);
+            found.expect_err("wrong").to_string()
+        };
+        assert_eq!(
+            error("dog, taby", ""),
+            "allow: “taby” is neither a label of the model nor a group; did you mean “tabby”?"
+        );
+        assert_eq!(
+            error("", "dgo"),
+            "deny: “dgo” is neither a label of the model nor a group; did you mean “dog”?"
+        );
+        assert_eq!(
+            error("", "helicopter"),
+            "deny: “helicopter” is neither a label of the model nor a group"
+        );
+        assert!(error("dog", "pug").contains("nothing to decide for"));
+        assert!(error("", "dog,tabby").contains("nothing to decide for"));
+    }
+
+    /// The built-in groups leave each class in one candidate.
+    #[test]
+    fn imagenet() {
+        for classes in [1000, 1001] {
+            let labels = Labels::default_for(classes);
+            let groups = Groups::imagenet(classes).expect("built in");
+            let found = Candidates::new(&labels, Some(&groups), "", "").expect("candidates");
+            let mut all = found.classes.clone();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..classes));
+            assert_eq!(&*found.name(0), "dog");
+        }
+    }
+}

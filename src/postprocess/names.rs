@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Finding by name what people type: labels and groups.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Things by their names.
+#[derive(Debug)]
+pub(super) struct Names<T> {
+    /// By the name in lower case.
+    folded: HashMap<String, Vec<(Arc<str>, T)>>,
+    /// Most commas in one name.
+    commas: usize,
+}
+
+impl<T: Copy> Names<T> {
+    /// Takes things and their names; several may have the same.
+    pub fn new(named: impl IntoIterator<Item = (Arc<str>, T)>) -> Self {
+        let mut folded: HashMap<String, Vec<(Arc<str>, T)>> = HashMap::new();
+        let mut commas = 0;
+        for (name, thing) in named {
+            commas = commas.max(name.matches(',').count());
+            let alike = folded.entry(name.to_lowercase()).or_default();
+            alike.push((name, thing));
+        }
+        Self { folded, commas }
+    }
+
+    /// Everything that has this name; if nothing is written exactly so, everything whose name
+    /// differs in case only. ImageNet has both a Cardigan (a dog) and a cardigan.
+    pub fn find(&self, name: &str) -> Vec<T> {
+        let alike = self.folded.get(&name.to_lowercase());
+        let alike = alike.map_or(&[][..], Vec::as_slice);
+        let is_exact = |(known, _): &&(Arc<str>, T)| **known == *name;
+        let exact: Vec<T> = alike.iter().filter(is_exact).map(|(_, t)| *t).collect();
+        match exact.is_empty() {
+            true => alike.iter().map(|(_, thing)| *thing).collect(),
+            false => exact,
+        }
+    }
+
+    /// The items of a list separated by commas, empty ones left out. A name that has commas in
+    /// itself, as "tench, Tinca tinca", is one item where it is known.
+    pub fn split<'t>(&self, list: &'t str) -> Vec<&'t str> {
+        let mut items = Vec::new();
+        let mut rest = list;
+        while !rest.is_empty() {
+            let commas = rest.match_indices(',').map(|(at, _)| at);
+            let end = commas
+                .chain([rest.len()])
+                .take(self.commas + 1)
+                .enumerate()
+                .filter(|(more, end)| *more == 0 || !self.find(rest[..*end].trim()).is_empty())
+                .last()
+                .map_or(rest.len(), |(_, end)| end);
+            let item = rest[..end].trim();
+            if !item.is_empty() {
+                items.push(item);
+            }
+            rest = rest[end..].strip_prefix(',').unwrap_or_default();
+        }
+        items
+    }
+
+    /// The known name that is most like one that is not known, if any is near enough to be what
+    /// was meant.
+    pub fn nearest(&self, name: &str) -> Option<Arc<str>> {
+        let name: Vec<char> = name.to_lowercase().chars().collect();
+        let most = (name.len() / 3).max(1);
+        self.folded
+            .iter()
+            .map(|(folded, alike)| {
+                // Lists of synonyms have commas: one of them is what people type.
+                let parts = folded.split(',').map(str::trim).chain([folded.as_str()]);
+                let distance = parts.map(|part| distance(&name, part)).min();
+                (distance.unwrap_or(usize::MAX), &alike[0].0)
+            })
+            .filter(|(distance, _)| *distance <= most)
+            .min()
+            .map(|(_, known)| Arc::clone(known))
+    }
+}
+
+/// “; did you mean …?”, or nothing.
+pub(super) fn hint(nearest: Option<&Arc<str>>) -> String {
+    nearest.map_or_else(String::new, |name| format!("; did you mean “{name}”?"))
+}
+
+/// How many characters must be inserted, deleted, replaced or swapped with their neighbour to
+/// make the one of the other.
+fn distance(a: &[char], b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for i in 0..a.len() {
+        let mut row = vec![i + 1];
+        for j in 0..b.len() {
+            let replaced = above[j] + usize::from(a[i] != b[j]);
+            let mut best = replaced.min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                best = best.min(before[j - 1] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Names<usize> {
+        let named = names.iter().enumerate();
+        Names::new(named.map(|(index, name)| (Arc::from(*name), index)))
+    }
+
+    /// The exact name comes first; other cases count only where there is none.
+    #[test]
+    fn case() {
+        let names = names(&["Cardigan", "cardigan", "tabby", "tabby"]);
+        assert_eq!(names.find("Cardigan"), [0]);
+        assert_eq!(names.find("cardigan"), [1]);
+        assert_eq!(names.find("CARDIGAN"), [0, 1]);
+        assert_eq!(names.find("Tabby"), [2, 3]);
+        assert!(names.find("tab").is_empty());
+    }
+
+    #[test]
+    fn lists() {
+        let plain = names(&["dog", "cat"]);
+        assert_eq!(plain.split(" dog ,, cat,"), ["dog", "cat"]);
+        assert!(plain.split(" , ").is_empty());
+        let synonyms = names(&["tench, Tinca tinca", "a, b, c", "a"]);
+        assert_eq!(
+            synonyms.split("tench, Tinca,a, b,Tench, Tinca tinca , a, b, c"),
+            ["tench", "Tinca", "a", "b", "Tench, Tinca tinca", "a, b, c"]
+        );
+    }
+
+    #[test]
+    fn suggestions() {
+        let names = names(&["dog", "golden retriever", "tench, Tinca tinca"]);
+        let nearest = |name| names.nearest(name).map(|n| n.to_string());
+        assert_eq!(nearest("god"), None, "two letters of three are wrong");
+        assert_eq!(nearest("odg").as_deref(), Some("dog"));
+        assert_eq!(nearest("dogs").as_deref(), Some("dog"));
+        let golden = Some("golden retriever");
+        assert_eq!(nearest("Golden Retreiver").as_deref(), golden);
+        assert_eq!(nearest("golden-retriver").as_deref(), golden);
+        let tench = Some("tench, Tinca tinca");
+        assert_eq!(nearest("tench").as_deref(), tench);
+        assert_eq!(nearest("helicopter"), None);
+    }
+
+    #[test]
+    fn distances() {
+        let between = |a: &str, b| distance(&a.chars().collect::<Vec<_>>(), b);
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("abc", "abc", 0),
+            ("abc", "acb", 1),
+            ("kitten", "sitting", 3),
+            ("käse", "kase", 1),
+        ] {
+            assert_eq!(between(a, b), expected, "{a} {b}");
+        }
+    }
+}
