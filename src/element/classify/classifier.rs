@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::decide::{Choice, Sample};
 use super::error::Error;
 use super::settings::{FrameSettings, Settings};
 use super::still::Still;
@@ -13,7 +14,7 @@ use crate::inference::{
     SessionOptions, find_model, known_model, shared_engine,
 };
 use crate::meta::{Class, Classification};
-use crate::postprocess::{Activation, Labels, top_k};
+use crate::postprocess::{Activation, Labels, confidences, top_k};
 use crate::preprocess::{
     ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Slot, Target, is_valid_mean,
     is_valid_std,
@@ -24,12 +25,36 @@ use crate::preprocess::{
 pub struct Classifier {
     target: Target,
     activation: Activation,
-    labels: Mutex<Arc<Labels>>,
+    names: Mutex<Names>,
     model_name: Arc<str>,
     provider_name: Arc<str>,
     /// For frames of one kind, as many as workers have needed at the same time.
     preprocessors: Mutex<(Option<gst_video::VideoInfo>, Vec<Preprocessor>)>,
     still: Mutex<Still>,
+}
+
+/// How classes are called, and what is decided between them.
+#[derive(Debug, Clone)]
+struct Names {
+    labels: Arc<Labels>,
+    choice: Option<Arc<Choice>>,
+}
+
+impl Names {
+    fn new(settings: &Settings, model: &Model, classes: usize) -> Result<Self, Error> {
+        let labels = labels(settings, model, classes)?;
+        Ok(Self {
+            choice: Choice::new(settings, &labels)?.map(Arc::new),
+            labels: Arc::new(labels),
+        })
+    }
+}
+
+/// An answer, and what it adds to the stream's decision.
+#[derive(Debug)]
+pub struct Answer {
+    pub classification: Classification,
+    pub sample: Option<Sample>,
 }
 
 /// A classifier with its way to the engine.
@@ -127,13 +152,13 @@ impl Loaded {
                 OutputKind::Logits => Activation::Softmax,
                 OutputKind::Probabilities => Activation::None,
             });
-        let labels = labels(settings, &model, engine.classes())?;
+        let names = Names::new(settings, &model, engine.classes())?;
         let classifier = Classifier {
             model_name: model.source.to_string().into(),
             provider_name: engine.provider().name().into(),
             target,
             activation,
-            labels: Mutex::new(Arc::new(labels)),
+            names: Mutex::new(names),
             preprocessors: Mutex::default(),
             still: Mutex::default(),
         };
@@ -147,10 +172,9 @@ impl Loaded {
 }
 
 impl Classifier {
-    /// Takes other names for the classes.
-    pub fn reload_labels(&self, settings: &Settings, engine: &Engine) -> Result<(), Error> {
-        let labels = labels(settings, engine.model(), engine.classes())?;
-        *lock(&self.labels) = Arc::new(labels);
+    /// Takes other names for the classes, and other things to decide between.
+    pub fn reload_names(&self, settings: &Settings, engine: &Engine) -> Result<(), Error> {
+        *lock(&self.names) = Names::new(settings, engine.model(), engine.classes())?;
         Ok(())
     }
 
@@ -209,25 +233,44 @@ impl Classifier {
         scores: &[f32],
         settings: &FrameSettings,
         inference: Duration,
-    ) -> Result<Classification, Error> {
+    ) -> Result<Answer, Error> {
         let mut best = Vec::new();
         let (k, threshold) = (settings.top_k as usize, settings.threshold);
         top_k(scores, self.activation, k, threshold, &mut best)?;
-        let labels = Arc::clone(&lock(&self.labels));
+        let Names { labels, choice } = lock(&self.names).clone();
+        let sample = match choice {
+            None => None,
+            Some(choice) => {
+                let mut all = Vec::with_capacity(scores.len());
+                confidences(scores, self.activation, &mut all)?;
+                Some(Sample {
+                    choice,
+                    confidences: all,
+                    policy: settings.policy,
+                })
+            }
+        };
+        let groups = sample
+            .as_ref()
+            .map(|s| s.choice.groups(&s.confidences, k, threshold));
         let results = best.iter().map(|score| Class {
             index: score.index as i32,
             label: labels.name(score.index),
             confidence: score.confidence,
         });
-        Ok(Classification {
+        let classification = Classification {
             model: Arc::clone(&self.model_name),
             provider: Arc::clone(&self.provider_name),
             fresh: true,
             age: Some(gst::ClockTime::ZERO),
             inference_time: gst::ClockTime::try_from(inference).unwrap_or(gst::ClockTime::MAX),
             results: results.collect(),
-            groups: Vec::new(),
+            groups: groups.unwrap_or_default(),
             decision: None,
+        };
+        Ok(Answer {
+            classification,
+            sample,
         })
     }
 

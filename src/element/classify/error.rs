@@ -3,7 +3,7 @@
 //! what to do.
 
 use crate::inference::{ModelError, ProviderError, RunError, RuntimeError, SessionError};
-use crate::postprocess::{LabelsError, NotFinite};
+use crate::postprocess::{CandidatesError, GroupsError, LabelsError, NotFinite};
 use crate::preprocess;
 
 /// Everything that can go wrong between `start` and an answer.
@@ -19,6 +19,10 @@ pub enum Error {
     Session(#[from] SessionError),
     #[error(transparent)]
     Labels(#[from] LabelsError),
+    #[error(transparent)]
+    Groups(#[from] GroupsError),
+    #[error(transparent)]
+    Candidates(#[from] CandidatesError),
     #[error("property “{property}” is {found}, and must be {expected}")]
     Setting {
         property: &'static str,
@@ -89,7 +93,12 @@ impl Error {
                 "Give the file that belongs to this model, one name a line"
             }
             Self::Labels(_) => "Check the path, its permissions and that the file is UTF-8 text",
-            Self::Setting { .. } => "Change the property or unset it",
+            Self::Groups(GroupsError::Read { .. } | GroupsError::NotText(_)) => {
+                "Check the path, its permissions and that the file is UTF-8 text"
+            }
+            Self::Groups(GroupsError::NotImagenet(_)) => "Or unset the property groups",
+            Self::Groups(_) => "Mend the file that the property groups names",
+            Self::Candidates(_) | Self::Setting { .. } => "Change the property or unset it",
             Self::Map(_) => {
                 "The memory must be readable by the processor: put gldownload, cudadownload or \
                  the like before the element"
@@ -122,7 +131,8 @@ impl Error {
             Self::Model(
                 ModelError::None(_) | ModelError::UnknownBuiltin(_) | ModelError::Read { .. },
             )
-            | Self::Labels(LabelsError::Read { .. }) => {
+            | Self::Labels(LabelsError::Read { .. })
+            | Self::Groups(GroupsError::Read { .. }) => {
                 gst::error_msg!(gst::ResourceError::NotFound, ("{}", text))
             }
             Self::Runtime(_)
@@ -133,7 +143,7 @@ impl Error {
             Self::Model(_) | Self::Session(_) => {
                 gst::error_msg!(gst::StreamError::WrongType, ("{}", text))
             }
-            Self::Setting { .. } | Self::Labels(_) => {
+            Self::Setting { .. } | Self::Labels(_) | Self::Groups(_) | Self::Candidates(_) => {
                 gst::error_msg!(gst::ResourceError::Settings, ("{}", text))
             }
             Self::Map(_) | Self::Frame(_) | Self::Layout { .. } => {

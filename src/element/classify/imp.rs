@@ -126,7 +126,7 @@ impl Resnet50 {
             let old = std::mem::replace(&mut inner.model, Model::Ready(Arc::clone(&loaded)));
             inner.restart();
             inner.forget();
-            inner.posted_class = None;
+            inner.posted_topic = None;
             old
         };
         self.stream.notify();
@@ -188,15 +188,15 @@ impl Resnet50 {
         };
         let settings = self.settings();
         match (property, loaded) {
-            ("labels", Some(loaded)) => {
+            (property, Some(loaded)) if property != "model" => {
                 let engine = loaded.port.engine();
-                if let Err(error) = loaded.classifier.reload_labels(&settings, engine) {
+                if let Err(error) = loaded.classifier.reload_names(&settings, engine) {
                     self.warn(&[kept(&error)]);
                 }
                 let mut inner = self.stream.lock();
                 inner.restart();
                 inner.forget();
-                inner.posted_class = None;
+                inner.posted_topic = None;
             }
             _ => self.load_aside(settings),
         }
@@ -214,7 +214,7 @@ impl Resnet50 {
             inner.is_live = None;
             inner.latency = super::latency::Latency::default();
             inner.posted = None;
-            inner.posted_class = None;
+            inner.posted_topic = None;
             inner.qos = None;
         }
         self.load_aside(settings);
@@ -269,10 +269,23 @@ impl ObjectImpl for Resnet50 {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        lock(&self.settings).set(pspec.name(), value);
+        let (decides_before, decides_now) = {
+            let mut settings = lock(&self.settings);
+            let before = settings.decides();
+            settings.set(pspec.name(), value);
+            (before, settings.decides())
+        };
         gst::debug!(CAT, imp = self, "{} = {value:?}", pspec.name());
-        if matches!(pspec.name(), "model" | "labels") {
-            self.reload(pspec.name());
+        match pspec.name() {
+            name @ ("model" | "labels" | "groups" | "allow" | "deny") => self.reload(name),
+            // Whether there is a decision at all.
+            name @ ("tags" | "smoothing" | "enter-confidence" | "leave-confidence"
+            | "hold-time")
+                if decides_before != decides_now =>
+            {
+                self.reload(name);
+            }
+            _ => {}
         }
     }
 

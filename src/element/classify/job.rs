@@ -77,7 +77,7 @@ impl Job for FrameJob {
             Ok(answer) => {
                 let total = self.ticket.arrived.elapsed();
                 self.stream.record(self.preprocess, run, total);
-                Outcome::Answer(answer)
+                Outcome::Answer(Box::new(answer))
             }
             Err(error) => Outcome::Failed(error),
         };

@@ -19,6 +19,7 @@
  * Since: plugins-resnet50-0.1.0
  */
 mod classifier;
+mod decide;
 mod error;
 mod imp;
 mod job;

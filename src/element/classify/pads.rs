@@ -14,7 +14,7 @@ use super::error::Error;
 use super::imp::{CAT, Resnet50};
 use super::job::{FrameJob, Ticket};
 use super::settings::{FrameSettings, Messages, Mode};
-use super::stream::{Answered, Inner, Item, Model, Outcome, Wait};
+use super::stream::{Answered, Inner, Item, Model, Outcome, Topic, Wait};
 use crate::meta::{self, Classification};
 
 /// Most frames in the queue, whatever `interval` and `max-in-flight` ask for.
@@ -217,7 +217,7 @@ impl Resnet50 {
             self.check(loaded.port.engine().check())?;
         }
 
-        let (carried, news, failure) = {
+        let (carried, news, tags, failure) = {
             let mut inner = self.stream.lock();
             let news = inner
                 .newest
@@ -227,7 +227,9 @@ impl Resnet50 {
                 inner.posted = Some(news.ticket.number);
                 is_posted(&mut inner, &news.classification, settings.messages)
             });
-            (inner.carried(buffer.pts()), news, inner.failure.take())
+            let carried = inner.carried(buffer.pts());
+            let tags = inner.tags(carried.as_ref(), settings.tags);
+            (carried, news, tags, inner.failure.take())
         };
         if let Some(error) = failure {
             self.post_error_message(error.message());
@@ -239,6 +241,10 @@ impl Resnet50 {
         }) = news
         {
             self.post(&classification, ticket.pts, None);
+        }
+        if let Some(tags) = tags {
+            // Whether anybody wants them or not, the frame follows.
+            self.src.push_event(tags);
         }
         if let Some(carried) = carried {
             meta::attach(buffer.make_mut(), &carried);
@@ -415,7 +421,7 @@ impl Resnet50 {
     }
 
     /// Sends a serialized event on, in its turn.
-    fn forward(&self, event: gst::Event) -> bool {
+    fn forward(&self, mut event: gst::Event) -> bool {
         {
             let mut inner = self.stream.lock();
             match event.view() {
@@ -427,7 +433,11 @@ impl Resnet50 {
                         inner.generation += 1;
                     }
                 }
-                gst::EventView::StreamStart(_) => inner.forget(),
+                gst::EventView::StreamStart(_) => {
+                    inner.forget();
+                    inner.keywords.reset();
+                }
+                gst::EventView::Tag(_) => event = inner.keywords.merge(event),
                 _ => {}
             }
         }
@@ -580,7 +590,7 @@ impl Resnet50 {
         arrived: Instant,
         wait: Wait,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let messages = self.frame_settings().messages;
+        let FrameSettings { messages, tags, .. } = self.frame_settings();
         let pts = buffer.pts();
         let outcome = match wait {
             Wait::Ready(outcome) => outcome,
@@ -588,8 +598,9 @@ impl Resnet50 {
         };
         let answer = match outcome {
             Outcome::Answer(answer) => {
-                let (is_posted, segment, is_news) = {
+                let (answer, tags, is_posted, segment, is_news) = {
                     let mut inner = self.stream.lock();
+                    let answer = inner.decide(*answer, pts);
                     inner.newest = Some(Answered {
                         classification: answer.clone(),
                         ticket: Ticket {
@@ -601,13 +612,18 @@ impl Resnet50 {
                     });
                     let is_news = inner.latency.observe(arrived.elapsed());
                     let is_posted = is_posted(&mut inner, &answer, messages);
-                    (is_posted, inner.segment.clone(), is_news)
+                    let tags = inner.tags(Some(&answer), tags);
+                    (answer, tags, is_posted, inner.segment.clone(), is_news)
                 };
                 if is_posted {
                     self.post(&answer, pts, Some((&buffer, segment)));
                 }
                 if is_news {
                     self.announce_latency();
+                }
+                if let Some(tags) = tags {
+                    // Whether anybody wants them or not, the frame follows.
+                    self.src.push_event(tags);
                 }
                 Some(answer)
             }
@@ -689,8 +705,8 @@ fn is_posted(inner: &mut Inner, answer: &Classification, messages: Messages) -> 
         Messages::None => false,
         Messages::All => true,
         Messages::Change => {
-            let top = Some(answer.top().map(|c| c.index));
-            std::mem::replace(&mut inner.posted_class, top) != top
+            let topic = Some(Topic::of(answer));
+            std::mem::replace(&mut inner.posted_topic, topic.clone()) != topic
         }
     }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use gst::prelude::*;
 
+use super::decide::IMAGENET_GROUPS;
 use crate::inference::BUILTIN;
-use crate::postprocess::Activation;
+use crate::postprocess::{Activation, Policy};
 use crate::preprocess::{ColorOrder, Fit};
 
 /// What turns the model's output into confidences.
@@ -78,8 +79,11 @@ pub enum Messages {
     #[default]
     #[enum_value(name = "Never", nick = "none")]
     None,
-    /// When the best class is another than before.
-    #[enum_value(name = "When the best class changes", nick = "change")]
+    /// When the decision is another than before; without a decision layer, the best class.
+    #[enum_value(
+        name = "When the decision, or without one the best class, changes",
+        nick = "change"
+    )]
     Change,
     /// For each frame that was inferred.
     #[enum_value(name = "For each inferred frame", nick = "all")]
@@ -119,6 +123,11 @@ const DEFAULT_INTERVAL: u32 = 1;
 const DEFAULT_TOP_K: u32 = 5;
 const DEFAULT_THRESHOLD: f32 = 0.0;
 const DEFAULT_RESIZE: u32 = 0;
+const DEFAULT_SMOOTHING: u64 = 0;
+const DEFAULT_ENTER_CONFIDENCE: f32 = 0.0;
+const DEFAULT_LEAVE_CONFIDENCE: f32 = 0.0;
+const DEFAULT_HOLD_TIME: u64 = 0;
+const DEFAULT_TAGS: bool = false;
 
 /// Everything that can be set. Nothing is checked here: what a value means may depend on
 /// another, so `start` checks them together and names the one that is wrong.
@@ -140,6 +149,9 @@ pub struct Settings {
     pub mean: Option<Vec<f64>>,
     pub std: Option<Vec<f64>>,
     pub color_order: ColorOrderSetting,
+    pub groups: Option<String>,
+    pub allow: Option<String>,
+    pub deny: Option<String>,
     pub runtime_library: Option<String>,
     pub frame: FrameSettings,
 }
@@ -158,6 +170,8 @@ pub struct FrameSettings {
     pub batch_timeout: Duration,
     pub skip_still: f32,
     pub skip_still_max: gst::ClockTime,
+    pub policy: Policy,
+    pub tags: bool,
 }
 
 impl Default for Settings {
@@ -178,6 +192,9 @@ impl Default for Settings {
             mean: None,
             std: None,
             color_order: ColorOrderSetting::default(),
+            groups: None,
+            allow: None,
+            deny: None,
             runtime_library: None,
             frame: FrameSettings {
                 mode: Mode::default(),
@@ -190,12 +207,27 @@ impl Default for Settings {
                 batch_timeout: Duration::from_nanos(DEFAULT_BATCH_TIMEOUT),
                 skip_still: DEFAULT_SKIP_STILL,
                 skip_still_max: gst::ClockTime::from_nseconds(DEFAULT_SKIP_STILL_MAX),
+                policy: Policy {
+                    smoothing: DEFAULT_SMOOTHING,
+                    enter: DEFAULT_ENTER_CONFIDENCE,
+                    leave: DEFAULT_LEAVE_CONFIDENCE,
+                    hold: DEFAULT_HOLD_TIME,
+                },
+                tags: DEFAULT_TAGS,
             },
         }
     }
 }
 
 impl Settings {
+    /// Whether anything asks for a decision.
+    pub fn decides(&self) -> bool {
+        let lists = [&self.groups, &self.allow, &self.deny];
+        lists.iter().any(|list| list.is_some())
+            || self.frame.tags
+            || self.frame.policy != Policy::default()
+    }
+
     /// Stores a property.
     pub fn set(&mut self, name: &str, value: &glib::Value) {
         fn get<'v, T: glib::value::FromValue<'v>>(value: &'v glib::Value) -> T {
@@ -234,6 +266,14 @@ impl Settings {
             "top-k" => self.frame.top_k = get(value),
             "threshold" => self.frame.threshold = get(value),
             "messages" => self.frame.messages = get(value),
+            "smoothing" => self.frame.policy.smoothing = get(value),
+            "enter-confidence" => self.frame.policy.enter = get(value),
+            "leave-confidence" => self.frame.policy.leave = get(value),
+            "hold-time" => self.frame.policy.hold = get(value),
+            "groups" => self.groups = text(),
+            "allow" => self.allow = text(),
+            "deny" => self.deny = text(),
+            "tags" => self.frame.tags = get(value),
             _ => unreachable!("no such property: {name}"),
         }
     }
@@ -270,6 +310,14 @@ impl Settings {
             "top-k" => self.frame.top_k.to_value(),
             "threshold" => self.frame.threshold.to_value(),
             "messages" => self.frame.messages.to_value(),
+            "smoothing" => self.frame.policy.smoothing.to_value(),
+            "enter-confidence" => self.frame.policy.enter.to_value(),
+            "leave-confidence" => self.frame.policy.leave.to_value(),
+            "hold-time" => self.frame.policy.hold.to_value(),
+            "groups" => self.groups.to_value(),
+            "allow" => self.allow.to_value(),
+            "deny" => self.deny.to_value(),
+            "tags" => self.frame.tags.to_value(),
             _ => unreachable!("no such property: {name}"),
         }
     }
@@ -326,6 +374,16 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .nick(nick)
                 .blurb(blurb)
                 .mutable_ready()
+                .build()
+        };
+        let confidence = |name: &'static str, nick, blurb, default| {
+            glib::ParamSpecFloat::builder(name)
+                .nick(nick)
+                .blurb(blurb)
+                .minimum(0.0)
+                .maximum(1.0)
+                .default_value(default)
+                .mutable_playing()
                 .build()
         };
         vec![
@@ -477,6 +535,41 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .blurb("When an element message \"resnet50\" with the answer is posted on the bus")
                 .mutable_playing()
                 .build(),
+            glib::ParamSpecUInt64::builder("smoothing")
+                .nick("Smoothing")
+                .blurb("Time constant in ns of stream time of the running average of the confidences that the decision is made from; 0: none")
+                .default_value(DEFAULT_SMOOTHING)
+                .mutable_playing()
+                .build(),
+            confidence("enter-confidence", "Enter confidence", "Least (averaged) confidence that a class or group is decided for with, from 0 (any) to 1; where none has it, the decision is \"nothing\"", DEFAULT_ENTER_CONFIDENCE),
+            confidence("leave-confidence", "Leave confidence", "(Averaged) confidence below which a decision is given up, from 0 (never) to 1; above enter-confidence it counts as that", DEFAULT_LEAVE_CONFIDENCE),
+            glib::ParamSpecUInt64::builder("hold-time")
+                .nick("Hold time")
+                .blurb("Least time in ns of stream time from one change of the decision to the next")
+                .default_value(DEFAULT_HOLD_TIME)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecString::builder("groups")
+                .nick("Groups")
+                .blurb(BLURB_GROUPS.as_str())
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecString::builder("allow")
+                .nick("Allow")
+                .blurb("Labels and groups, separated by commas, that alone can be decided for; unset: all")
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecString::builder("deny")
+                .nick("Deny")
+                .blurb("Labels and groups, separated by commas, that count for nothing in the decision; unset: none")
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecBoolean::builder("tags")
+                .nick("Tags")
+                .blurb("Send what is decided for as keywords in tag events, so that a recording carries them")
+                .default_value(DEFAULT_TAGS)
+                .mutable_playing()
+                .build(),
             glib::ParamSpecString::builder("runtime-library")
                 .nick("ONNX Runtime library")
                 .blurb("Path of libonnxruntime.so; unset: $ORT_DYLIB_PATH, beside the plugin, the user's data directory, the system's loader. The first one loaded stays for the life of the process")
@@ -500,6 +593,12 @@ pub fn properties() -> &'static [glib::ParamSpec] {
     });
     &PROPERTIES
 }
+
+static BLURB_GROUPS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "File of groups of classes, a line each (\"name: 151-268, tabby\"), or {IMAGENET_GROUPS}; their confidences are summed up, and the decision is for groups. Unset: none"
+    )
+});
 
 static BLURB_MODEL: LazyLock<String> = LazyLock::new(|| {
     format!(

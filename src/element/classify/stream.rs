@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::classifier::Loaded;
+use super::classifier::{Answer, Loaded};
+use super::decide::{Deciding, Keywords};
 use super::error::Error;
 use super::job::Ticket;
 use super::latency::Latency;
@@ -17,7 +18,7 @@ use crate::meta::Classification;
 /// What became of a frame.
 #[derive(Debug)]
 pub enum Outcome {
-    Answer(Classification),
+    Answer(Box<Answer>),
     /// It looks like the one before.
     Still,
     Failed(Error),
@@ -61,6 +62,24 @@ pub enum Model {
     Failed,
 }
 
+/// What a message of a change is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Topic {
+    /// The decision; none for nothing.
+    Decision(Option<Arc<str>>),
+    /// The best class; none where none came above the threshold.
+    Class(Option<i32>),
+}
+
+impl Topic {
+    pub fn of(classification: &Classification) -> Self {
+        match &classification.decision {
+            Some(decision) => Self::Decision(decision.label.clone()),
+            None => Self::Class(classification.top().map(|c| c.index)),
+        }
+    }
+}
+
 /// An answer and its frame.
 #[derive(Debug, Clone)]
 pub struct Answered {
@@ -93,11 +112,12 @@ pub struct Inner {
     pub failure: Option<Error>,
     /// Of the newest answer that was posted.
     pub posted: Option<u64>,
-    /// The class that was last posted with `messages=change`; the inner one is none where no
-    /// class came above the threshold.
-    pub posted_class: Option<Option<i32>>,
+    /// What was last posted with `messages=change`.
+    pub posted_topic: Option<Topic>,
     pub segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     pub latency: Latency,
+    pub deciding: Deciding,
+    pub keywords: Keywords,
     /// Whether the pipeline is live, as far as is known.
     pub is_live: Option<bool>,
     /// When a QOS message was posted.
@@ -121,9 +141,11 @@ impl Default for Inner {
             newest: None,
             failure: None,
             posted: None,
-            posted_class: None,
+            posted_topic: None,
             segment: None,
             latency: Latency::default(),
+            deciding: Deciding::default(),
+            keywords: Keywords::default(),
             is_live: None,
             qos: None,
         }
@@ -209,10 +231,11 @@ impl Stream {
         }
         // The frame has left already.
         match outcome {
-            Outcome::Answer(classification) => {
+            Outcome::Answer(answer) => {
                 let newest = inner.newest.as_ref().map(|n| n.ticket.number);
                 // Workers may overtake each other.
                 if newest.is_none_or(|newest| newest < ticket.number) {
+                    let classification = inner.decide(*answer, ticket.pts);
                     inner.newest = Some(Answered {
                         classification,
                         ticket,
@@ -238,6 +261,28 @@ impl Inner {
     pub fn forget(&mut self) {
         self.newest = None;
         self.failure = None;
+        self.deciding.reset();
+    }
+
+    /// The classification of the next answer, in the order of the frames, with the decision that
+    /// comes of it.
+    pub fn decide(&mut self, answer: Answer, pts: Option<gst::ClockTime>) -> Classification {
+        let time = self.segment.as_ref().and_then(|s| s.to_stream_time(pts));
+        let sample = answer.sample.as_ref();
+        Classification {
+            decision: sample.and_then(|sample| self.deciding.take(sample, time)),
+            ..answer.classification
+        }
+    }
+
+    /// The tag event for a decision that the stream did not have yet.
+    pub fn tags(
+        &mut self,
+        classification: Option<&Classification>,
+        is_wanted: bool,
+    ) -> Option<gst::Event> {
+        let decision = classification?.decision.as_ref().filter(|_| is_wanted)?;
+        self.keywords.add(decision)
     }
 
     /// Throws away what has not left; answers that are under way are nobody's.

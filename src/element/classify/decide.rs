@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What is decided from a model's answers, one stream's.
+
+use std::sync::Arc;
+
+use super::error::Error;
+use super::settings::Settings;
+use crate::meta::{Decision, Group};
+use crate::postprocess::{Candidates, Decider, Groups, Labels, Policy};
+
+/// The property `groups` for the built-in ones.
+pub const IMAGENET_GROUPS: &str = "imagenet-groups";
+
+/// What can be decided for, by a model's labels and the properties `groups`, `allow` and `deny`.
+#[derive(Debug)]
+pub struct Choice {
+    candidates: Arc<Candidates>,
+    groups: Option<Groups>,
+}
+
+impl Choice {
+    /// None where no property asks for a decision.
+    pub fn new(settings: &Settings, labels: &Labels) -> Result<Option<Self>, Error> {
+        if !settings.decides() {
+            return Ok(None);
+        }
+        let groups = match settings.groups.as_deref() {
+            None => None,
+            Some(IMAGENET_GROUPS) => Some(Groups::imagenet(labels.names().len())?),
+            Some(path) => Some(Groups::read(path.as_ref(), labels)?),
+        };
+        let list = |list: &Option<String>| list.clone().unwrap_or_default();
+        let (allow, deny) = (list(&settings.allow), list(&settings.deny));
+        let candidates = Candidates::new(labels, groups.as_ref(), &allow, &deny)?;
+        Ok(Some(Self {
+            candidates: Arc::new(candidates),
+            groups,
+        }))
+    }
+
+    /// The `most` best groups of an answer, as far as they are not below `threshold`.
+    pub fn groups(&self, confidences: &[f32], most: usize, threshold: f32) -> Vec<Group> {
+        let Some(groups) = &self.groups else {
+            return Vec::new();
+        };
+        let mut sums = Vec::new();
+        groups.sum(confidences, &mut sums);
+        let sums = sums.into_iter().take(most);
+        sums.filter(|(_, confidence)| *confidence >= threshold)
+            .map(|(index, confidence)| Group {
+                label: groups.name(index),
+                confidence,
+            })
+            .collect()
+    }
+}
+
+/// What an answer adds to its stream's decision.
+#[derive(Debug)]
+pub struct Sample {
+    pub choice: Arc<Choice>,
+    pub confidences: Vec<f32>,
+    pub policy: Policy,
+}
+
+/// A stream's decision. It takes the answers in the order of their frames.
+#[derive(Debug, Default)]
+pub struct Deciding(Option<Decider>);
+
+impl Deciding {
+    /// Begins anew, as for a new stream.
+    pub fn reset(&mut self) {
+        self.0 = None;
+    }
+
+    /// Takes the answer of the frame with this stream time.
+    pub fn take(&mut self, sample: &Sample, time: Option<gst::ClockTime>) -> Option<Decision> {
+        let candidates = &sample.choice.candidates;
+        let decider = match &mut self.0 {
+            Some(decider) if Arc::ptr_eq(decider.candidates(), candidates) => decider,
+            other => other.insert(Decider::new(Arc::clone(candidates))),
+        };
+        let time = time.map(gst::ClockTime::nseconds);
+        decider.update(&sample.confidences, time, &sample.policy);
+        decider.decision().map(|decided| Decision {
+            label: decided.label,
+            confidence: decided.confidence,
+            since: decided.since.map(gst::ClockTime::from_nseconds),
+        })
+    }
+}
+
+/// The keywords of a stream: what was decided for so far.
+#[derive(Debug, Default)]
+pub struct Keywords {
+    words: Vec<Arc<str>>,
+    /// The tags that came with the stream: a tag event takes the place of the one before.
+    upstream: Option<gst::TagList>,
+}
+
+impl Keywords {
+    /// Begins anew, as for a new stream.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Adds a decision. Returns the event to send if it is a new one.
+    pub fn add(&mut self, decision: &Decision) -> Option<gst::Event> {
+        let label = decision.label.as_ref()?;
+        if self.words.contains(label) {
+            return None;
+        }
+        self.words.push(Arc::clone(label));
+        Some(gst::event::Tag::new(self.list()))
+    }
+
+    /// Adds the keywords to a tag event from upstream.
+    pub fn merge(&mut self, event: gst::Event) -> gst::Event {
+        let gst::EventView::Tag(tag) = event.view() else {
+            return event;
+        };
+        // Those of the whole file stand beside the stream's.
+        if tag.tag().scope() != gst::TagScope::Stream {
+            return event;
+        }
+        self.upstream = Some(tag.tag_owned());
+        if self.words.is_empty() {
+            return event;
+        }
+        gst::event::Tag::builder(self.list())
+            .seqnum(event.seqnum())
+            .build()
+    }
+
+    fn list(&self) -> gst::TagList {
+        let mut list = self.upstream.clone().unwrap_or_default();
+        let tags = list.make_mut();
+        for word in &self.words {
+            tags.add::<gst::tags::Keywords>(&&**word, gst::TagMergeMode::Append);
+        }
+        list
+    }
+}
