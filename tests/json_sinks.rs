@@ -6,7 +6,7 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -175,11 +175,7 @@ fn socket_of_the_program() {
     let sink = sink("multisocketsink");
     let rig = Rig::new(sink);
     let (ours, theirs) = UnixStream::pair().expect("sockets");
-    // The sink has registered the type, so that no binding of GIO's is needed.
-    let socket = glib::Type::from_name("GSocket").expect("GIO's sockets");
-    // The GSocket closes it.
-    let mut properties = [("fd", theirs.into_raw_fd().to_value())];
-    let socket = glib::Object::with_mut_values(socket, &mut properties);
+    let socket = gio::Socket::from_fd(theirs.into()).expect("a socket");
     rig.sink.emit_by_name::<()>("add", &[&socket]);
     ours.set_read_timeout(Some(PATIENCE.into()))
         .expect("a timeout");

@@ -64,9 +64,6 @@ fn check(element: &gst::Element, name: &str) {
         }
         _ => panic!("no such preset: {name}"),
     }
-    assert_eq!(number("interval"), 1);
-    assert_eq!(element.property::<u64>("batch-timeout"), 0);
-    assert!(element.property::<bool>("share"));
 }
 
 /// Asserts that all presets are found and loaded, in any order, and what they are described as.
@@ -78,11 +75,10 @@ fn check_all() {
     // Twice, so that each follows each: nothing of the one before is left.
     for name in NAMES.iter().chain(NAMES.iter().rev()).chain(&NAMES) {
         element.set_property("interval", 7u32);
-        element.set_property("share", false);
         assert!(load(&element, name), "{name}");
         check(&element, name);
         // What a preset says nothing of stays.
-        assert_eq!(element.property::<u32>("top-k"), 5);
+        assert_eq!(element.property::<u32>("interval"), 7);
     }
     assert!(!load(&element, "no-such-preset"));
     let ours = element.downcast_ref::<Resnet50>().expect("ours");
@@ -138,7 +134,8 @@ fn none_installed() {
     child::run("none_installed", |c| home(c, scratch.path()), body);
 }
 
-/// As gst-launch users write it: `@preset=`, and after it what is to be otherwise.
+/// As gst-launch users write it: `@preset=`. Wherever it stands, GStreamer 1.22 loads it after it
+/// has set the properties of the line, so the preset has the last word on what is in it.
 #[test]
 fn in_a_launch_line() {
     let scratch = tempfile::tempdir().expect("a folder");
@@ -148,19 +145,30 @@ fn in_a_launch_line() {
     };
     let body = || {
         support::init();
-        for name in NAMES {
-            let text = format!("videotestsrc ! resnet50 name=it @preset={name} ! fakesink");
+        let parse = |text: &str| {
+            let text = format!("videotestsrc ! resnet50 name=it {text} ! fakesink");
             let pipeline = gst::parse::launch(&text).expect("a pipeline");
             let pipeline = pipeline.downcast::<gst::Pipeline>().expect("a pipeline");
-            check(&pipeline.by_name("it").expect("it is there"), name);
+            pipeline.by_name("it").expect("it is there")
+        };
+        for name in NAMES {
+            check(&parse(&format!("@preset={name}")), name);
         }
-        let text = "videotestsrc ! resnet50 name=it @preset=low-power max-rate=1/1 ! fakesink";
-        let pipeline = gst::parse::launch(text).expect("a pipeline");
-        let pipeline = pipeline.downcast::<gst::Pipeline>().expect("a pipeline");
-        let element = pipeline.by_name("it").expect("it is there");
-        let rate = element.property::<gst::Fraction>("max-rate");
-        assert_eq!(rate, gst::Fraction::new(1, 1));
-        assert_eq!(element.property::<u32>("threads"), 1);
+        for text in [
+            "@preset=low-power max-rate=1/1 interval=3",
+            "max-rate=1/1 interval=3 @preset=low-power",
+        ] {
+            let element = parse(text);
+            assert_eq!(element.property::<u32>("interval"), 3, "{text}");
+            // A newer GStreamer may take the later of the two.
+            let (major, minor, ..) = gst::version();
+            if (major, minor) == (1, 22) {
+                check(&element, "low-power");
+            }
+        }
+        let text = "resnet50 @preset=nonesuch";
+        let error = gst::parse::launch(text).expect_err("there is none");
+        assert!(error.message().contains("nonesuch"), "{error}");
     };
     child::run("in_a_launch_line", prepare, body);
 }
@@ -168,9 +176,8 @@ fn in_a_launch_line() {
 /// Each preset plays, and every frame leaves; in the end they are classified.
 #[test]
 fn they_play() {
-    let scratch = tempfile::tempdir().expect("a folder");
+    // In the user's own home, for ONNX Runtime is installed there.
     let prepare = |command: &mut Command| {
-        home(command, scratch.path());
         command.env("GST_PRESET_PATH", folder());
     };
     let body = || {
@@ -263,6 +270,7 @@ fn programs() {
         assert!(!text.contains("WARN"), "{text}");
     }
     let line = "videotestsrc num-buffers=1 ! resnet50 @preset=nonesuch ! fakesink";
-    let (_, text) = run("gst-launch-1.0", line);
+    let (output, text) = run("gst-launch-1.0", line);
+    assert!(!output.status.success());
     assert!(text.contains("could not set preset \"nonesuch\""), "{text}");
 }
