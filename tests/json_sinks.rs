@@ -185,6 +185,27 @@ fn socket_of_the_program() {
     rig.end();
 }
 
+/// `gst-resnet50 classify --json` writes the same kind of lines.
+#[cfg(feature = "cli")]
+#[test]
+fn of_the_program() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("seen.jsonl");
+    let output = Command::new(env!("CARGO_BIN_EXE_gst-resnet50"))
+        .arg("classify")
+        .arg(support::source("demo/clip.webm"))
+        .args(["--model", "builtin:efficientnet-lite0"])
+        .args(["--interval", "5", "--max-frames", "12", "--json"])
+        .arg(&file)
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    let lines = lines::parse(&std::fs::read(file).expect("the file"));
+    let fresh: Vec<bool> = lines.iter().map(|l| l["fresh"] == true).collect();
+    let expected: Vec<bool> = (0..12).map(|i| i % 5 == 0).collect();
+    assert_eq!(fresh, expected);
+}
+
 /// An MQTT broker on a port of its own.
 struct Broker {
     child: Child,
