@@ -11,7 +11,8 @@ pub mod preprocess;
 pub mod resnet50;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-    element::classify::register(plugin)
+    element::classify::register(plugin)?;
+    element::json::register(plugin)
 }
 
 gst::plugin_define!(

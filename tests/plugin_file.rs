@@ -92,6 +92,21 @@ fn inspect() {
     }
 }
 
+/// So does `gst-inspect-1.0 resnet50json`, with what goes in and comes out.
+#[test]
+fn inspect_json() {
+    let Some(folder) = folder() else { return };
+    let text = run(&folder, "gst-inspect-1.0", &["resnet50json"]);
+    for word in [
+        "only-changes",
+        "include-unclassified",
+        "video/x-raw(ANY)",
+        "application/x-json",
+    ] {
+        assert!(text.contains(word), "no {word} in:\n{text}");
+    }
+}
+
 /// The plugin is not on GStreamer's blacklist, and says what it holds.
 #[test]
 fn not_blacklisted() {

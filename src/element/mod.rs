@@ -2,3 +2,4 @@
 //! The elements: the only place that knows GObject and pads.
 
 pub mod classify;
+pub mod json;

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MPL-2.0
-//! A classification as one line of JSON.
+//! A classification as one line of JSON. `docs/json-line.schema.json` describes it.
 
 use serde::Serialize;
 
-use super::{Classification, Decision, Region};
+use super::{Classification, Decision, Region, classification_of, regions_of};
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Line<'a> {
     pts: Option<u64>,
     stream_time: Option<u64>,
     running_time: Option<u64>,
-    model: &'a str,
-    provider: &'a str,
+    model: Option<&'a str>,
+    provider: Option<&'a str>,
     fresh: bool,
     age_ns: Option<u64>,
-    inference_ns: u64,
+    inference_ns: Option<u64>,
     region: Option<Place<'a>>,
     results: Vec<Result<'a>>,
     groups: Vec<Group<'a>>,
@@ -55,17 +55,22 @@ pub fn json_line(
     pts: Option<gst::ClockTime>,
     segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
 ) -> String {
-    let nanoseconds = |time: Option<gst::ClockTime>| time.map(gst::ClockTime::nseconds);
     let decision = classification.decision.as_ref();
-    let line = Line {
-        pts: nanoseconds(pts),
-        stream_time: nanoseconds(segment.and_then(|s| s.to_stream_time(pts))),
-        running_time: nanoseconds(segment.and_then(|s| s.to_running_time(pts))),
-        model: &classification.model,
-        provider: &classification.provider,
+    let results = classification.results.iter().map(|c| Result {
+        index: c.index,
+        label: &c.label,
+        confidence: c.confidence,
+    });
+    let groups = classification.groups.iter().map(|g| Group {
+        label: &g.label,
+        confidence: g.confidence,
+    });
+    text(&Line {
+        model: Some(&classification.model),
+        provider: Some(&classification.provider),
         fresh: classification.fresh,
         age_ns: nanoseconds(classification.age),
-        inference_ns: classification.inference_time.nseconds(),
+        inference_ns: Some(classification.inference_time.nseconds()),
         region: region.map(|r| Place {
             id: r.id,
             tracking_id: r.tracking_id,
@@ -75,28 +80,62 @@ pub fn json_line(
             width: r.width,
             height: r.height,
         }),
-        results: classification
-            .results
-            .iter()
-            .map(|c| Result {
-                index: c.index,
-                label: &c.label,
-                confidence: c.confidence,
-            })
-            .collect(),
-        groups: classification
-            .groups
-            .iter()
-            .map(|g| Group {
-                label: &g.label,
-                confidence: g.confidence,
-            })
-            .collect(),
+        results: results.collect(),
+        groups: groups.collect(),
         decision: decision.map(Decision::name),
         decision_confidence: decision.map(|d| d.confidence),
         decision_since: nanoseconds(decision.and_then(|d| d.since)),
-    };
-    let mut text = serde_json::to_string(&line).expect("strings and numbers are always JSON");
+        ..timed(pts, segment)
+    })
+}
+
+/// The line of a buffer that nothing is known of: its times, no model, no provider, no results.
+pub fn json_line_unclassified(
+    pts: Option<gst::ClockTime>,
+    segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
+) -> String {
+    text(&timed(pts, segment))
+}
+
+/// What is known of a buffer: of the whole frame (without a region) first, then of the regions
+/// in their order.
+pub fn answers_of(buffer: &gst::BufferRef) -> Vec<(Option<Region>, Classification)> {
+    let frame = classification_of(buffer).map(|classification| (None, classification));
+    let regions = regions_of(buffer).into_iter();
+    let regions = regions.filter_map(|(region, seen)| Some((Some(region), seen?)));
+    frame.into_iter().chain(regions).collect()
+}
+
+/// The lines of all [`answers_of`] a buffer; empty if there are none.
+pub fn json_lines(
+    buffer: &gst::BufferRef,
+    segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
+) -> String {
+    answers_of(buffer)
+        .iter()
+        .map(|(region, seen)| json_line(seen, region.as_ref(), buffer.pts(), segment))
+        .collect()
+}
+
+/// A line with nothing but its times.
+fn timed<'a>(
+    pts: Option<gst::ClockTime>,
+    segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
+) -> Line<'a> {
+    Line {
+        pts: nanoseconds(pts),
+        stream_time: nanoseconds(segment.and_then(|s| s.to_stream_time(pts))),
+        running_time: nanoseconds(segment.and_then(|s| s.to_running_time(pts))),
+        ..Line::default()
+    }
+}
+
+fn nanoseconds(time: Option<gst::ClockTime>) -> Option<u64> {
+    time.map(gst::ClockTime::nseconds)
+}
+
+fn text(line: &Line<'_>) -> String {
+    let mut text = serde_json::to_string(line).expect("strings and numbers are always JSON");
     text.push('\n');
     text
 }

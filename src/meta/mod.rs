@@ -8,7 +8,7 @@ mod json;
 mod region;
 
 pub use custom::{META_NAME, attach, classification_of, register};
-pub use json::json_line;
+pub use json::{answers_of, json_line, json_line_unclassified, json_lines};
 pub use region::{PARAM_NAME, Region, attach_region, regions_of};
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ pub mod child;
 pub mod element;
 #[cfg(feature = "cli")]
 pub mod http;
+pub mod lines;
 pub mod onnx;
 pub mod pack;
 pub mod pillow;

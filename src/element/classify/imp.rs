@@ -250,6 +250,7 @@ impl ObjectSubclass for Resnet50 {
     const NAME: &'static str = "GstResnet50";
     type Type = super::Resnet50;
     type ParentType = gst::Element;
+    type Interfaces = (gst::Preset,);
 
     fn with_class(klass: &Self::Class) -> Self {
         let template = |name| klass.pad_template(name).expect("the class has it");
@@ -361,3 +362,6 @@ impl ElementImpl for Resnet50 {
         result
     }
 }
+
+// GStreamer's own implementation finds the files; plugin-meta/presets has ours.
+impl PresetImpl for Resnet50 {}

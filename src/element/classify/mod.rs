@@ -38,7 +38,8 @@ pub use settings::{ActivationSetting, ColorOrderSetting, FitSetting, Messages, M
 glib::wrapper! {
     /// The element `resnet50`.
     pub struct Resnet50(ObjectSubclass<imp::Resnet50>)
-        @extends gst::Element, gst::Object;
+        @extends gst::Element, gst::Object,
+        @implements gst::Preset;
 }
 
 /// Registers the element and the metadata.

@@ -7,7 +7,7 @@ use std::io::{BufWriter, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-use gstresnet50::meta::{classification_of, json_line};
+use gstresnet50::meta::{classification_of, json_lines};
 use indicatif::ProgressBar;
 
 /// What has been seen so far.
@@ -58,13 +58,13 @@ impl Watch {
                 .set_message(format!("{} frames, {rate:.1} a second", self.frames));
         }
 
+        if let (Some(json), Ok(())) = (&mut self.json, &self.written) {
+            self.written = json.write_all(json_lines(buffer, segment).as_bytes());
+        }
         let Some(seen) = classification_of(buffer) else {
             return;
         };
         self.classified += 1;
-        if let (Some(json), Ok(())) = (&mut self.json, &self.written) {
-            self.written = json.write_all(json_line(&seen, None, buffer.pts(), segment).as_bytes());
-        }
         let Some(top) = seen.top() else {
             return;
         };

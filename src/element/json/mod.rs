@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * SECTION:element-resnet50json
+ *
+ * Turns classified video into lines of JSON: for each buffer that `resnet50` has classified, one
+ * buffer of `application/x-json` with a line for the whole frame and one for each classified
+ * region. `docs/json-line.schema.json` describes a line, field by field. The pictures are never
+ * looked at, so frames in any memory are taken.
+ *
+ * A buffer that there is nothing to say of becomes a GAP event, so that sinks know how far the
+ * stream has come.
+ *
+ * ## Example pipelines
+ * ```bash
+ * gst-launch-1.0 -q uridecodebin uri=file:///path/to/video.mp4 ! resnet50 ! resnet50json ! fdsink
+ * ```
+ * prints a line for each frame, and nothing else.
+ * ```bash
+ * gst-launch-1.0 uridecodebin uri=rtsp://camera/stream ! resnet50 ! resnet50json only-changes=true ! tcpserversink port=5000
+ * ```
+ * sends a line for each change to all that have connected to port 5000.
+ * ```bash
+ * gst-launch-1.0 v4l2src ! decodebin ! resnet50 ! tee name=t ! queue ! videoconvert ! autovideosink  t. ! queue ! resnet50json ! filesink location=seen.jsonl
+ * ```
+ * shows a camera and writes down what is seen.
+ *
+ * Since: plugins-resnet50-0.1.0
+ */
+mod changes;
+mod imp;
+
+use gst::prelude::*;
+
+glib::wrapper! {
+    /// The element `resnet50json`.
+    pub struct Resnet50Json(ObjectSubclass<imp::Resnet50Json>)
+        @extends gst::Element, gst::Object;
+}
+
+/// Registers the element and the metadata that it reads.
+///
+/// # Errors
+/// If GStreamer refuses the element.
+pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    crate::meta::register();
+    gst::Element::register(
+        Some(plugin),
+        "resnet50json",
+        gst::Rank::NONE,
+        Resnet50Json::static_type(),
+    )
+}
