@@ -188,8 +188,10 @@ impl Stream {
                 stats.still += 1;
                 stats.skipped += 1;
             }
-            Outcome::Failed(_) => self.stats().errors += 1,
-            Outcome::Answer(_) | Outcome::Dropped => {}
+            Outcome::Failed(_) if ticket.generation == inner.generation => {
+                self.stats().errors += 1;
+            }
+            Outcome::Failed(_) | Outcome::Answer(_) | Outcome::Dropped => {}
         }
         if ticket.generation != inner.generation {
             return;
