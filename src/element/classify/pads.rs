@@ -125,7 +125,7 @@ impl Resnet50 {
             if inner.flushing {
                 return Err(gst::FlowError::Flushing);
             }
-            inner.flow?;
+            inner.accepts()?;
             match &inner.model {
                 Model::Ready(loaded) => {
                     let in_flight = match settings.max_in_flight as usize {
@@ -190,7 +190,7 @@ impl Resnet50 {
             if inner.flushing {
                 return Err(gst::FlowError::Flushing);
             }
-            inner.flow?;
+            inner.accepts()?;
             match &inner.model {
                 Model::Ready(loaded) => {
                     let loaded = Arc::clone(loaded);
@@ -406,6 +406,7 @@ impl Resnet50 {
                 self.stream.notify();
                 return true;
             }
+            inner.revive(&event);
         }
         self.forward(event)
     }
@@ -447,8 +448,9 @@ impl Resnet50 {
     // What goes out
 
     fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+        use gst::EventView;
         match event.view() {
-            gst::EventView::Qos(qos) => {
+            EventView::Qos(qos) => {
                 let (kind, _, difference, _) = qos.get();
                 if kind == gst::QOSType::Throttle {
                     let spacing = u64::try_from(difference).ok().filter(|d| *d > 0);
@@ -461,8 +463,15 @@ impl Resnet50 {
                     self.stream.lock().rate.throttle(spacing);
                 }
             }
+            // What was not linked may be linked now.
+            EventView::Reconfigure(_) => {
+                let mut inner = self.stream.lock();
+                if inner.flow == Err(gst::FlowError::NotLinked) {
+                    inner.flow = Ok(gst::FlowSuccess::Ok);
+                }
+            }
             // The pipeline has asked anew for its latency: it may have become live.
-            gst::EventView::Latency(_) => self.stream.lock().is_live = None,
+            EventView::Latency(_) => self.stream.lock().is_live = None,
             _ => {}
         }
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
@@ -529,15 +538,20 @@ impl Resnet50 {
             }
         };
         inner.is_pushing = true;
-        let has_failed = inner.flow.is_err_and(|e| e == gst::FlowError::Error);
+        if let Item::Event(event) = &item {
+            inner.revive(event);
+        }
+        let is_over = inner
+            .flow
+            .is_err_and(|e| matches!(e, gst::FlowError::Error | gst::FlowError::Eos));
         drop(inner);
         let flow = match item {
             Item::Event(event) => {
                 self.forward(event);
                 None
             }
-            // Nothing can follow the frame that failed.
-            Item::Frame { .. } if has_failed => None,
+            // Nothing can follow the frame that failed, or that was beyond the end.
+            Item::Frame { .. } if is_over => None,
             Item::Frame {
                 buffer,
                 arrived,
