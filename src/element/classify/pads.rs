@@ -4,9 +4,11 @@
 //! In mode live everything leaves from the thread it came in with. In mode exact it waits in a
 //! queue, in its order, and a task of the source pad pushes it when its turn has come.
 
+use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use glib::translate::from_glib_none;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
@@ -76,6 +78,22 @@ pub fn src(template: &gst::PadTemplate) -> gst::Pad {
         .build()
 }
 
+/// A turn of the source pad's task.
+///
+/// The bindings' own way takes a closure at each start, and where the task is there already, as
+/// after each flush, GStreamer forgets to free it.
+unsafe extern "C" fn turn(pad: glib::ffi::gpointer) {
+    // SAFETY: it is what `start_task` has given, and it is alive as long as its task.
+    let pad: gst::Pad = unsafe { from_glib_none(pad.cast::<gst::ffi::GstPad>()) };
+    let pause = || drop(pad.pause_task());
+    match pad.parent() {
+        Some(parent) => {
+            Resnet50::catch_panic_pad_function(Some(&parent), pause, Resnet50::push_next);
+        }
+        None => pause(),
+    }
+}
+
 impl Resnet50 {
     fn activate(&self, active: bool) {
         let items = {
@@ -98,16 +116,16 @@ impl Resnet50 {
             .map_err(|_| gst::loggable_error!(CAT, "the task does not stop"))
     }
 
+    /// Starts the task, or goes on with it after a flush.
     fn start_task(&self) -> Result<(), gst::LoggableError> {
-        let weak = self.obj().downgrade();
-        let pad = self.src.downgrade();
-        self.src
-            .start_task(move || match (weak.upgrade(), pad.upgrade()) {
-                (Some(element), _) => element.imp().push_next(),
-                (None, Some(pad)) => drop(pad.pause_task()),
-                (None, None) => {}
-            })
-            .map_err(|_| gst::loggable_error!(CAT, "the task does not start"))
+        let pad: *mut gst::ffi::GstPad = self.src.as_ptr();
+        // SAFETY: `turn` takes the pad, which outlives its own task.
+        let started =
+            unsafe { gst::ffi::gst_pad_start_task(pad, Some(turn), pad.cast::<c_void>(), None) };
+        match started {
+            glib::ffi::GFALSE => Err(gst::loggable_error!(CAT, "the task does not start")),
+            _ => Ok(()),
+        }
     }
 
     // What comes in
