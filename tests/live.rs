@@ -108,6 +108,45 @@ fn newest_first() {
     drop(harness);
 }
 
+/// A label is never older than two inferences, or one more for each further worker: whatever was
+/// the newest frame when a label was shown, it or a newer one is what the second label after that
+/// is of. (What then began was the last Run with an older frame; the next took the newest.)
+#[test]
+fn age_of_labels() {
+    let (_folder, model) = slow(5);
+    for workers in [1, 2] {
+        let element = element(&model);
+        element.set_property_from_str("mode", "live");
+        element.set_property("sessions", workers as u32);
+        let info = rgb(8, 6);
+        let (mut harness, _bus) = play(&element, &info);
+        // For each label the number of its frame, and of the last frame that has carried it.
+        let mut labels: Vec<(u64, u64)> = Vec::new();
+        let begun = Instant::now();
+        for i in 0.. {
+            let out = through(&mut harness, timed(&info, RED, 10 * i));
+            if let Some(answer) = classification_of(&out) {
+                let of = out.pts().expect("a time") - answer.age.expect("an age");
+                let of = of.mseconds() / 10;
+                match labels.last_mut() {
+                    Some((label, last)) if *label == of => *last = i,
+                    _ => labels.push((of, i)),
+                }
+            }
+            if labels.len() > 40 {
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{labels:?}");
+            // Several frames come during each Run.
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for part in labels.windows(workers + 2) {
+            let (shown, later) = (part[0].1, part[workers + 1].0);
+            assert!(later >= shown, "{workers}: {part:?}");
+        }
+    }
+}
+
 /// Pushes a frame without a picture of its own into a playing element and returns what a probe
 /// behind it sees.
 fn harness_frame(element: &gst::Element, info: &VideoInfo) -> gst::Buffer {

@@ -543,26 +543,25 @@ fn run(shared: &Shared, index: usize, session: &mut Session, jobs: Vec<Waiting>)
     if filled.is_empty() {
         return;
     }
-    let begun = Instant::now();
-    *lock(&shared.running[index]) = Running {
-        since: Some(begun),
-        terminated: false,
-    };
     let classes = session.classes();
-    let outcome = session.run_batch(filled.len());
-    let inference = begun.elapsed();
-    let running = {
-        let mut running = lock(&shared.running[index]);
-        if running.terminated {
-            shared.terminators[index].reset();
+    let (outcome, inference) = watched(shared, index, || session.run_batch(filled.len()));
+    if matches!(outcome, Err(RunError::Run(_))) && filled.len() > 1 {
+        // One picture may be to blame, and the others, of other streams, are not to suffer for it.
+        for (i, (job, queue)) in filled.into_iter().enumerate() {
+            let (scores, inference) = watched(shared, index, || session.run_alone(i));
+            let times = RunTimes {
+                queue,
+                inference,
+                runs: 1,
+            };
+            job.done(scores, times);
         }
-        std::mem::take(&mut *running)
-    };
+        return;
+    }
     let mut runs = 1;
     for (i, (job, queue)) in filled.into_iter().enumerate() {
         let scores = match &outcome {
             Ok(scores) => Ok(&scores[i * classes..(i + 1) * classes]),
-            Err(_) if running.terminated => Err(RunError::Stuck(shared.run_limit)),
             Err(error) => Err(error.clone()),
         };
         let times = RunTimes {
@@ -572,4 +571,29 @@ fn run(shared: &Shared, index: usize, session: &mut Session, jobs: Vec<Waiting>)
         };
         job.done(scores, times);
     }
+}
+
+/// Runs something that is ended where it takes too long. Also returns how long it took.
+fn watched<T>(
+    shared: &Shared,
+    index: usize,
+    run: impl FnOnce() -> Result<T, RunError>,
+) -> (Result<T, RunError>, Duration) {
+    let begun = Instant::now();
+    *lock(&shared.running[index]) = Running {
+        since: Some(begun),
+        terminated: false,
+    };
+    let outcome = run();
+    let time = begun.elapsed();
+    let mut running = lock(&shared.running[index]);
+    if running.terminated {
+        shared.terminators[index].reset();
+    }
+    let was_ended = std::mem::take(&mut *running).terminated;
+    let outcome = match outcome {
+        Err(_) if was_ended => Err(RunError::Stuck(shared.run_limit)),
+        outcome => outcome,
+    };
+    (outcome, time)
 }

@@ -3,6 +3,7 @@
 
 use std::ffi::CString;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use half::f16;
@@ -323,6 +324,36 @@ impl Session {
         assert!(pictures <= batch && batch <= self.capacity, "{pictures}");
         let outcome = core.run(&self.input, &mut self.output, batch, &self.options);
         outcome.map_err(|e| RunError::Run(one_line(e.message())))?;
+        Ok(self.scores(pictures))
+    }
+
+    /// Runs the model on the picture of one slot, without those of the others. Returns one value a
+    /// class. Where the model says that it takes more, it gets grey ones.
+    ///
+    /// It is for after a Run of several that failed: it takes memory of its own each time.
+    ///
+    /// # Errors
+    /// [`RunError`]; the session can be run again.
+    ///
+    /// # Panics
+    /// If there is no such slot.
+    pub fn run_alone(&mut self, picture: usize) -> Result<&[f32], RunError> {
+        let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
+        let core = &*self.core;
+        let batch = core.fixed_batch.unwrap_or(1);
+        let mut shape = core.shape.map(|d| d as i64);
+        shape[0] = batch as i64;
+        let mut alone = Input::grey(core.element, shape).map_err(failed)?;
+        let n = core.elements;
+        alone.copy_first(&self.input, picture * n..(picture + 1) * n);
+        let outcome = core.run(&alone, &mut self.output, batch, &self.options);
+        outcome.map_err(failed)?;
+        Ok(self.scores(1))
+    }
+
+    /// What the last Run gave for the first `pictures`.
+    fn scores(&mut self, pictures: usize) -> &[f32] {
+        let core = &*self.core;
         self.scores.clear();
         let values = pictures * core.classes;
         match &self.output {
@@ -332,7 +363,7 @@ impl Session {
                 self.scores.extend(output.map(|v| v.to_f32()));
             }
         }
-        Ok(&self.scores)
+        &self.scores
     }
 
     /// What ends a Run of this session.
@@ -491,6 +522,23 @@ impl Core {
 }
 
 impl Input {
+    /// Begins with this part of another of the same type.
+    fn copy_first(&mut self, other: &Self, part: Range<usize>) {
+        let n = part.len();
+        match (self, other) {
+            (Self::F32(to), Self::F32(from)) => {
+                to.extract_tensor_mut().1[..n].copy_from_slice(&from.extract_tensor().1[part]);
+            }
+            (Self::F16(to), Self::F16(from)) => {
+                to.extract_tensor_mut().1[..n].copy_from_slice(&from.extract_tensor().1[part]);
+            }
+            (Self::U8(to), Self::U8(from)) => {
+                to.extract_tensor_mut().1[..n].copy_from_slice(&from.extract_tensor().1[part]);
+            }
+            _ => unreachable!("both are inputs of one model"),
+        }
+    }
+
     /// Grey pictures.
     fn grey(element: ElementType, shape: [i64; 4]) -> ort::Result<Self> {
         let allocator = Allocator::default();

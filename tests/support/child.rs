@@ -12,12 +12,13 @@ const DONE: &str = "the child has come to its end";
 
 /// Runs `body` in a child process, which is this test program with only the test `name` (the
 /// calling one) in it. `prepare` sets what the child is to find in its environment. The test fails
-/// if the child panics, is killed, or has not run `body` to its end.
-pub fn run(name: &str, prepare: impl FnOnce(&mut Command), body: impl FnOnce()) {
+/// if the child panics, is killed, or has not run `body` to its end. Returns what it has written on
+/// its standard error; nothing in the child.
+pub fn run(name: &str, prepare: impl FnOnce(&mut Command), body: impl FnOnce()) -> Option<String> {
     if std::env::var_os(VARIABLE).is_some() {
         body();
         println!("{DONE}");
-        return;
+        return None;
     }
     let mut child = Command::new(std::env::current_exe().expect("this program"));
     child
@@ -35,4 +36,5 @@ pub fn run(name: &str, prepare: impl FnOnce(&mut Command), body: impl FnOnce()) 
         status.success() && stdout.contains(DONE),
         "{status}\n{stdout}\n{stderr}"
     );
+    Some(stderr.into_owned())
 }

@@ -87,8 +87,13 @@ pub fn loaded(bus: &gst::Bus) -> bool {
     let loaded = loop {
         let message = bus.timed_pop(PATIENCE).expect("loading ends");
         match message.view() {
-            MessageView::Progress(p) if p.get().0 == ProgressType::Complete => break true,
-            MessageView::Progress(_) => {}
+            // Not with its getter, which loses the texts.
+            MessageView::Progress(p) => {
+                let structure = p.structure().expect("a progress message has one");
+                if structure.get("type") == Ok(ProgressType::Complete) {
+                    break true;
+                }
+            }
             MessageView::Error(_) => {
                 others.push(message);
                 break false;

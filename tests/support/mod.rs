@@ -12,6 +12,7 @@ pub mod pack;
 pub mod pillow;
 #[cfg(feature = "cli")]
 pub mod program;
+pub mod stand;
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;

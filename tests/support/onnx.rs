@@ -5,13 +5,26 @@
 use std::path::{Path, PathBuf};
 
 use gstresnet50::onnx::{
-    Dimension, DimensionValue, Graph, Model, Node, OperatorSet, Shape, StringEntry, Tensor,
-    TensorType, Type, ValueInfo, attribute_type, data_type,
+    Attribute, Dimension, DimensionValue, Graph, Model, Node, OperatorSet, Shape, StringEntry,
+    Tensor, TensorType, Type, ValueInfo, attribute_type, data_type,
 };
 use prost::Message;
 
 /// A dimension that the model leaves free.
 pub const FREE: i64 = -1;
+
+/// Something that depends on the pictures, so that no Run is like the other. ONNX Runtime knows
+/// only when it has seen them, and cannot compute it beforehand.
+#[derive(Debug, Clone, Copy)]
+pub enum Whim {
+    /// A Run takes up to so many milliseconds or twice that, at the pictures' whim.
+    Uneven(u16),
+    /// A Run fails where a picture's last number (blue) is at least 0.5.
+    Fails,
+    /// A Run where a picture's last number (blue) is at least 0.5 spends minutes in a single node,
+    /// and so does not end when it is told to.
+    Hangs,
+}
 
 /// A classifier with a class for each element of its input.
 #[derive(Debug, Clone)]
@@ -26,6 +39,8 @@ pub struct Net {
     pub last: Option<&'static str>,
     /// Sums of a million numbers that are made before the output is.
     pub busy: usize,
+    /// What else happens before the output is there, for some pictures.
+    pub whim: Option<Whim>,
     /// Metadata: the contract's JSON.
     pub contract: Option<String>,
 }
@@ -39,6 +54,7 @@ impl Net {
             constant: None,
             last: None,
             busy: 0,
+            whim: None,
             contract: None,
         }
     }
@@ -85,6 +101,11 @@ impl Net {
         self
     }
 
+    pub fn whim(mut self, whim: Whim) -> Self {
+        self.whim = Some(whim);
+        self
+    }
+
     pub fn contract(mut self, json: &str) -> Self {
         self.contract = Some(json.into());
         self
@@ -128,14 +149,8 @@ impl Net {
             nodes = vec![node("Identity", &["logits"], "v0", &[])];
         }
         if self.busy > 0 {
-            let scalar = |name: &str, value: f32| Tensor {
-                data_type: data_type::FLOAT,
-                name: name.into(),
-                raw_data: value.to_le_bytes().to_vec().into(),
-                ..Tensor::default()
-            };
             for (name, value) in [("zero", 0.0), ("one", 1.0), ("million", 1e6)] {
-                initializer.push(scalar(name, value));
+                initializer.push(floats(name, &[], &[value]));
             }
             // From the input, so that nothing can be computed before there is one.
             let input = value.clone();
@@ -154,6 +169,13 @@ impl Net {
             let output = format!("v{}", nodes.len());
             let input = std::mem::replace(&mut value, output.clone());
             nodes.push(node("Add", &[&input, "nothing"], &output, &[]));
+        }
+        if let Some(whim) = self.whim {
+            let features = self.dims[1..].iter().product::<i64>() as usize;
+            let nothing = whim.nodes(&value, features, &mut nodes, &mut initializer);
+            let output = format!("v{}", nodes.len());
+            let input = std::mem::replace(&mut value, output.clone());
+            nodes.push(node("Add", &[&input, &nothing], &output, &[]));
         }
         if let Some(op) = self.last {
             then(&mut nodes, &mut value, op, &[]);
@@ -190,6 +212,97 @@ impl Net {
     /// Writes it as `folder/name` and returns the path.
     pub fn write(&self, folder: &Path, name: &str) -> PathBuf {
         write(&self.model(), folder, name)
+    }
+}
+
+impl Whim {
+    /// Adds what it does with `flat`, which has so many features a picture. Returns the name of a
+    /// scalar that is 0 in the end, and nobody knows before.
+    fn nodes(
+        self,
+        flat: &str,
+        features: usize,
+        nodes: &mut Vec<Node>,
+        initializers: &mut Vec<Tensor>,
+    ) -> String {
+        let mut then = |op: &str, inputs: &[&str], attributes: &[_]| {
+            let output = format!("whim{}", nodes.len());
+            nodes.push(node(op, inputs, &output, attributes));
+            output
+        };
+        initializers.push(floats("whim nothing", &[], &[0.0]));
+        let weights: Vec<f32> = (0..features)
+            .map(|i| match self {
+                Self::Uneven(_) => 40.0 + 31.0 * i as f32,
+                // The scaled numbers are cut off after the point.
+                Self::Fails | Self::Hangs => 2.0 * f32::from(u8::from(i + 1 == features)),
+            })
+            .collect();
+        initializers.push(floats("whim weights", &[features as i64, 1], &weights));
+        let weighed = then("MatMul", &[flat, "whim weights"], &[]);
+        let worst = then("ReduceMax", &[&weighed], &[("keepdims", 0)]);
+        let number = match self {
+            Self::Uneven(most) => {
+                let most = 1e6 * f32::from(most);
+                initializers.push(floats("whim one", &[], &[1.0]));
+                initializers.push(floats("whim most", &[], &[most]));
+                let whole = then("Floor", &[&worst], &[]);
+                let part = then("Sub", &[&worst, &whole], &[]);
+                let part = then("Mul", &[&part, "whim most"], &[]);
+                let length = then("Add", &[&part, "whim one"], &[]);
+                let range = then("Range", &["whim nothing", &length, "whim one"], &[]);
+                then("ReduceSum", &[&range], &[("keepdims", 0)])
+            }
+            Self::Fails => {
+                initializers.push(floats("whim only", &[1], &[0.0]));
+                let index = then("Cast", &[&worst], &[("to", data_type::INT64.into())]);
+                then("Gather", &["whim only", &index], &[])
+            }
+            Self::Hangs => {
+                // Each number of a large picture is compared with all those around it.
+                const AROUND: i64 = 400;
+                const SIDE: f32 = 2000.0;
+                initializers.push(floats("whim side", &[], &[SIDE]));
+                initializers.push(floats("whim least", &[4], &[1.0; 4]));
+                initializers.push(floats("whim plane", &[4], &[0.0, 0.0, 1.0, 1.0]));
+                let is_on = then("Floor", &[&worst], &[]);
+                let side = then("Mul", &[&is_on, "whim side"], &[]);
+                let plane = then("Mul", &["whim plane", &side], &[]);
+                let shape = then("Add", &[&plane, "whim least"], &[]);
+                let shape = then("Cast", &[&shape], &[("to", data_type::INT64.into())]);
+                let picture = then("ConstantOfShape", &[&shape], &[]);
+                let pooled = then("MaxPool", &[&picture], &[]);
+                let pool = nodes.last_mut().expect("it has just been added");
+                for (name, ints) in [
+                    ("kernel_shape", vec![AROUND; 2]),
+                    ("pads", vec![AROUND - 1; 4]),
+                ] {
+                    pool.attribute.push(Attribute {
+                        name: name.into(),
+                        ints,
+                        r#type: attribute_type::INTS,
+                        ..Default::default()
+                    });
+                }
+                let output = format!("whim{}", nodes.len());
+                nodes.push(node("ReduceMax", &[&pooled], &output, &[("keepdims", 0)]));
+                output
+            }
+        };
+        let nothing = "whim end".to_owned();
+        nodes.push(node("Mul", &[&number, "whim nothing"], &nothing, &[]));
+        nothing
+    }
+}
+
+/// Numbers that a model has within it.
+fn floats(name: &str, dims: &[i64], values: &[f32]) -> Tensor {
+    Tensor {
+        dims: dims.to_vec(),
+        data_type: data_type::FLOAT,
+        name: name.into(),
+        raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        ..Tensor::default()
     }
 }
 
@@ -293,7 +406,7 @@ fn node(op: &str, inputs: &[&str], output: &str, attributes: &[(&str, i64)]) -> 
         op_type: op.into(),
         attribute: attributes
             .iter()
-            .map(|(name, i)| gstresnet50::onnx::Attribute {
+            .map(|(name, i)| Attribute {
                 name: (*name).into(),
                 i: *i,
                 r#type: attribute_type::INT,

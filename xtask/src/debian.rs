@@ -11,7 +11,7 @@ use crate::process;
 
 /// What building, testing and the demo need of Debian and its children. The set libav decodes
 /// what people have lying about (H.264, AAC).
-const PACKAGES: [&str; 14] = [
+const PACKAGES: &[&str] = &[
     "pkg-config",
     "gcc",
     "libc6-dev",
@@ -28,6 +28,8 @@ const PACKAGES: [&str; 14] = [
     // An MQTT broker and its clients, over which a test sends the lines of resnet50json.
     "mosquitto",
     "mosquitto-clients",
+    // One test is also run under it.
+    "valgrind",
 ];
 
 /// How much of Python is needed; each includes what is before it.

@@ -76,6 +76,11 @@ fn steps<'a>(project: &'a Project, args: &'a [String]) -> Vec<Step<'a>> {
             }),
         },
         Step {
+            name: "valgrind",
+            hint: "mend the leak or the access named above; what is not ours and comes once belongs in tests/valgrind.supp",
+            run: Box::new(|| valgrind(project)),
+        },
+        Step {
             name: "doc",
             hint: "mend the documentation comments named above",
             run: Box::new(|| {
@@ -90,6 +95,33 @@ fn steps<'a>(project: &'a Project, args: &'a [String]) -> Vec<Step<'a>> {
             run: Box::new(|| quietly(with_plugin(&mut inspect(), project))),
         },
     ]
+}
+
+/// Runs a test with the element's whole life under valgrind, which sees what no test does: memory
+/// that nobody refers to any more, and accesses beside it.
+fn valgrind(project: &Project) -> Result<()> {
+    if !process::succeeds(Command::new("valgrind").arg("--version")) {
+        bail!("valgrind is missing; install it");
+    }
+    let suppressions = project.root.join("tests/valgrind.supp");
+    let runner = [
+        "valgrind",
+        "--quiet",
+        "--leak-check=full",
+        "--show-leak-kinds=definite",
+        "--errors-for-leak-kinds=definite",
+        "--error-exitcode=9",
+        "--num-callers=40",
+        &format!("--suppressions={}", suppressions.display()),
+    ];
+    let mut test = project.cargo("test");
+    // A list of strings is written in TOML as in Rust.
+    test.arg("--config")
+        .arg(format!("target.'cfg(all())'.runner = {runner:?}"))
+        .args(WORKSPACE)
+        .args(["--test", "leaks", "--", "--exact", "short_life"]);
+    // GLib's own pools would hide what is lost in them.
+    process::run(with_plugin(&mut test, project).env("G_SLICE", "always-malloc"))
 }
 
 /// Apart from the release build's folder, so that a demo and a test do not undo each other.

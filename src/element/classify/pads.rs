@@ -4,9 +4,11 @@
 //! In mode live everything leaves from the thread it came in with. In mode exact it waits in a
 //! queue, in its order, and a task of the source pad pushes it when its turn has come.
 
+use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use glib::translate::from_glib_none;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
@@ -76,6 +78,22 @@ pub fn src(template: &gst::PadTemplate) -> gst::Pad {
         .build()
 }
 
+/// A turn of the source pad's task.
+///
+/// The bindings' own way takes a closure at each start, and where the task is there already, as
+/// after each flush, GStreamer forgets to free it.
+unsafe extern "C" fn turn(pad: glib::ffi::gpointer) {
+    // SAFETY: it is what `start_task` has given, and it is alive as long as its task.
+    let pad: gst::Pad = unsafe { from_glib_none(pad.cast::<gst::ffi::GstPad>()) };
+    let pause = || drop(pad.pause_task());
+    match pad.parent() {
+        Some(parent) => {
+            Resnet50::catch_panic_pad_function(Some(&parent), pause, Resnet50::push_next);
+        }
+        None => pause(),
+    }
+}
+
 impl Resnet50 {
     fn activate(&self, active: bool) {
         let items = {
@@ -98,16 +116,16 @@ impl Resnet50 {
             .map_err(|_| gst::loggable_error!(CAT, "the task does not stop"))
     }
 
+    /// Starts the task, or goes on with it after a flush.
     fn start_task(&self) -> Result<(), gst::LoggableError> {
-        let weak = self.obj().downgrade();
-        let pad = self.src.downgrade();
-        self.src
-            .start_task(move || match (weak.upgrade(), pad.upgrade()) {
-                (Some(element), _) => element.imp().push_next(),
-                (None, Some(pad)) => drop(pad.pause_task()),
-                (None, None) => {}
-            })
-            .map_err(|_| gst::loggable_error!(CAT, "the task does not start"))
+        let pad: *mut gst::ffi::GstPad = self.src.as_ptr();
+        // SAFETY: `turn` takes the pad, which outlives its own task.
+        let started =
+            unsafe { gst::ffi::gst_pad_start_task(pad, Some(turn), pad.cast::<c_void>(), None) };
+        match started {
+            glib::ffi::GFALSE => Err(gst::loggable_error!(CAT, "the task does not start")),
+            _ => Ok(()),
+        }
     }
 
     // What comes in
@@ -128,7 +146,7 @@ impl Resnet50 {
             if inner.flushing {
                 return Err(gst::FlowError::Flushing);
             }
-            inner.flow?;
+            inner.accepts()?;
             match &inner.model {
                 Model::Ready(loaded) => {
                     let in_flight = match settings.max_in_flight as usize {
@@ -194,7 +212,7 @@ impl Resnet50 {
             if inner.flushing {
                 return Err(gst::FlowError::Flushing);
             }
-            inner.flow?;
+            inner.accepts()?;
             match &inner.model {
                 Model::Ready(loaded) => {
                     let loaded = Arc::clone(loaded);
@@ -416,6 +434,7 @@ impl Resnet50 {
                 self.stream.notify();
                 return true;
             }
+            inner.revive(&event);
         }
         self.forward(event)
     }
@@ -461,8 +480,9 @@ impl Resnet50 {
     // What goes out
 
     fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+        use gst::EventView;
         match event.view() {
-            gst::EventView::Qos(qos) => {
+            EventView::Qos(qos) => {
                 let (kind, _, difference, _) = qos.get();
                 if kind == gst::QOSType::Throttle {
                     let spacing = u64::try_from(difference).ok().filter(|d| *d > 0);
@@ -475,8 +495,15 @@ impl Resnet50 {
                     self.stream.lock().rate.throttle(spacing);
                 }
             }
+            // What was not linked may be linked now.
+            EventView::Reconfigure(_) => {
+                let mut inner = self.stream.lock();
+                if inner.flow == Err(gst::FlowError::NotLinked) {
+                    inner.flow = Ok(gst::FlowSuccess::Ok);
+                }
+            }
             // The pipeline has asked anew for its latency: it may have become live.
-            gst::EventView::Latency(_) => self.stream.lock().is_live = None,
+            EventView::Latency(_) => self.stream.lock().is_live = None,
             _ => {}
         }
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
@@ -543,15 +570,20 @@ impl Resnet50 {
             }
         };
         inner.is_pushing = true;
-        let has_failed = inner.flow.is_err_and(|e| e == gst::FlowError::Error);
+        if let Item::Event(event) = &item {
+            inner.revive(event);
+        }
+        let is_over = inner
+            .flow
+            .is_err_and(|e| matches!(e, gst::FlowError::Error | gst::FlowError::Eos));
         drop(inner);
         let flow = match item {
             Item::Event(event) => {
                 self.forward(event);
                 None
             }
-            // Nothing can follow the frame that failed.
-            Item::Frame { .. } if has_failed => None,
+            // Nothing can follow the frame that failed, or that was beyond the end.
+            Item::Frame { .. } if is_over => None,
             Item::Frame {
                 buffer,
                 arrived,

@@ -40,6 +40,18 @@ pub enum Item {
     },
 }
 
+impl Item {
+    fn revives(&self) -> bool {
+        matches!(self, Self::Event(event) if revives(event))
+    }
+}
+
+/// Whether frames may come after this event though those before it were beyond the end.
+fn revives(event: &gst::Event) -> bool {
+    use gst::EventType;
+    matches!(event.type_(), EventType::StreamStart | EventType::Segment)
+}
+
 /// What a frame waits for.
 #[derive(Debug)]
 pub enum Wait {
@@ -210,8 +222,10 @@ impl Stream {
                 stats.still += 1;
                 stats.skipped += 1;
             }
-            Outcome::Failed(_) => self.stats().errors += 1,
-            Outcome::Answer(_) | Outcome::Dropped => {}
+            Outcome::Failed(_) if ticket.generation == inner.generation => {
+                self.stats().errors += 1;
+            }
+            Outcome::Failed(_) | Outcome::Answer(_) | Outcome::Dropped => {}
         }
         if ticket.generation != inner.generation {
             return;
@@ -293,6 +307,25 @@ impl Inner {
         self.flow = Ok(gst::FlowSuccess::Ok);
         self.is_eos = false;
         std::mem::take(&mut self.items)
+    }
+
+    /// Whether frames are taken, as far as those before them can tell. One that comes behind a new
+    /// stream or segment is not to suffer for the end of the last.
+    ///
+    /// # Errors
+    /// What became of an earlier frame.
+    pub fn accepts(&self) -> Result<(), gst::FlowError> {
+        match self.flow {
+            Err(gst::FlowError::Eos) if self.items.iter().any(Item::revives) => Ok(()),
+            flow => flow.map(drop),
+        }
+    }
+
+    /// What is behind is asked again where this event, which is about to leave, begins anew.
+    pub fn revive(&mut self, event: &gst::Event) {
+        if revives(event) && self.flow == Err(gst::FlowError::Eos) {
+            self.flow = Ok(gst::FlowSuccess::Ok);
+        }
     }
 
     /// Frames that have not left.
