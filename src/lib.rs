@@ -11,7 +11,10 @@ pub mod preprocess;
 pub mod resnet50;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-    element::classify::register(plugin)
+    element::classify::register(plugin)?;
+    #[cfg(feature = "overlay")]
+    element::overlay::register(plugin)?;
+    Ok(())
 }
 
 gst::plugin_define!(

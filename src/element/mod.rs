@@ -2,3 +2,5 @@
 //! The elements: the only place that knows GObject and pads.
 
 pub mod classify;
+#[cfg(feature = "overlay")]
+pub mod overlay;
