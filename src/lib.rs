@@ -12,7 +12,10 @@ pub mod resnet50;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     element::classify::register(plugin)?;
-    element::json::register(plugin)
+    element::json::register(plugin)?;
+    #[cfg(feature = "overlay")]
+    element::overlay::register(plugin)?;
+    Ok(())
 }
 
 gst::plugin_define!(

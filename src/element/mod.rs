@@ -3,3 +3,5 @@
 
 pub mod classify;
 pub mod json;
+#[cfg(feature = "overlay")]
+pub mod overlay;

@@ -22,6 +22,8 @@ const PACKAGES: &[&str] = &[
     "gstreamer1.0-plugins-good",
     "gstreamer1.0-plugins-bad",
     "gstreamer1.0-libav",
+    // The element resnet50overlay; cairo's headers come with it.
+    "libpango1.0-dev",
     // textoverlay and a font, for the annotated video.
     "gstreamer1.0-x",
     "fonts-dejavu-core",
@@ -63,10 +65,12 @@ impl Python {
 }
 
 /// The pkg-config modules that the crates link to, and the version from which on they work.
-const MODULES: [&str; 3] = [
+const MODULES: [&str; 5] = [
     "gstreamer-1.0 >= 1.22",
     "gstreamer-video-1.0",
     "gstreamer-check-1.0",
+    "pangocairo",
+    "cairo",
 ];
 
 /// Sees to it that the packages are there, and as much of Python as is asked for. Where the system
@@ -138,7 +142,7 @@ fn check(python: Python) -> Result<()> {
     if !process::succeeds(Command::new("pkg-config").arg("--exists").args(MODULES)) {
         bail!(
             "pkg-config does not find all of {}; install the development files of GStreamer 1.22 \
-             or newer and of its base plugins, GStreamer's tools, and the plugin sets base, good, \
+             or newer and of its base plugins, those of Pango and cairo, GStreamer's tools, and the plugin sets base, good, \
              bad and libav",
             MODULES.join(", ")
         );

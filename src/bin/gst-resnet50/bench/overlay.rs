@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The overlay: what drawing an unchanged answer costs a frame, against GStreamer's textoverlay
+//! with as many lines.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use gst_video::{VideoFormat, VideoInfo};
+use gstresnet50::meta::{self, Class, Classification};
+
+use super::{Result, frame, median, milliseconds};
+use crate::plugin;
+
+const CASES: &[(VideoFormat, u32, u32)] = &[
+    (VideoFormat::Nv12, 1920, 1080),
+    (VideoFormat::I420, 1920, 1080),
+    (VideoFormat::Bgrx, 1920, 1080),
+    (VideoFormat::P01010le, 1920, 1080),
+    (VideoFormat::Nv12, 640, 480),
+    (VideoFormat::Nv12, 3840, 2160),
+];
+
+/// Frames of each contestant in one round.
+const FRAMES: u32 = 40;
+
+const LABELS: [&str; 5] = ["espresso", "coffee mug", "cup", "consomme", "chocolate sauce"];
+
+pub fn measure(rounds: u32) -> Result<String> {
+    plugin::ensure_linked()?;
+    let mut table = String::from("## Overlay\n\n");
+    writeln!(
+        table,
+        "One frame through `resnet50overlay`, which draws five classes with their bars into it, the same ones on each frame; and, in turn with it, through `identity`, which does nothing, and through GStreamer's `textoverlay` with the same five lines at the same size. Ratio: textoverlay over resnet50overlay, above 1 this one is faster.\n"
+    )?;
+    writeln!(
+        table,
+        "| frame | ms a frame | identity, ms | textoverlay, ms | textoverlay / resnet50overlay |\n|---|---|---|---|---|"
+    )?;
+    for (format, width, height) in CASES {
+        let info = VideoInfo::builder(*format, *width, *height).build()?;
+        let [ours, nothing, theirs] = case(&info, rounds)?;
+        writeln!(
+            table,
+            "| {format} {width}x{height} | {:.3} | {:.3} | {:.3} | {:.2} |",
+            milliseconds(ours),
+            milliseconds(nothing),
+            milliseconds(theirs),
+            theirs.as_secs_f64() / ours.as_secs_f64()
+        )?;
+    }
+    Ok(table)
+}
+
+fn case(info: &VideoInfo, rounds: u32) -> Result<[Duration; 3]> {
+    let ours = gst::ElementFactory::make("resnet50overlay").build()?;
+    let nothing = gst::ElementFactory::make("identity").build()?;
+    let theirs = gst::ElementFactory::make("textoverlay")
+        .property("text", LABELS.join("\n"))
+        .property("font-desc", "Sans 26")
+        .property("shaded-background", true)
+        .property_from_str("halignment", "left")
+        .property_from_str("valignment", "top")
+        .build()?;
+    let runs = [
+        Run::new(&ours, "sink", info)?,
+        Run::new(&nothing, "sink", info)?,
+        Run::new(&theirs, "video_sink", info)?,
+    ];
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    for round in 0..=rounds {
+        for (run, times) in runs.iter().zip(&mut times) {
+            let begun = Instant::now();
+            for _ in 0..FRAMES {
+                run.push()?;
+            }
+            // The first round draws what the others use.
+            if round > 0 {
+                times.push(begun.elapsed() / FRAMES);
+            }
+        }
+    }
+    Ok(times.map(|mut times| median(&mut times)))
+}
+
+/// An element between two pads, with a frame that goes round.
+struct Run {
+    element: gst::Element,
+    src: gst::Pad,
+    /// Keeps what the element pushes to.
+    _sink: gst::Pad,
+    frame: Arc<Mutex<Option<gst::Buffer>>>,
+}
+
+impl Run {
+    fn new(element: &gst::Element, input: &str, info: &VideoInfo) -> Result<Self> {
+        let mut buffer = frame(info);
+        meta::attach(buffer.make_mut(), &answer());
+        let frame = Arc::new(Mutex::new(Some(buffer)));
+        let back = Arc::clone(&frame);
+        let sink = gst::Pad::builder(gst::PadDirection::Sink)
+            .chain_function(move |_, _, buffer| {
+                *back.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer);
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .build();
+        let src = gst::Pad::builder(gst::PadDirection::Src).build();
+        let pad = |name| element.static_pad(name).ok_or("the element has no such pad");
+        src.link(&pad(input)?)?;
+        pad("src")?.link(&sink)?;
+        sink.set_active(true)?;
+        element.set_state(gst::State::Playing)?;
+        src.set_active(true)?;
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        for event in [
+            gst::event::StreamStart::new("bench"),
+            gst::event::Caps::new(&info.to_caps()?),
+            gst::event::Segment::new(&segment),
+        ] {
+            src.push_event(event);
+        }
+        Ok(Self {
+            element: element.clone(),
+            src,
+            _sink: sink,
+            frame,
+        })
+    }
+
+    fn push(&self) -> Result<()> {
+        let frame = self.frame.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut frame = frame.ok_or("the frame has not come out")?;
+        frame.make_mut().set_pts(gst::ClockTime::ZERO);
+        self.src.push(frame)?;
+        Ok(())
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.src.set_active(false);
+        let _ = self.element.set_state(gst::State::Null);
+    }
+}
+
+fn answer() -> Classification {
+    let class = |(index, label): (usize, &&str)| Class {
+        index: index as i32,
+        label: (*label).into(),
+        confidence: 0.5 / (index + 1) as f32,
+    };
+    Classification {
+        model: "bench".into(),
+        provider: "cpu".into(),
+        fresh: true,
+        age: Some(gst::ClockTime::ZERO),
+        inference_time: gst::ClockTime::ZERO,
+        results: LABELS.iter().enumerate().map(class).collect(),
+        groups: Vec::new(),
+        decision: None,
+    }
+}

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Where everything goes, in whole pixels. Lengths are measured in heights of the font, "em", so
+//! that the picture looks the same at any size.
+
+use super::settings::Position;
+
+/// A part of the frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rect {
+    pub x: u32,
+    pub y: u32,
+    pub width: u32,
+    pub height: u32,
+}
+
+/// The height of the font for a frame's height.
+pub fn em(scale: f64, height: u32) -> u32 {
+    (scale * f64::from(height)).round().clamp(6.0, 4096.0) as u32
+}
+
+/// How large the words are that the panel is made of.
+#[derive(Debug, Clone, Default)]
+pub struct Words {
+    /// Widths of the labels; empty where none are shown.
+    pub labels: Vec<u32>,
+    /// How many rows there are.
+    pub rows: usize,
+    /// Height of a row's text.
+    pub height: u32,
+    /// Width of the widest number, where bars are shown.
+    pub number: Option<u32>,
+    /// Width and height of the footer.
+    pub footer: Option<(u32, u32)>,
+}
+
+/// A column of the panel, from its left edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    pub x: u32,
+    pub width: u32,
+}
+
+/// The panel. Everything in it is relative to its upper left corner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Panel {
+    pub place: Rect,
+    pub radius: u32,
+    /// Upper edges of the rows' texts.
+    pub rows: Vec<u32>,
+    pub label: Option<Column>,
+    pub bar: Option<Column>,
+    pub number: Option<Column>,
+    /// Left and upper edge, and room.
+    pub footer: Option<(u32, u32, u32)>,
+}
+
+/// A fraction of the font's height, at least one pixel.
+fn part(em: u32, hundredths: u32) -> u32 {
+    ((em * hundredths + 50) / 100).max(1)
+}
+
+/// The distance between the panel and the frame's edge: even, so that the panel's edges are those
+/// of subsampled colours too.
+pub fn margin(em: u32) -> u32 {
+    part(em, 50).next_multiple_of(2)
+}
+
+/// The distance between the panel's edge and what is in it.
+pub fn padding(em: u32) -> u32 {
+    part(em, 50)
+}
+
+/// Lays the panel out; nothing if it has no place in the frame. Bars go before labels do, and the
+/// last rows before the first.
+pub fn panel(
+    (width, height): (u32, u32),
+    em: u32,
+    words: &Words,
+    position: Position,
+) -> Option<Panel> {
+    let (margin, padding, gap) = (margin(em), padding(em), part(em, 60));
+    let around = 2 * (margin + padding);
+    let (room, tall) = (width.checked_sub(around)?, height.checked_sub(around)?);
+
+    let has_labels = !words.labels.is_empty();
+    let (bar_width, near) = (part(em, 400), part(em, 30));
+    let bars = words.number.map(|number| bar_width + near + number);
+    let least = if has_labels { part(em, 300) + gap } else { 0 };
+    let bars = bars.filter(|bars| least + bars <= room);
+    let label_width = has_labels.then(|| {
+        let room = bars.map_or(room, |bars| room - bars - gap);
+        let widest = words.labels.iter().copied().max().unwrap_or(0);
+        // An ellipsis alone says nothing.
+        if room < widest.min(part(em, 100)) {
+            return None;
+        }
+        // A column that is never too narrow keeps the bars in their place.
+        let least = if bars.is_some() { part(em, 700) } else { 0 };
+        Some(widest.max(least).min(part(em, 1600)).min(room))
+    });
+    let label_width = label_width.flatten();
+
+    let pitch = words.height + part(em, 20);
+    let fits = (tall + part(em, 20)) / pitch.max(1);
+    let rows = match label_width.is_some() || bars.is_some() {
+        true => words.rows.min(fits as usize),
+        false => 0,
+    };
+    let rows: Vec<u32> = (0..rows as u32).map(|i| padding + i * pitch).collect();
+    let mut bottom = rows.last().map_or(padding, |y| y + words.height);
+    let footer = words.footer.and_then(|(width, height)| {
+        let y = bottom + if rows.is_empty() { 0 } else { part(em, 35) };
+        (y + height <= padding + tall && room >= part(em, 100)).then(|| {
+            bottom = y + height;
+            (padding, y, width.min(room))
+        })
+    });
+    if rows.is_empty() && footer.is_none() {
+        return None;
+    }
+
+    let label = label_width.map(|width| Column { x: padding, width });
+    let bars_at = label.map_or(padding, |l| l.x + l.width + gap);
+    let bar = bars.map(|_| Column {
+        x: bars_at,
+        width: bar_width,
+    });
+    let number = bars.map(|bars| Column {
+        x: bars_at + bar_width + near,
+        width: bars - bar_width - near,
+    });
+    let ends = [
+        label.filter(|_| !rows.is_empty()).map(|l| l.x + l.width),
+        number.filter(|_| !rows.is_empty()).map(|n| n.x + n.width),
+        footer.map(|(x, _, width)| x + width),
+    ];
+    let right = ends.into_iter().flatten().max().unwrap_or(padding);
+    let size = |inner: u32, room: u32| (inner + padding).next_multiple_of(2).min(room);
+    let (w, h) = (
+        size(right, width - 2 * margin),
+        size(bottom, height - 2 * margin),
+    );
+    let (left, top) = match position {
+        Position::TopLeft => (true, true),
+        Position::TopRight => (false, true),
+        Position::BottomLeft => (true, false),
+        Position::BottomRight => (false, false),
+    };
+    Some(Panel {
+        place: Rect {
+            x: if left { margin } else { width - margin - w },
+            y: if top { margin } else { height - margin - h },
+            width: w,
+            height: h,
+        },
+        radius: part(em, 30).min(w / 2).min(h / 2),
+        rows,
+        label,
+        bar,
+        number,
+        footer,
+    })
+}
+
+/// The part of a region that lies in the frame, with its edges on even pixels, for one sample of
+/// colour is that of two pixels in most formats; none if nothing does.
+pub fn clip((width, height): (u32, u32), region: Rect) -> Option<Rect> {
+    let cut = |start: u32, length: u32, most: u32| {
+        let end = start.saturating_add(length).min(most);
+        let start = (end > start).then_some(start & !1)?;
+        Some((start, end.next_multiple_of(2).min(most) - start))
+    };
+    let (x, width) = cut(region.x, region.width, width)?;
+    let (y, height) = cut(region.y, region.height, height)?;
+    Some(Rect {
+        x,
+        y,
+        width,
+        height,
+    })
+}
+
+/// The lines of a box, inside of it and without touching one another.
+pub fn outline(em: u32, at: Rect) -> Vec<Rect> {
+    let thick = part(em, 10).next_multiple_of(2);
+    if at.width <= 2 * thick || at.height <= 2 * thick {
+        return vec![at];
+    }
+    let across = |y| Rect {
+        y,
+        height: thick,
+        ..at
+    };
+    let down = |x| Rect {
+        x,
+        y: at.y + thick,
+        width: thick,
+        height: at.height - 2 * thick,
+    };
+    vec![
+        across(at.y),
+        across(at.y + at.height - thick),
+        down(at.x),
+        down(at.x + at.width - thick),
+    ]
+}
+
+/// Room between the edge of a tag and its text: beside it, and above and below.
+pub fn tag_padding(em: u32) -> (u32, u32) {
+    (part(em, 25), part(em, 10))
+}
+
+/// The widest that the text of a tag may be; none if there is no place for one.
+pub fn tag_room((width, _): (u32, u32), em: u32) -> Option<u32> {
+    let room = width.checked_sub(2 * tag_padding(em).0)?;
+    (room >= em).then_some(room.min(part(em, 1600)))
+}
+
+/// Where a tag goes: onto the box, into it where there is no place above; none if it is higher
+/// than the frame.
+pub fn tag((width, height): (u32, u32), at: Rect, size: (u32, u32)) -> Option<(u32, u32)> {
+    let x = at.x.min(width.checked_sub(size.0)?);
+    let y = at.y.checked_sub(size.1).unwrap_or(at.y);
+    Some((x, y.min(height.checked_sub(size.1)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HD: (u32, u32) = (1920, 1080);
+
+    fn words() -> Words {
+        Words {
+            labels: vec![100, 310],
+            rows: 2,
+            height: 50,
+            number: Some(90),
+            footer: Some((120, 30)),
+        }
+    }
+
+    /// The panel stays inside of the frame and its parts inside of the panel, whatever the size.
+    #[test]
+    fn fits() {
+        let positions = [
+            Position::TopLeft,
+            Position::TopRight,
+            Position::BottomLeft,
+            Position::BottomRight,
+        ];
+        let mut count = 0;
+        for width in (1..900).step_by(13) {
+            for height in (1..500).step_by(7) {
+                for position in positions {
+                    let Some(p) = panel((width, height), 40, &words(), position) else {
+                        continue;
+                    };
+                    count += 1;
+                    let place = p.place;
+                    assert!(
+                        place.x >= 20 && place.x + place.width + 20 <= width,
+                        "{p:?}"
+                    );
+                    assert!(
+                        place.y >= 20 && place.y + place.height + 20 <= height,
+                        "{p:?}"
+                    );
+                    for column in [p.label, p.bar, p.number].into_iter().flatten() {
+                        assert!(column.x + column.width <= place.width || p.rows.is_empty());
+                    }
+                    for y in &p.rows {
+                        assert!(y + 50 <= place.height, "{p:?}");
+                    }
+                }
+            }
+        }
+        assert!(count > 1000, "{count}");
+    }
+
+    /// Each corner is a corner.
+    #[test]
+    fn corners() {
+        let at = |position| panel(HD, 40, &words(), position).expect("room").place;
+        let (a, d) = (at(Position::TopLeft), at(Position::BottomRight));
+        assert_eq!((a.x, a.y), (20, 20));
+        assert_eq!((d.x + d.width, d.y + d.height), (1900, 1060));
+        let (b, c) = (at(Position::TopRight), at(Position::BottomLeft));
+        assert_eq!((b.x, b.y, c.x, c.y), (d.x, a.y, a.x, d.y));
+    }
+
+    /// Where it is narrow, bars go; where it is low, the last rows; and then all.
+    #[test]
+    fn gives_way() {
+        let narrow = panel((340, 1080), 40, &words(), Position::TopLeft).expect("room");
+        assert_eq!((narrow.bar, narrow.number), (None, None));
+        assert!(narrow.label.is_some());
+        let low = panel((1920, 140), 40, &words(), Position::TopLeft).expect("room");
+        assert_eq!((low.rows.len(), low.footer), (1, None));
+        assert_eq!(panel((1920, 100), 40, &words(), Position::TopLeft), None);
+        assert_eq!(panel((1, 1), 6, &words(), Position::TopLeft), None);
+    }
+
+    /// Bars do not move when labels of a usual length change.
+    #[test]
+    fn bars_stay() {
+        let bar = |labels| {
+            let words = Words { labels, ..words() };
+            panel(HD, 40, &words, Position::TopLeft).expect("room").bar
+        };
+        assert_eq!(bar(vec![30, 60]), bar(vec![250, 10]));
+    }
+
+    /// A box is cut at the frame's edge; outside of it there is none.
+    #[test]
+    fn clips() {
+        let rect = |x, y, width, height| Rect {
+            x,
+            y,
+            width,
+            height,
+        };
+        assert_eq!(
+            clip(HD, rect(1900, 0, 100, 10)),
+            Some(rect(1900, 0, 20, 10))
+        );
+        assert_eq!(clip(HD, rect(1920, 0, 10, 10)), None);
+        assert_eq!(clip(HD, rect(9, 9, u32::MAX, 0)), None);
+        assert_eq!(
+            clip(HD, rect(201, 151, 91, 67)),
+            Some(rect(200, 150, 92, 68))
+        );
+        assert_eq!(clip((5, 5), rect(3, 4, 9, 1)), Some(rect(2, 4, 3, 1)));
+        let all = rect(0, 0, u32::MAX, u32::MAX);
+        assert_eq!(clip(HD, all), Some(rect(0, 0, 1920, 1080)));
+    }
+
+    /// The lines of a box cover its edge once.
+    #[test]
+    fn outlines() {
+        for (width, height) in [(1, 1), (4, 9), (5, 5), (100, 60)] {
+            let at = Rect {
+                x: 7,
+                y: 3,
+                width,
+                height,
+            };
+            let mut seen = vec![0u8; (width * height) as usize];
+            for line in outline(20, at) {
+                for y in line.y..line.y + line.height {
+                    for x in line.x..line.x + line.width {
+                        seen[((y - 3) * width + x - 7) as usize] += 1;
+                    }
+                }
+            }
+            for (i, count) in seen.into_iter().enumerate() {
+                let (x, y) = (i as u32 % width, i as u32 / width);
+                let edge = x.min(width - 1 - x).min(y).min(height - 1 - y) < 2;
+                assert_eq!(count, u8::from(edge), "{width}x{height} at {x}, {y}");
+            }
+        }
+    }
+
+    /// A tag stands on its box, inside where there is no room, and always within the frame.
+    #[test]
+    fn tags() {
+        let at = |x, y| Rect {
+            x,
+            y,
+            width: 50,
+            height: 50,
+        };
+        assert_eq!(tag(HD, at(10, 100), (80, 30)), Some((10, 70)));
+        assert_eq!(tag(HD, at(10, 20), (80, 30)), Some((10, 20)));
+        assert_eq!(tag(HD, at(1900, 100), (80, 30)), Some((1840, 70)));
+        assert_eq!(tag((60, 40), at(0, 0), (80, 30)), None);
+        assert_eq!(tag((80, 20), at(0, 0), (80, 30)), None);
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * SECTION:element-resnet50overlay
+ *
+ * Draws what `resnet50` has found into the picture: the decision or the best classes with their
+ * confidences, how old the answer is, how many inferences a second there are, and a box with its
+ * label for each classified region.
+ *
+ * Where the sink can blend an overlay itself (`meta:GstVideoOverlayComposition`), the pixels stay
+ * as they are and the drawing goes beside them. Elsewhere it is blended into the frame, in the
+ * format that the frame has. A frame that nothing is to be drawn on passes as it came.
+ *
+ * ## Example pipelines
+ * ```bash
+ * gst-launch-1.0 uridecodebin uri=file:///path/to/video.mp4 ! resnet50 ! resnet50overlay ! videoconvert ! autovideosink
+ * ```
+ * ```bash
+ * gst-launch-1.0 v4l2src ! resnet50 ! resnet50overlay position=bottom-right max-labels=1 show=label+bar scale=0.06 ! videoconvert ! autovideosink
+ * ```
+ *
+ * Since: plugins-resnet50-0.1.0
+ */
+mod content;
+mod format;
+mod imp;
+mod layout;
+mod memory;
+mod pads;
+mod painter;
+mod patch;
+mod rate;
+mod render;
+mod settings;
+mod stamp;
+
+use gst::prelude::*;
+
+pub use settings::{Position, Show};
+
+glib::wrapper! {
+    /// The element `resnet50overlay`.
+    pub struct Resnet50Overlay(ObjectSubclass<imp::Resnet50Overlay>)
+        @extends gst::Element, gst::Object;
+}
+
+/// Registers the element and the metadata that it reads.
+///
+/// # Errors
+/// If GStreamer refuses the element.
+pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    crate::meta::register();
+    #[cfg(feature = "doc")]
+    for kind in [Position::static_type(), Show::static_type()] {
+        kind.mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    }
+    gst::Element::register(
+        Some(plugin),
+        "resnet50overlay",
+        gst::Rank::NONE,
+        Resnet50Overlay::static_type(),
+    )
+}
