@@ -11,7 +11,7 @@ use crate::process;
 
 /// What building, testing and the demo need of Debian and its children. The set libav decodes
 /// what people have lying about (H.264, AAC).
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 15] = [
     "pkg-config",
     "gcc",
     "libc6-dev",
@@ -25,6 +25,10 @@ const PACKAGES: [&str; 12] = [
     // textoverlay and a font, for the annotated video.
     "gstreamer1.0-x",
     "fonts-dejavu-core",
+    // The tests of the examples: GStreamer from Python, RTSP cameras, a screen for a window.
+    "python3-gi",
+    "gir1.2-gst-rtsp-server-1.0",
+    "xvfb",
 ];
 
 /// How much of Python is needed; each includes what is before it.
