@@ -4,6 +4,7 @@
 
 pub mod child;
 pub mod element;
+pub mod example;
 #[cfg(feature = "cli")]
 pub mod http;
 pub mod lines;

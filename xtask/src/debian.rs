@@ -32,6 +32,10 @@ const PACKAGES: &[&str] = &[
     "mosquitto-clients",
     // One test is also run under it.
     "valgrind",
+    // The tests of the examples: GStreamer from Python, RTSP cameras, a screen for a window.
+    "python3-gi",
+    "gir1.2-gst-rtsp-server-1.0",
+    "xvfb",
 ];
 
 /// How much of Python is needed; each includes what is before it.

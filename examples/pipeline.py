@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MPL-2.0
+"""Reads the classification of each frame in Python, and prints each change of the best class.
+
+    GST_PLUGIN_PATH=target/release python3 examples/pipeline.py demo/clip.webm
+
+This needs GObject introspection (Debian: python3-gi, gir1.2-gstreamer-1.0) and nothing else.
+"""
+
+import pathlib
+import sys
+import warnings
+
+import gi
+
+gi.require_version("Gst", "1.0")
+from gi.repository import Gst  # noqa: E402
+
+META = "Resnet50ClassificationMeta"
+# GObject's old array type is what GStreamer's own call below returns.
+warnings.filterwarnings("ignore", ".*ValueArray", DeprecationWarning)
+
+
+def classes(buffer):
+    """The classes of a frame as (index, label, confidence), best first; None if it has none.
+
+    The metadata's structure belongs to the buffer, so it is read while the buffer is there.
+    """
+    meta = buffer.get_custom_meta(META)
+    if meta is None:
+        return None
+    # `results` is a GstValueArray of structures. get_value() knows that type only where
+    # GStreamer's own Python package is installed; get_array() always turns it into something
+    # that Python can read, for GstStructures are boxed types.
+    ok, array = meta.get_structure().get_array("results")
+    if not ok:
+        return None
+    found = []
+    for nth in range(array.n_values):
+        item = array.get_nth(nth)
+        found.append(tuple(item.get_value(name) for name in ("index", "label", "confidence")))
+    return found
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: pipeline.py VIDEO")
+    Gst.init(None)
+    if Gst.ElementFactory.find("resnet50") is None:
+        sys.exit("GStreamer does not find resnet50: set GST_PLUGIN_PATH to the plugin's folder")
+    pipeline = Gst.parse_launch(
+        "uridecodebin name=source ! resnet50 name=classify model=builtin:efficientnet-lite0"
+        " ! appsink name=frames sync=false"
+    )
+    uri = pathlib.Path(sys.argv[1]).absolute().as_uri()
+    pipeline.get_by_name("source").set_property("uri", uri)
+    frames = pipeline.get_by_name("frames")
+    bus = pipeline.get_bus()
+    pipeline.set_state(Gst.State.PLAYING)
+    best = None
+    try:
+        while True:
+            sample = frames.emit("try-pull-sample", Gst.SECOND // 10)
+            if sample is not None:
+                buffer = sample.get_buffer()
+                found = classes(buffer)
+                if found and found[0][0] != best:
+                    best, label, confidence = found[0]
+                    print(f"{buffer.pts / Gst.SECOND:.2f} {label} {confidence:.2f}", flush=True)
+            elif frames.get_property("eos"):
+                break
+            message = bus.pop_filtered(Gst.MessageType.ERROR)
+            if message is not None:
+                sys.exit(message.parse_error()[0].message)
+    finally:
+        pipeline.set_state(Gst.State.NULL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The examples at work. (`tests/rtsp.rs` has the one for RTSP cameras.)
+
+mod support;
+
+use std::path::Path;
+
+use support::example;
+use support::source;
+
+/// What an example prints; it must end well.
+fn run(name: &str, arguments: &[&Path]) -> String {
+    let mut command = example::command(name);
+    let output = command.args(arguments).output().expect("it runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {errors}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// Each frame of the demo clip has its line, and the labels come in the clip's order.
+#[test]
+fn read_meta() {
+    let text = run("read_meta", &[&source("demo/clip.webm")]);
+    assert_eq!(text.lines().count(), 360);
+    for (frame, label) in [(90, "espresso"), (180, "moped"), (359, "missile")] {
+        let line = text.lines().nth(frame).expect("a line for each frame");
+        assert!(line.contains(label), "{frame}: {line}");
+    }
+}
+
+/// Pictures of several sizes, whose rows have to be padded or not, go through one pipeline.
+#[test]
+fn app() {
+    let photos = ["coffee.png", "motorcycle_left.png", "rocket.png"];
+    let files = photos.map(|name| support::data("photos").join(name));
+    let text = run("app", &files.each_ref().map(AsRef::as_ref));
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    for (line, label) in lines.iter().zip(["espresso", "moped", "missile"]) {
+        assert!(line.contains(&format!(".png: {label}")), "{line}");
+    }
+}
+
+/// Python reads each change off the buffers, at the clip's times.
+#[test]
+fn pipeline_py() {
+    let Some(folder) = std::env::var_os("RESNET50_TEST_PLUGIN_DIR") else {
+        eprintln!("skipped: RESNET50_TEST_PLUGIN_DIR is not set; use “cargo xtask test”");
+        return;
+    };
+    let registry = tempfile::tempdir().expect("a folder");
+    let mut command = example::python();
+    let output = command
+        .args([source("examples/pipeline.py"), source("demo/clip.webm")])
+        .env("GST_PLUGIN_PATH", folder)
+        .env("GST_REGISTRY", registry.path().join("registry.bin"))
+        .env_remove("GST_PLUGIN_PATH_1_0")
+        .env_remove("GST_REGISTRY_1_0")
+        .output()
+        .expect("Python runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
+    );
+    for line in ["3.60 espresso 0.", "7.20 moped 0.", "10.80 missile 0."] {
+        assert!(
+            text.lines().any(|l| l.starts_with(line)),
+            "no {line} in:\n{text}"
+        );
+    }
+}
+
+#[cfg(feature = "cli")]
+mod cli {
+    use std::io::BufRead;
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, Stdio};
+
+    use gst::ClockTime;
+    use gst::prelude::*;
+    use gst_video::prelude::*;
+    use gstresnet50::meta::classification_of;
+
+    use super::run;
+    use crate::support::element::PATIENCE;
+    use crate::support::example::{self, Running};
+    use crate::support::{init, source};
+
+    /// A pipeline that is stopped when the test has ended, whichever way.
+    struct Stopped(gst::Pipeline);
+
+    impl Drop for Stopped {
+        fn drop(&mut self) {
+            let _ = self.0.set_state(gst::State::Null);
+        }
+    }
+
+    /// Plays a line that ends in an appsink called `out`, and gives what comes there to the
+    /// function until that has had enough or the stream ends.
+    fn look(line: &str, mut enough: impl FnMut(&gst::Sample) -> bool) {
+        init();
+        let pipeline = gst::parse::launch(line).expect(line);
+        let pipeline = Stopped(pipeline.downcast().expect("a pipeline"));
+        let out = pipeline.0.by_name("out").expect("it is named");
+        let out = out.downcast::<gst_app::AppSink>().expect("an appsink");
+        pipeline.0.set_state(gst::State::Playing).expect(line);
+        while let Some(sample) = out.try_pull_sample(PATIENCE) {
+            if enough(&sample) {
+                return;
+            }
+        }
+        let bus = pipeline.0.bus().expect("a bus");
+        let error = bus.pop_filtered(&[gst::MessageType::Error]);
+        assert!(error.is_none() && out.is_eos(), "{line}: {error:?}");
+    }
+
+    /// The frames of a clip: the time of each, and the class that is seen in it.
+    fn frames(file: &Path) -> Vec<(ClockTime, String)> {
+        let uri = glib::filename_to_uri(file, None).expect("a URI");
+        let mut frames = Vec::new();
+        let line = format!(
+            "uridecodebin uri={uri} ! resnet50 model=builtin:efficientnet-lite0 ! \
+             appsink name=out sync=false"
+        );
+        look(&line, |sample| {
+            let buffer = sample.buffer().expect("a buffer");
+            let class = classification_of(buffer).expect("classified");
+            let label = class.top().expect("a class").label.to_string();
+            frames.push((buffer.pts().expect("a time"), label));
+            false
+        });
+        frames
+    }
+
+    /// Around each cut of the demo clip there is a clip, called by its time and label. It begins
+    /// five seconds before the cut or up to one group of pictures (a second) earlier, ends five
+    /// seconds after it, as far as the video goes, and shows the cut.
+    #[test]
+    fn record_events() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let folder = scratch.path().join("clips");
+        let clip = source("demo/clip.webm");
+        let printed = run("record_events", &[&clip, Path::new("--folder"), &folder]);
+        let end = ClockTime::from_mseconds(14_400);
+        let events = [
+            (3_600, "0-00-03.600_espresso.webm"),
+            (7_200, "0-00-07.200_moped.webm"),
+            (10_800, "0-00-10.800_missile.webm"),
+        ];
+        let mut names = Vec::new();
+        for (cut, name) in events {
+            let file: PathBuf = folder.join(name);
+            assert!(printed.contains(name), "{printed}");
+            let cut = ClockTime::from_mseconds(cut);
+            let five = ClockTime::from_seconds(5);
+            let frames = frames(&file);
+            let (first, last) = (frames[0].0, frames.last().expect("frames").0);
+            let length = last - first + ClockTime::from_mseconds(40);
+
+            // What is seen changes at the cut, which tells when the clip begins.
+            let label = name.rsplit(['_', '.']).nth(1).expect("a label");
+            let change = frames.iter().position(|f| f.1 == label).expect(label);
+            let before = frames[change].0 - first;
+            let wanted = cut.min(five);
+            let longest = cut.min(five + ClockTime::SECOND);
+            assert!(before >= wanted && before <= longest, "{name}: {before}");
+            let after = length - before;
+            let wanted = (end - cut).min(five);
+            let off = after.max(wanted) - after.min(wanted);
+            // Less than a frame: the container counts in milliseconds.
+            assert!(off < ClockTime::from_mseconds(40), "{name}: {after}");
+            names.push(name.to_owned());
+        }
+        let mut found: Vec<_> = std::fs::read_dir(&folder)
+            .expect("the folder")
+            .map(|f| f.expect("a file").file_name().into_string().expect("UTF-8"))
+            .collect();
+        found.sort();
+        names.sort();
+        assert_eq!(found, names);
+    }
+
+    /// A screen of this size that nobody sees.
+    struct Screen {
+        _server: Running,
+        name: String,
+    }
+
+    impl Screen {
+        fn new() -> Self {
+            let server = Command::new("Xvfb")
+                // It looks for a free number and tells it.
+                .args(["-displayfd", "1", "-screen", "0", "640x480x24"])
+                .args(["-nolisten", "tcp", "-noreset"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn();
+            let mut server = Running(server.expect("Xvfb (Debian: xvfb)"));
+            let output = server.0.stdout.take().expect("its output");
+            let mut number = String::new();
+            std::io::BufReader::new(output)
+                .read_line(&mut number)
+                .expect("a number");
+            Self {
+                _server: server,
+                name: format!(":{}", number.trim()),
+            }
+        }
+
+        /// Looks at the screen again and again until the function has seen enough.
+        fn watch(&self, rest: &str, mut enough: impl FnMut(&gst::Sample) -> bool) {
+            let begun = std::time::Instant::now();
+            let line = format!(
+                "ximagesrc display-name={} use-damage=false show-pointer=false ! \
+                 video/x-raw,framerate=5/1 ! videoconvert ! {rest} ! appsink name=out sync=false",
+                self.name
+            );
+            look(&line, |sample| {
+                assert!(begun.elapsed() < example::PATIENCE, "it never came");
+                enough(sample)
+            });
+        }
+    }
+
+    /// The example in a window that is as large as the screen.
+    fn window(screen: &Screen, arguments: &[&str]) -> Running {
+        let mut command = example::command("webcam");
+        command
+            .args(arguments)
+            .args(["--sink", "ximagesink"])
+            .env("DISPLAY", &screen.name);
+        Running(command.spawn().expect("the example starts"))
+    }
+
+    fn pixels(sample: &gst::Sample) -> Vec<[u8; 3]> {
+        let caps = sample.caps().expect("caps");
+        let info = gst_video::VideoInfo::from_caps(caps).expect("video");
+        let buffer = sample.buffer().expect("a buffer");
+        let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info);
+        let frame = frame.expect("a frame");
+        let stride = frame.plane_stride()[0] as usize;
+        let plane = frame.plane_data(0).expect("a plane");
+        let rows = plane.chunks(stride).take(info.height() as usize);
+        rows.flat_map(|r| r[..3 * info.width() as usize].chunks_exact(3))
+            .map(|p| [p[0], p[1], p[2]])
+            .collect()
+    }
+
+    /// The window shows the test picture, untouched but for the overlay.
+    #[test]
+    fn webcam_draws_the_overlay() {
+        let mut plain = Vec::new();
+        let line = "videotestsrc num-buffers=1 ! video/x-raw,width=640,height=480 ! \
+                    videoconvert ! video/x-raw,format=RGB ! appsink name=out";
+        look(line, |sample| {
+            plain = pixels(sample);
+            true
+        });
+        let screen = Screen::new();
+        let mut example = window(&screen, &["--test"]);
+        screen.watch("video/x-raw,format=RGB", |sample| {
+            assert!(example.0.try_wait().expect("a child").is_none(), "it ended");
+            let shown = pixels(sample);
+            // Away from the edges of the colours, where formats differ, and from the lower third,
+            // where there is snow that is new in each frame.
+            let flat: Vec<_> = (2..640 * 320)
+                .filter(|&i| (i - 2..=i + 2).all(|near| plain[near] == plain[i]))
+                .collect();
+            let is_off = |i: usize| {
+                plain[i]
+                    .iter()
+                    .zip(shown[i])
+                    .any(|(a, b)| a.abs_diff(b) > 8)
+            };
+            let off = flat.iter().filter(|&&i| is_off(i)).count();
+            // Before the window is there, everything is off.
+            (flat.len() / 200..flat.len() / 2).contains(&off)
+        });
+    }
+
+    /// The window shows the demo clip: what is on the screen is classified as what the clip shows.
+    /// Once it shows the espresso, with the label on it, the screen is kept as a picture.
+    #[test]
+    fn webcam_shows_a_video() {
+        let screen = Screen::new();
+        let clip = source("demo/clip.webm");
+        let mut example = window(&screen, &["--file", clip.to_str().expect("UTF-8")]);
+        let mut shots = 0;
+        screen.watch(
+            "video/x-raw,format=RGB ! resnet50 model=builtin:efficientnet-lite0 mode=exact",
+            |sample| {
+                let class = classification_of(sample.buffer().expect("a buffer"));
+                let class = class.and_then(|c| c.top().cloned());
+                if class.is_some_and(|c| &*c.label == "espresso") {
+                    shots += 1;
+                } else {
+                    assert!(example.0.try_wait().expect("a child").is_none(), "it ended");
+                }
+                if shots < 5 {
+                    return false;
+                }
+                let shown: Vec<u8> = pixels(sample).into_iter().flatten().collect();
+                let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("webcam.png");
+                let picture = image::RgbImage::from_raw(640, 480, shown).expect("its size");
+                picture.save(&file).expect("it can be written");
+                true
+            },
+        );
+    }
+}
