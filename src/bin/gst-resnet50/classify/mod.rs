@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         "{elapsed_precise} {wide_bar} {msg}",
     )?);
     let watch = Arc::new(Mutex::new(Watch::new(bar.clone(), writer)));
-    watch_frames(&element, &watch, output.text, args.max_frames);
+    watch_frames(&element, &watch, args.max_frames);
 
     let outcome = play(&pipeline, &element, &bar);
     let shown_model = element.property::<Option<gst::Structure>>("model-info");
@@ -161,7 +161,6 @@ fn create(path: &Path) -> crate::Result<BufWriter<File>> {
 struct Output {
     element: gst::Element,
     /// What draws the labels.
-    text: Option<gst::Element>,
     /// The pad at which the stream ends.
     last: gst::Pad,
 }
@@ -173,37 +172,32 @@ fn plain_output() -> crate::Result<Output> {
     Ok(Output {
         last: element.static_pad("sink").ok_or("a sink has a pad")?,
         element,
-        text: None,
     })
 }
 
-/// Draws text on the video and writes it to a file.
+/// Draws the classes on the video and writes it to a file.
 fn annotating_output(file: &Path) -> crate::Result<Output> {
     create(file)?;
     let bin = gst::parse::bin_from_description(
         "queue name=in max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! videoconvert ! \
          videoscale ! video/x-raw,width=[16,16383],height=[16,16383] ! \
-         textoverlay name=text valignment=top halignment=left line-alignment=left shaded-background=true \
-         font-desc=\"Sans Bold 16\" auto-resize=true ! videoconvert ! \
+         resnet50overlay max-labels=3 ! videoconvert ! \
          vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=2000000 keyframe-max-dist=50 ! \
          webmmux ! filesink name=file sync=false",
         false,
     )
     .map_err(|e| {
-        format!("the annotated video needs textoverlay, vp8enc and webmmux (Debian: gstreamer1.0-x and gstreamer1.0-plugins-good): {e}")
+        format!("the annotated video needs resnet50overlay (the plugin's feature overlay), vp8enc and webmmux (Debian: gstreamer1.0-plugins-good): {e}")
     })?;
     let by_name = |name| bin.by_name(name).ok_or("the description names it");
     let sink = by_name("file")?;
     sink.set_property("location", file.as_os_str().to_string_lossy().as_ref());
-    let text = by_name("text")?;
-    // By hand: of the two pads that are not linked, textoverlay's for text might be taken.
     let pad = by_name("in")?
         .static_pad("sink")
         .ok_or("a queue has a sink pad")?;
     bin.add_pad(&gst::GhostPad::with_target(&pad)?)?;
     Ok(Output {
         element: bin.upcast(),
-        text: Some(text),
         last: sink.static_pad("sink").ok_or("a sink has a pad")?,
     })
 }
@@ -237,12 +231,7 @@ fn post(element: &gst::Element, name: &str) {
 }
 
 /// Looks at each buffer that leaves the element.
-fn watch_frames(
-    element: &gst::Element,
-    watch: &Arc<Mutex<Watch>>,
-    text: Option<gst::Element>,
-    max_frames: Option<u64>,
-) {
+fn watch_frames(element: &gst::Element, watch: &Arc<Mutex<Watch>>, max_frames: Option<u64>) {
     let Some(pad) = element.static_pad("src") else {
         return;
     };
@@ -268,23 +257,6 @@ fn watch_frames(
         }
         gst::PadProbeReturn::Ok
     });
-    // The text is set where it is drawn, so that it belongs to the very frame.
-    if let Some(text) = text
-        && let Some(pad) = text.static_pad("video_sink")
-    {
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            if let Some(seen) = info.buffer().and_then(|b| classification_of(b)) {
-                let lines: Vec<_> = seen
-                    .results
-                    .iter()
-                    .take(3)
-                    .map(|c| format!("{} {:.0} %", c.label, c.confidence * 100.0))
-                    .collect();
-                text.set_property("text", lines.join("\n"));
-            }
-            gst::PadProbeReturn::Ok
-        });
-    }
 }
 
 /// Plays until the end, an error or Ctrl-C, which ends the stream so that the files are whole.
