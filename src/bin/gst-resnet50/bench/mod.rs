@@ -7,6 +7,8 @@
 
 mod chart;
 mod compare;
+#[cfg(feature = "overlay")]
+mod overlay;
 mod preprocess;
 mod streams;
 mod throughput;
@@ -64,6 +66,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     section(head()?);
     if args.compare.is_empty() {
         section(preprocess::measure(args.rounds)?);
+        #[cfg(feature = "overlay")]
+        section(overlay::measure(args.rounds)?);
         section(throughput::measure(args)?);
         let (table, chart) = streams::measure()?;
         section(table);
