@@ -273,8 +273,10 @@ mod tests {
     #[test]
     fn footer() {
         let answer = answer(&[("a", 0.6)]);
-        let mut settings = Settings::default();
-        settings.show = Show::AGE;
+        let mut settings = Settings {
+            show: Show::AGE,
+            ..Settings::default()
+        };
         assert_eq!(shown(&answer, &settings), texts(&[], "1.2 s old"));
         settings.show = Show::RATE;
         assert_eq!(shown(&answer, &settings), texts(&[], "4.8/s"));

@@ -90,7 +90,7 @@ impl Line {
         self
     }
 
-    fn to_right(self) -> Self {
+    fn right_aligned(self) -> Self {
         self.layout.set_alignment(pango::Alignment::Right);
         self
     }
@@ -126,8 +126,8 @@ impl Canvas {
         self.context.set_source_rgba(r, g, b, a * opacity);
     }
 
-    /// Fills an area with round corners.
-    fn area(&self, x: f64, y: f64, width: f64, height: f64, radius: f64) -> Result<(), Error> {
+    /// The outline of an area with round corners.
+    fn round(&self, x: f64, y: f64, width: f64, height: f64, radius: f64) {
         let c = &self.context;
         let radius = radius.min(width / 2.0).min(height / 2.0);
         let (left, right) = (x + radius, x + width - radius);
@@ -138,7 +138,26 @@ impl Canvas {
         c.arc(left, bottom, radius, FRAC_PI_2, PI);
         c.arc(left, top, radius, PI, PI + FRAC_PI_2);
         c.close_path();
-        Ok(c.fill()?)
+    }
+
+    /// A bar with round ends, filled up to a fraction.
+    fn bar(
+        &self,
+        (x, y, width, height): (f64, f64, f64, f64),
+        fraction: f64,
+        settings: &Settings,
+    ) -> Result<(), Error> {
+        let c = &self.context;
+        c.save()?;
+        self.round(x, y, width, height, height / 2.0);
+        self.color(settings.color, 0.22);
+        c.fill_preserve()?;
+        // What is filled ends within the round end, however little it is.
+        c.clip();
+        c.rectangle(x, y, width * fraction, height);
+        self.color(settings.accent, 1.0);
+        c.fill()?;
+        Ok(c.restore()?)
     }
 
     /// Writes a line whose baseline lies at `baseline`: lines with glyphs of another font are
@@ -202,7 +221,8 @@ pub fn panel(
     let canvas = Canvas::new(place.width, place.height)?;
     canvas.color(settings.background, 1.0);
     let size = (f64::from(place.width), f64::from(place.height));
-    canvas.area(0.0, 0.0, size.0, size.1, f64::from(panel.radius))?;
+    canvas.round(0.0, 0.0, size.0, size.1, f64::from(panel.radius));
+    canvas.context.fill()?;
     for (row, y) in content.rows.iter().zip(&panel.rows) {
         let baseline = f64::from(*y) + baseline;
         if let Some(column) = panel.label {
@@ -215,19 +235,15 @@ pub fn panel(
             continue;
         };
         // As high as a small letter and standing on the line with it, a little larger.
-        let thick = f64::from(em) * 0.5;
+        let thick = (f64::from(em) * 0.5).round();
         let top = (baseline - f64::from(em) * 0.36 - thick / 2.0).round();
-        let (x, width) = (f64::from(bar.x), f64::from(bar.width));
-        canvas.color(settings.color, 0.22);
-        canvas.area(x, top, width, thick.round(), thick / 2.0)?;
-        canvas.color(settings.accent, 1.0);
-        let filled = width * f64::from(percent) / 100.0;
-        canvas.area(x, top, filled, thick.round(), thick / 2.0)?;
+        let place = (f64::from(bar.x), top, f64::from(bar.width), thick);
+        canvas.bar(place, f64::from(percent) / 100.0, settings)?;
         canvas.color(settings.color, 1.0);
         let line = pen
             .line(&format!("{percent}%"))
             .cut(number.width)
-            .to_right();
+            .right_aligned();
         canvas.text(&line, number.x, baseline);
     }
     if let Some((x, y, room)) = panel.footer {

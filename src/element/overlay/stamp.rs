@@ -41,7 +41,9 @@ impl Stamp {
             | VideoFormatFlags::COMPLEX
             | VideoFormatFlags::TILED;
         let components = format.n_components() as usize;
-        let is_plain = |c| format.depth()[c] == 8 && format.shift()[c] == 0;
+        // Where samples do not follow one another evenly, their distance is 0.
+        let is_plain =
+            |c| format.depth()[c] == 8 && format.shift()[c] == 0 && format.pixel_stride()[c] > 0;
         if format.flags().intersects(odd) || !(0..components).all(is_plain) {
             return None;
         }

@@ -8,6 +8,8 @@
 mod chart;
 mod compare;
 mod live;
+#[cfg(feature = "overlay")]
+mod overlay;
 mod preprocess;
 mod streams;
 mod throughput;
@@ -66,6 +68,9 @@ pub struct Args {
 pub enum Section {
     /// Pixels to tensors
     Preprocess,
+    /// Drawing the classification
+    #[cfg(feature = "overlay")]
+    Overlay,
     /// Mode exact against a bare loop
     Throughput,
     /// Mode live with many streams
@@ -103,6 +108,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         |section| args.compare.is_empty() && (args.only.is_empty() || args.only.contains(&section));
     if is_wanted(Section::Preprocess) {
         section(preprocess::measure(args.rounds)?);
+    }
+    #[cfg(feature = "overlay")]
+    if is_wanted(Section::Overlay) {
+        section(overlay::measure(args.rounds)?);
     }
     if is_wanted(Section::Throughput) {
         section(throughput::measure(args)?);

@@ -25,7 +25,13 @@ const CASES: &[(VideoFormat, u32, u32)] = &[
 /// Frames of each contestant in one round.
 const FRAMES: u32 = 40;
 
-const LABELS: [&str; 5] = ["espresso", "coffee mug", "cup", "consomme", "chocolate sauce"];
+const LABELS: [&str; 5] = [
+    "espresso",
+    "coffee mug",
+    "cup",
+    "consomme",
+    "chocolate sauce",
+];
 
 pub fn measure(rounds: u32) -> Result<String> {
     plugin::ensure_linked()?;
@@ -106,7 +112,11 @@ impl Run {
             })
             .build();
         let src = gst::Pad::builder(gst::PadDirection::Src).build();
-        let pad = |name| element.static_pad(name).ok_or("the element has no such pad");
+        let pad = |name| {
+            element
+                .static_pad(name)
+                .ok_or("the element has no such pad")
+        };
         src.link(&pad(input)?)?;
         pad("src")?.link(&sink)?;
         sink.set_active(true)?;
@@ -129,7 +139,11 @@ impl Run {
     }
 
     fn push(&self) -> Result<()> {
-        let frame = self.frame.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let frame = self
+            .frame
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let mut frame = frame.ok_or("the frame has not come out")?;
         frame.make_mut().set_pts(gst::ClockTime::ZERO);
         self.src.push(frame)?;
