@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::prelude::*;
 use gstresnet50::inference::{BUILTIN, ModelError, find_model};
-use gstresnet50::meta::classification_of;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::plugin;
