@@ -141,7 +141,7 @@ impl Tagger {
         }
     }
 
-    /// The next line. Every answer must have the right label.
+    /// The next line.
     fn next(&mut self, deadline: Instant) -> Line {
         let left = deadline.saturating_duration_since(Instant::now());
         let line = self.lines.recv_timeout(left);
@@ -152,7 +152,8 @@ impl Tagger {
         line
     }
 
-    /// Waits for this many answers of a stream with pictures of this size, and looks at them.
+    /// Waits for this many answers of a stream with pictures of this size. Each must have the
+    /// right label.
     fn answers(&mut self, url: &str, count: usize, size: (u64, u64)) {
         let (_, label) = picture(url.rsplit('/').next().expect("a name"));
         let deadline = Instant::now() + PATIENCE;
