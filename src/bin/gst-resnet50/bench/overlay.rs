@@ -115,7 +115,10 @@ impl Run {
         meta::attach(buffer.make_mut(), &answer());
         let frame = Arc::new(Mutex::new(Some(buffer)));
         let back = Arc::clone(&frame);
-        let sink = gst::Pad::builder(gst::PadDirection::Sink)
+        // Without a template a pad would take no other caps than its first.
+        let (direction, any) = (gst::PadDirection::Sink, gst::Caps::new_any());
+        let template = gst::PadTemplate::new("sink", direction, gst::PadPresence::Always, &any)?;
+        let sink = gst::Pad::builder_from_template(&template)
             .chain_function(move |_, _, buffer| {
                 *back.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer);
                 Ok(gst::FlowSuccess::Ok)
