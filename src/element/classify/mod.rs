@@ -21,10 +21,14 @@
 mod classifier;
 mod decide;
 mod error;
+mod events;
+mod frames;
 mod imp;
 mod job;
 mod latency;
+mod messages;
 mod pads;
+mod queue;
 mod rate;
 mod settings;
 mod stats;
