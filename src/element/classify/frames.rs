@@ -7,24 +7,24 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::classifier::Classifier;
+use super::classifier::Loaded;
 use super::error::Error;
 use super::imp::{CAT, Resnet50};
 use super::job::{FrameJob, Ticket};
 use super::messages::is_posted;
 use super::settings::{FrameSettings, Mode};
-use super::stream::{Answered, Inner, Item, Model, Wait};
-use crate::inference::RunError;
-use crate::meta;
+use super::stream::{Inner, Item, Model, News, Piece, Wait};
+use super::subject::{Part, attach};
+use crate::inference::{Job, RunError};
 
 /// Most frames in the queue, whatever `interval` and `max-in-flight` ask for.
 const MAX_QUEUED: usize = 64;
 
+/// A part of a frame that counts, with its job if it is to be classified.
+type Asked = (Part, Option<Box<FrameJob>>);
+
 impl Resnet50 {
-    pub(super) fn chain(
-        &self,
-        mut buffer: gst::Buffer,
-    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+    pub(super) fn chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         let arrived = Instant::now();
         let settings = self.frame_settings();
         let line = self.stream.stats().frame();
@@ -64,28 +64,26 @@ impl Resnet50 {
             }
             inner = self.stream.wait(inner);
         };
-        let (job, wait) = if self.is_chosen(&mut inner, &buffer, &settings) {
-            let ticket = ticket(&mut inner, &buffer, arrived);
-            let job = self.job(&inner, &loaded.classifier, &buffer, &settings, ticket);
-            (job, Wait::Answer(ticket.number))
-        } else {
-            (None, Wait::Carry)
-        };
-        let wait = match (&job, wait) {
-            // Without caps there is no video.
-            (None, Wait::Answer(_)) => return Err(gst::FlowError::NotNegotiated),
-            (_, wait) => wait,
-        };
+        let asked = self.ask(&mut inner, &loaded, &buffer, &settings, arrived)?;
+        let mut jobs: Vec<Box<dyn Job>> = Vec::new();
+        let pieces = asked.into_iter().map(|(part, job)| {
+            let wait = job
+                .as_ref()
+                .map_or(Wait::Carry, |job| Wait::Answer(job.ticket.number));
+            jobs.extend(job.map(|job| job as Box<dyn Job>));
+            Piece { part, wait }
+        });
+        let pieces = pieces.collect();
         inner.items.push_back(Item::Frame {
-            buffer: std::mem::take(&mut buffer),
+            buffer,
             arrived,
-            from: job.is_some().then(|| Arc::clone(&loaded)),
-            wait,
+            pieces,
+            from: (!jobs.is_empty()).then(|| Arc::clone(&loaded)),
         });
         drop(inner);
         self.stream.notify();
-        if let Some(job) = job {
-            loaded.port.push(job, settings.batch_timeout);
+        if !jobs.is_empty() {
+            loaded.port.push(jobs, settings.batch_timeout);
         }
         Ok(gst::FlowSuccess::Ok)
     }
@@ -97,7 +95,7 @@ impl Resnet50 {
         settings: &FrameSettings,
         arrived: Instant,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let (job, loaded) = {
+        let (asked, loaded) = {
             let mut inner = self.stream.lock();
             // What is left of mode exact goes first.
             while inner.frames() > 0 && !inner.flushing {
@@ -110,101 +108,113 @@ impl Resnet50 {
             match &inner.model {
                 Model::Ready(loaded) => {
                     let loaded = Arc::clone(loaded);
-                    let job = self.is_chosen(&mut inner, &buffer, settings).then(|| {
-                        let ticket = ticket(&mut inner, &buffer, arrived);
-                        self.job(&inner, &loaded.classifier, &buffer, settings, ticket)
-                            .ok_or(gst::FlowError::NotNegotiated)
-                    });
-                    (job.transpose()?, Some(loaded))
+                    let asked = self.ask(&mut inner, &loaded, &buffer, settings, arrived)?;
+                    (asked, Some(loaded))
                 }
-                Model::Loading => (None, None),
+                Model::Loading => (Vec::new(), None),
                 Model::Failed | Model::None => return Err(gst::FlowError::Error),
             }
         };
+        let mut parts = Vec::with_capacity(asked.len());
+        let mut jobs: Vec<(u64, Box<dyn Job>)> = Vec::new();
+        for (part, job) in asked {
+            jobs.extend(job.map(|job| (part.subject.number, job as Box<dyn Job>)));
+            parts.push(part);
+        }
         if let Some(loaded) = &loaded {
-            let overtaken = job.is_some_and(|job| loaded.port.replace(job, settings.batch_timeout));
-            if overtaken {
-                self.count_busy(&buffer);
+            if !jobs.is_empty() {
+                let present: Vec<u64> = parts.iter().map(|p| p.subject.number).collect();
+                let overtaken = loaded.port.replace(jobs, &present, settings.batch_timeout);
+                if overtaken > 0 {
+                    self.count_busy(overtaken, &buffer);
+                }
             }
             self.check(loaded.port.engine().check())?;
         }
 
-        let (carried, news, tags, failure) = {
+        let (seen, news, tags, failure) = {
             let mut inner = self.stream.lock();
-            let news = inner
-                .newest
-                .clone()
-                .filter(|n| inner.posted != Some(n.ticket.number));
-            let news = news.filter(|news| {
-                inner.posted = Some(news.ticket.number);
-                is_posted(&mut inner, &news.classification, settings.messages)
+            let mut news = std::mem::take(&mut inner.news);
+            news.retain(|news| {
+                let News {
+                    classification,
+                    part,
+                    ..
+                } = news;
+                is_posted(&mut inner, part, classification, settings.messages)
             });
-            let carried = inner.carried(buffer.pts());
-            let tags = inner.tags(carried.as_ref(), settings.tags);
-            (carried, news, tags, inner.failure.take())
+            let seen = parts.into_iter().filter_map(|part| {
+                let carried = part.subject.known().carried(buffer.pts())?;
+                Some((part, carried))
+            });
+            let seen: Vec<_> = seen.collect();
+            let tags = inner.tags(&seen, settings);
+            (seen, news, tags, inner.failure.take())
         };
         if let Some(error) = failure {
             self.post_error_message(error.message());
             return Err(gst::FlowError::Error);
         }
-        if let Some(Answered {
+        for News {
             classification,
-            ticket,
-        }) = news
+            part,
+            pts,
+        } in news
         {
-            self.post(&classification, ticket.pts, None);
+            self.post(&classification, &part, pts, None);
         }
         if let Some(tags) = tags {
             // Whether anybody wants them or not, the frame follows.
             self.src.push_event(tags);
         }
-        if let Some(carried) = carried {
-            meta::attach(buffer.make_mut(), &carried);
-        }
+        attach(&mut buffer, &seen);
         self.src.push(buffer)
     }
 
-    /// Whether this frame is one to be inferred.
-    pub(super) fn is_chosen(
+    /// The parts of a frame that count, with a job for each that is to be classified.
+    fn ask(
         &self,
         inner: &mut Inner,
-        buffer: &gst::BufferRef,
-        frame: &FrameSettings,
-    ) -> bool {
-        use gst::BufferFlags as F;
-        // These do not hold a picture of their own, or only a part of it.
-        let is_whole = !buffer
-            .flags()
-            .intersects(F::GAP | F::DROPPABLE | F::CORRUPTED);
-        let chosen = is_whole
-            && inner
-                .rate
-                .chooses(buffer.pts(), frame.interval, frame.max_rate);
-        if !chosen {
-            self.stream.stats().skipped += 1;
-        }
-        chosen
-    }
-
-    /// A job for the engine; none where there were no caps.
-    pub(super) fn job(
-        &self,
-        inner: &Inner,
-        classifier: &Arc<Classifier>,
+        loaded: &Loaded,
         buffer: &gst::Buffer,
         settings: &FrameSettings,
-        ticket: Ticket,
-    ) -> Option<Box<FrameJob>> {
-        Some(Box::new(FrameJob {
-            stream: Arc::clone(&self.stream),
-            classifier: Arc::clone(classifier),
-            settings: *settings,
-            info: Arc::clone(inner.info.as_ref()?),
-            buffer: Some(buffer.clone()),
-            ticket,
-            preprocess: Duration::ZERO,
-            is_answered: false,
-        }))
+        arrived: Instant,
+    ) -> Result<Vec<Asked>, gst::FlowError> {
+        // Without caps there is no video.
+        let info = inner.info.clone().ok_or(gst::FlowError::NotNegotiated)?;
+        let size = (info.width(), info.height());
+        let parts = inner.subjects.parts(buffer, size, settings);
+        let pts = buffer.pts();
+        let is_due: Vec<bool> = parts.iter().map(|p| p.is_due(pts, settings)).collect();
+        let is_chosen = is_due.contains(&true) && is_chosen(inner, buffer, settings);
+        if !is_chosen {
+            self.stream.stats().skipped += 1;
+        }
+        let asked = parts.into_iter().zip(is_due).map(|(part, is_due)| {
+            if !is_chosen || !is_due {
+                return (part, None);
+            }
+            inner.number += 1;
+            part.ask(inner.number, pts);
+            let job = FrameJob {
+                stream: Arc::clone(&self.stream),
+                classifier: Arc::clone(&loaded.classifier),
+                settings: settings.clone(),
+                info: Arc::clone(&info),
+                buffer: Some(buffer.clone()),
+                ticket: Ticket {
+                    generation: inner.generation,
+                    number: inner.number,
+                    pts,
+                    arrived,
+                },
+                part: part.clone(),
+                preprocess: Duration::ZERO,
+                is_answered: false,
+            };
+            (part, Some(Box::new(job)))
+        });
+        Ok(asked.collect())
     }
 
     /// Tells the user of an engine that is lost.
@@ -238,13 +248,15 @@ impl Resnet50 {
     }
 }
 
-/// The next ticket.
-fn ticket(inner: &mut Inner, buffer: &gst::BufferRef, arrived: Instant) -> Ticket {
-    inner.number += 1;
-    Ticket {
-        generation: inner.generation,
-        number: inner.number,
-        pts: buffer.pts(),
-        arrived,
-    }
+/// Whether the turn of this frame to be inferred has come.
+fn is_chosen(inner: &mut Inner, buffer: &gst::BufferRef, settings: &FrameSettings) -> bool {
+    use gst::BufferFlags as F;
+    // These do not hold a picture of their own, or only a part of it.
+    let is_whole = !buffer
+        .flags()
+        .intersects(F::GAP | F::DROPPABLE | F::CORRUPTED);
+    let FrameSettings {
+        interval, max_rate, ..
+    } = *settings;
+    is_whole && inner.rate.chooses(buffer.pts(), interval, max_rate)
 }

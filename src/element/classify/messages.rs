@@ -9,18 +9,19 @@ use gst::subclass::prelude::*;
 use super::imp::Resnet50;
 use super::settings::Messages;
 use super::stream::{Inner, Topic};
+use super::subject::Part;
 use crate::meta::Classification;
 
 /// The shortest time between two QOS messages.
 const QOS_SPACING: Duration = Duration::from_secs(1);
 
 impl Resnet50 {
-    /// Counts a frame that a newer one has overtaken, and says so now and then.
-    pub(super) fn count_busy(&self, buffer: &gst::BufferRef) {
+    /// Counts frames or regions that newer ones have overtaken, and says so now and then.
+    pub(super) fn count_busy(&self, overtaken: usize, buffer: &gst::BufferRef) {
         let (inferred, busy) = {
             let mut stats = self.stream.stats();
-            stats.busy += 1;
-            stats.skipped += 1;
+            stats.busy += overtaken as u64;
+            stats.skipped += overtaken as u64;
             (stats.inferences, stats.busy)
         };
         let segment = {
@@ -55,11 +56,12 @@ impl Resnet50 {
         let _ = obj.post_message(message);
     }
 
-    /// Posts the element message `resnet50`: the metadata's fields and the frame's times, by the
-    /// names that `level` and `cutter` have for them.
+    /// Posts the element message `resnet50`: the metadata's fields, where it is about a region
+    /// which one, and the frame's times by the names that `level` and `cutter` have for them.
     pub(super) fn post(
         &self,
         answer: &Classification,
+        part: &Part,
         pts: Option<gst::ClockTime>,
         frame: Option<(
             &gst::BufferRef,
@@ -72,6 +74,9 @@ impl Resnet50 {
             None => (None, self.stream.lock().segment.clone()),
         };
         let mut structure = answer.to_structure("resnet50");
+        if let Some(place) = &part.place {
+            structure.set("region", place.region.to_structure());
+        }
         for (name, time) in [
             ("timestamp", pts),
             (
@@ -93,13 +98,22 @@ impl Resnet50 {
 }
 
 /// Whether this answer is to be posted.
-pub(super) fn is_posted(inner: &mut Inner, answer: &Classification, messages: Messages) -> bool {
+pub(super) fn is_posted(
+    inner: &mut Inner,
+    part: &Part,
+    answer: &Classification,
+    messages: Messages,
+) -> bool {
     match messages {
         Messages::None => false,
         Messages::All => true,
         Messages::Change => {
             let topic = Some(Topic::of(answer));
-            std::mem::replace(&mut inner.posted_topic, topic.clone()) != topic
+            let before = match part.place {
+                None => std::mem::replace(&mut inner.posted_topic, topic.clone()),
+                Some(_) => std::mem::replace(&mut part.subject.known().topic, topic.clone()),
+            };
+            before != topic
         }
     }
 }

@@ -34,10 +34,13 @@ mod settings;
 mod stats;
 mod still;
 mod stream;
+mod subject;
 
 use gst::prelude::*;
 
-pub use settings::{ActivationSetting, ColorOrderSetting, FitSetting, Messages, Mode};
+pub use settings::{
+    ActivationSetting, ColorOrderSetting, FitSetting, Messages, Mode, RegionSetting,
+};
 
 glib::wrapper! {
     /// The element `resnet50`.
@@ -59,6 +62,7 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         FitSetting::static_type(),
         Messages::static_type(),
         Mode::static_type(),
+        RegionSetting::static_type(),
     ] {
         enumeration.mark_as_plugin_api(gst::PluginAPIFlags::empty());
     }

@@ -8,11 +8,9 @@ use gst::subclass::prelude::*;
 
 use super::error::Error;
 use super::imp::{CAT, Resnet50};
-use super::job::Ticket;
 use super::messages::is_posted;
-use super::settings::FrameSettings;
-use super::stream::{Answered, Item, Outcome, Wait};
-use crate::meta;
+use super::stream::{Item, Outcome, Piece, Wait};
+use super::subject::attach;
 
 /// How often whoever waits for an answer looks whether a Run is stuck.
 const LOOK: Duration = Duration::from_secs(1);
@@ -27,13 +25,7 @@ impl Resnet50 {
                 let _ = self.src.pause_task();
                 return;
             }
-            let waits = matches!(
-                inner.items.front(),
-                Some(Item::Frame {
-                    wait: Wait::Answer(_),
-                    ..
-                })
-            );
+            let waits = inner.items.front().is_some_and(Item::waits);
             if !waits && let Some(item) = inner.items.pop_front() {
                 break item;
             }
@@ -44,14 +36,13 @@ impl Resnet50 {
             let (guard, timed_out) = self.stream.wait_for(inner, LOOK);
             inner = guard;
             if timed_out
-                && let Some(Item::Frame {
-                    wait,
-                    from: Some(from),
-                    ..
-                }) = inner.items.front_mut()
+                && let Some(item) = inner.items.front_mut()
+                && let Item::Frame {
+                    from: Some(from), ..
+                } = item
                 && let Err(error) = from.port.engine().check()
             {
-                *wait = Wait::Ready(Outcome::Failed(error.into()));
+                item.fail(error.into());
             }
         };
         inner.is_pushing = true;
@@ -72,9 +63,9 @@ impl Resnet50 {
             Item::Frame {
                 buffer,
                 arrived,
-                wait,
+                pieces,
                 from: _,
-            } => Some(self.push(buffer, arrived, wait)),
+            } => Some(self.push(buffer, arrived, pieces)),
         };
         let mut inner = self.stream.lock();
         inner.is_pushing = false;
@@ -100,64 +91,67 @@ impl Resnet50 {
         }
     }
 
-    /// Pushes a frame with what became of it.
-    pub(super) fn push(
+    /// Pushes a frame with what became of its parts.
+    fn push(
         &self,
         mut buffer: gst::Buffer,
         arrived: Instant,
-        wait: Wait,
+        pieces: Vec<Piece>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let FrameSettings { messages, tags, .. } = self.frame_settings();
-        let pts = buffer.pts();
-        let outcome = match wait {
-            Wait::Ready(outcome) => outcome,
-            Wait::Carry | Wait::Answer(_) => Outcome::Still,
-        };
-        let answer = match outcome {
-            Outcome::Answer(answer) => {
-                let (answer, tags, is_posted, segment, is_news) = {
-                    let mut inner = self.stream.lock();
-                    let answer = inner.decide(*answer, pts);
-                    inner.newest = Some(Answered {
-                        classification: answer.clone(),
-                        ticket: Ticket {
-                            generation: inner.generation,
-                            number: inner.number,
-                            pts,
-                            arrived,
-                        },
-                    });
-                    let is_news = inner.latency.observe(arrived.elapsed());
-                    let is_posted = is_posted(&mut inner, &answer, messages);
-                    let tags = inner.tags(Some(&answer), tags);
-                    (answer, tags, is_posted, inner.segment.clone(), is_news)
-                };
-                if is_posted {
-                    self.post(&answer, pts, Some((&buffer, segment)));
+        let mut answered = Vec::new();
+        let mut carrying = Vec::new();
+        let (mut failed, mut lost) = (None, None);
+        for Piece { part, wait } in pieces {
+            match wait {
+                Wait::Ready(number, Outcome::Answer(answer)) => {
+                    answered.push((part, number, answer));
                 }
-                if is_news {
-                    self.announce_latency();
+                Wait::Ready(_, Outcome::Failed(error)) => failed = Some(error),
+                Wait::Ready(_, Outcome::Dropped) => lost = Some(Error::Lost),
+                Wait::Ready(_, Outcome::Still) | Wait::Carry | Wait::Answer(_) => {
+                    carrying.push(part);
                 }
-                if let Some(tags) = tags {
-                    // Whether anybody wants them or not, the frame follows.
-                    self.src.push_event(tags);
-                }
-                Some(answer)
             }
-            Outcome::Still => self.stream.lock().carried(pts),
-            Outcome::Failed(error) => {
-                self.post_error_message(error.message());
-                return Err(gst::FlowError::Error);
-            }
-            Outcome::Dropped => {
-                self.post_error_message(Error::Lost.message());
-                return Err(gst::FlowError::Error);
-            }
-        };
-        if let Some(answer) = answer {
-            gst::log!(CAT, imp = self, "{pts:?}: {:?}", answer.top());
-            meta::attach(buffer.make_mut(), &answer);
         }
+        if let Some(error) = failed.or(lost) {
+            self.post_error_message(error.message());
+            return Err(gst::FlowError::Error);
+        }
+
+        let settings = self.frame_settings();
+        let pts = buffer.pts();
+        let mut seen = Vec::with_capacity(answered.len() + carrying.len());
+        let mut posted = Vec::new();
+        let (tags, segment, is_news) = {
+            let mut inner = self.stream.lock();
+            let is_news = !answered.is_empty() && inner.latency.observe(arrived.elapsed());
+            for (part, number, answer) in answered {
+                if let Some(answer) = inner.take(*answer, &part, number, pts) {
+                    if is_posted(&mut inner, &part, &answer, settings.messages) {
+                        posted.push(seen.len());
+                    }
+                    seen.push((part, answer));
+                }
+            }
+            seen.extend(carrying.into_iter().filter_map(|part| {
+                let carried = part.subject.known().carried(pts)?;
+                Some((part, carried))
+            }));
+            let tags = inner.tags(&seen, &settings);
+            (tags, inner.segment.clone(), is_news)
+        };
+        for (part, answer) in posted.into_iter().map(|index| &seen[index]) {
+            self.post(answer, part, pts, Some((&buffer, segment.clone())));
+        }
+        if is_news {
+            self.announce_latency();
+        }
+        if let Some(tags) = tags {
+            // Whether anybody wants them or not, the frame follows.
+            self.src.push_event(tags);
+        }
+        gst::log!(CAT, imp = self, "{pts:?}: {seen:?}");
+        attach(&mut buffer, &seen);
         self.src.push(buffer)
     }
 }
