@@ -9,6 +9,10 @@
  * Frames of any size and of all common formats are taken as they come: nothing has to be
  * converted or scaled before the element.
  *
+ * With `region=rois` or `region=both` the regions that a detector before the element has put onto
+ * the buffer (`GstVideoRegionOfInterestMeta`) are classified as well, each as a picture of its own;
+ * the answer is a parameter `classification` of the region.
+ *
  * ## Example pipeline
  * ```bash
  * gst-launch-1.0 -m uridecodebin uri=file:///path/to/video.mp4 ! resnet50 messages=change ! videoconvert ! autovideosink
