@@ -89,7 +89,7 @@ impl Resnet50 {
     }
 
     /// Mode live: the frame leaves at once, with the newest answer there is.
-    pub(super) fn pass(
+    fn pass(
         &self,
         mut buffer: gst::Buffer,
         settings: &FrameSettings,
@@ -218,7 +218,7 @@ impl Resnet50 {
     }
 
     /// Tells the user of an engine that is lost.
-    pub(super) fn check(&self, engine: Result<(), RunError>) -> Result<(), gst::FlowError> {
+    fn check(&self, engine: Result<(), RunError>) -> Result<(), gst::FlowError> {
         engine.map_err(|error| {
             self.post_error_message(Error::from(error).message());
             gst::FlowError::Error
