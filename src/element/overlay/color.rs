@@ -88,7 +88,7 @@ mod tests {
     /// Plain colours in the formats' own numbers.
     #[test]
     fn numbers() {
-        use VideoFormat::{Bgrx, Gray8, I420, I42010le, P012Le, Y44416Le};
+        use VideoFormat::{Bgrx, Gray8, I420, I42010le, P012Le, Y44416le};
         assert_eq!(values(I420, "bt601", WHITE), [235.0, 128.0, 128.0]);
         assert_eq!(values(I420, "bt601", RED), [81.0, 90.0, 240.0]);
         assert_eq!(values(I420, "bt709", RED), [63.0, 102.0, 240.0]);
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(values(I42010le, "bt709", WHITE), [940.0, 512.0, 512.0]);
         assert_eq!(values(I42010le, "bt709", RED), [250.0, 409.0, 960.0]);
         assert_eq!(values(P012Le, "bt2020", WHITE), [3760.0, 2048.0, 2048.0]);
-        assert_eq!(values(Y44416Le, "1:3:0:0", WHITE)[0], 65535.0);
+        assert_eq!(values(Y44416le, "1:3:0:0", WHITE)[0], 65535.0);
         assert_eq!(values(Bgrx, "sRGB", RED), RED);
         assert_eq!(values(Bgrx, "2:1:0:0", RED), [235.0, 16.0, 16.0]);
         assert_eq!(values(Gray8, "1:4:0:0", WHITE)[0], 255.0);

@@ -18,23 +18,29 @@ pub fn bytes(row: &mut [u8], keep: &[u8], add: &[u8]) {
 /// Words of `16 - shift` bits or fewer, above `shift` bits that mean nothing and stay as they are:
 /// `keep` and `add` are in 65535ths, and `add` is at most `(65535 - keep) * 65535`.
 pub fn words<const BIG_ENDIAN: bool>(row: &mut [u8], keep: &[u16], add: &[u32], shift: u32) {
-    let below = (1u16 << shift) - 1;
     let (words, _) = row.as_chunks_mut::<2>();
     for ((word, keep), add) in words.iter_mut().zip(keep).zip(add) {
-        let before = match BIG_ENDIAN {
-            true => u16::from_be_bytes(*word),
-            false => u16::from_le_bytes(*word),
-        };
-        // Exactly the sum divided by 65535 and rounded. It is at most 65535 * 65535, so that
-        // nothing overflows.
-        let sum = u32::from(before >> shift) * u32::from(*keep) + *add + 0x8000;
-        let value = ((sum + (sum >> 16)) >> 16) as u16;
-        let after = value << shift | before & below;
-        *word = match BIG_ENDIAN {
-            true => after.to_be_bytes(),
-            false => after.to_le_bytes(),
-        };
+        change::<BIG_ENDIAN>(word, shift, |value| {
+            // Exactly the sum divided by 65535 and rounded. It is at most 65535 * 65535, so that
+            // nothing overflows.
+            let sum = u32::from(value) * u32::from(*keep) + *add + 0x8000;
+            ((sum + (sum >> 16)) >> 16) as u16
+        });
     }
+}
+
+#[inline(always)]
+fn change<const BIG_ENDIAN: bool>(word: &mut [u8; 2], shift: u32, to: impl Fn(u16) -> u16) {
+    let before = match BIG_ENDIAN {
+        true => u16::from_be_bytes(*word),
+        false => u16::from_le_bytes(*word),
+    };
+    let below = (1u16 << shift) - 1;
+    let after = to(before >> shift) << shift | before & below;
+    *word = match BIG_ENDIAN {
+        true => after.to_be_bytes(),
+        false => after.to_le_bytes(),
+    };
 }
 
 /// Pixels of four bytes, one of them, number `ALPHA`, an alpha that the others are not multiplied
@@ -46,27 +52,83 @@ pub fn pixels<const ALPHA: usize>(row: &mut [u8], keep: &[u8], add: &[u8]) {
     if all.to_ne_bytes()[ALPHA] == u8::MAX {
         return bytes(row, keep, add);
     }
-    let (row, keep, add) = (
-        row.as_chunks_mut::<4>().0,
-        keep.as_chunks::<4>().0,
-        add.as_chunks::<4>().0,
-    );
-    for ((pixel, keep), add) in row.iter_mut().zip(keep).zip(add) {
-        let keep = keep[ALPHA];
-        if keep == WHOLE_BYTE {
-            continue;
-        }
-        // What remains of the pixel, and all that there will be, both times 255 * 255. The latter
-        // is not 0, for something comes on top.
-        let below = f32::from(pixel[ALPHA]) * f32::from(keep);
-        let share = 1.0 / (below + f32::from(255 - keep) * 255.0);
-        let (mut old, mut new) = ([below * share; 4], [255.0 * 255.0 * share; 4]);
-        (old[ALPHA], new[ALPHA]) = (f32::from(keep) / 255.0, 1.0);
-        for i in 0..4 {
-            let value = f32::from(pixel[i]) * old[i] + f32::from(add[i]) * new[i];
-            // This never goes beyond 255.
-            pixel[i] = (value + 0.5) as u8;
-        }
+    let (pixels, rest) = row.as_chunks_mut::<BLOCK>();
+    let (keeps, keep) = keep.as_chunks::<BLOCK>();
+    let (adds, add) = add.as_chunks::<BLOCK>();
+    for ((pixels, keep), add) in pixels.iter_mut().zip(keeps).zip(adds) {
+        over::<ALPHA, BLOCK>(pixels, keep, add);
+    }
+    let rest = rest.as_chunks_mut::<4>().0.iter_mut();
+    let (keep, add) = (keep.as_chunks::<4>().0, add.as_chunks::<4>().0);
+    for ((pixel, keep), add) in rest.zip(keep).zip(add) {
+        over::<ALPHA, 4>(pixel, keep, add);
+    }
+}
+
+/// Bytes of the pixels that are mixed at once.
+const BLOCK: usize = 32;
+
+/// A few pixels, of `BYTES` in all.
+#[inline(always)]
+fn over<const ALPHA: usize, const BYTES: usize>(
+    pixels: &mut [u8; BYTES],
+    keep: &[u8; BYTES],
+    add: &[u8; BYTES],
+) {
+    let (mut old, mut new) = ([0.0; BYTES], [0.0; BYTES]);
+    for at in (0..BYTES).step_by(4) {
+        let kept = f32::from(keep[at + ALPHA]);
+        // What remains of the pixel, and all that there will be, both times 255 * 255.
+        let below = f32::from(pixels[at + ALPHA]) * kept;
+        let share = 1.0 / (below + (255.0 - kept) * 255.0);
+        // Where nothing comes on top there may be nothing at all.
+        let (one, other) = match keep[at + ALPHA] {
+            WHOLE_BYTE => (1.0, 0.0),
+            _ => (below * share, 255.0 * 255.0 * share),
+        };
+        old[at..at + 4].fill(one);
+        new[at..at + 4].fill(other);
+        (old[at + ALPHA], new[at + ALPHA]) = (kept / 255.0, 1.0);
+    }
+    for i in 0..BYTES {
+        let value = f32::from(pixels[i]) * old[i] + f32::from(add[i]) * new[i];
+        // At most 255, as what is added is at most what is taken.
+        pixels[i] = rounded(value) as u8;
+    }
+}
+
+/// The nearest whole number below 2^16, without the care that a conversion takes for others: from
+/// 2^23 on, numbers have no digits after the point.
+fn rounded(value: f32) -> u16 {
+    (value + 8_388_608.0).to_bits() as u16
+}
+
+/// Samples that lie `step` apart, each multiplied with its own of `old`, while what is added to it
+/// is multiplied with its own of `new`. What goes beyond 255, where the rounding of little has been
+/// made larger, is 255.
+pub fn veiled_bytes(row: &mut [u8], add: &[u8], step: usize, old: &[f32], new: &[f32]) {
+    let values = row.iter_mut().zip(add).step_by(step);
+    for ((value, add), (old, new)) in values.zip(old.iter().zip(new)) {
+        *value = rounded((f32::from(*value) * old + f32::from(*add) * new).min(255.0)) as u8;
+    }
+}
+
+/// The same of words as [`words`] has them, up to `max`.
+pub fn veiled_words<const BIG_ENDIAN: bool>(
+    row: &mut [u8],
+    add: &[u32],
+    step: usize,
+    (shift, max): (u32, u16),
+    old: &[f32],
+    new: &[f32],
+) {
+    let words = row.as_chunks_mut::<2>().0.iter_mut();
+    let words = words.zip(add).step_by(step);
+    for ((word, add), (old, new)) in words.zip(old.iter().zip(new)) {
+        change::<BIG_ENDIAN>(word, shift, |value| {
+            let sum = f32::from(value) * old + *add as f32 / 65535.0 * new;
+            rounded(sum.min(f32::from(max)))
+        });
     }
 }
 

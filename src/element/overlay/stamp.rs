@@ -95,7 +95,7 @@ impl Stamp {
         if let Some(veil) = &self.veil
             && let Some(below) = veil.below(frame, &self.layout)?
         {
-            return veil.cover(frame, &self.layout, &self.planes, &below);
+            return veil.apply(frame, &self.layout, &self.planes, &below);
         }
         for (p, plane) in self.planes.iter().enumerate() {
             plane.apply(&mut frame::Plane::new(frame, p), &self.layout)?;
@@ -172,15 +172,36 @@ impl Plane {
         (y - self.top) * self.width + x * component.step + component.first - self.left
     }
 
-    /// What a sample is multiplied with, and what is added to it.
-    pub fn mix(&self, component: &Component, x: usize, y: usize) -> (f32, f32) {
-        let at = self.at(component, x, y);
+    /// Draws one component's row of samples from column `x` on, each of them multiplied with its
+    /// own of `old` in the place of what it is on opaque frames, and what is added with that of
+    /// `new`.
+    pub fn veil(
+        &self,
+        target: &mut frame::Plane,
+        layout: &Layout,
+        component: &Component,
+        (x, y): (usize, usize),
+        (old, new): (&[f32], &[f32]),
+    ) -> Result<(), glib::BoolError> {
+        let bytes = layout.sample.bytes();
+        let row = target.row(y, self.left * bytes, self.width * bytes)?;
+        let start = self.at(component, x, self.top);
+        let row = &mut row[start * bytes..];
+        let at = self.at(component, x, y)..(y - self.top + 1) * self.width;
         match &self.mix {
-            Mix::Bytes { keep, add } | Mix::Pixels { keep, add, .. } => {
-                (f32::from(keep[at]) / 255.0, f32::from(add[at]))
+            Mix::Bytes { add, .. } | Mix::Pixels { add, .. } => {
+                kernel::veiled_bytes(row, &add[at], component.step, old, new);
             }
-            Mix::Words { keep, add } => (f32::from(keep[at]) / 65535.0, add[at] as f32 / 65535.0),
+            Mix::Words { add, .. } => {
+                let words = match layout.sample {
+                    Sample::Word { big_endian: true } => kernel::veiled_words::<true>,
+                    _ => kernel::veiled_words::<false>,
+                };
+                let kind = (layout.shift, layout.max());
+                words(row, &add[at], component.step, kind, old, new);
+            }
         }
+        Ok(())
     }
 
     fn apply(&self, plane: &mut frame::Plane, layout: &Layout) -> Result<(), glib::BoolError> {
@@ -242,7 +263,7 @@ pub fn span(start: u32, length: u32, sub: u32) -> Range<usize> {
 }
 
 /// The pixels of the frame that share a sample: fewer at the edge of a frame of odd size.
-pub fn cell(info: &VideoInfo, component: &Component, x: usize, y: usize) -> Rect {
+fn cell(info: &VideoInfo, component: &Component, x: usize, y: usize) -> Rect {
     let part = |at: usize, sub: u32, size: u32| {
         let start = (at as u32) << sub;
         (start, (1 << sub).min(size - start))

@@ -3,7 +3,9 @@
 //! or has more than 8 bits.
 //!
 //! Such frames are rare: nearly all that have an alpha are opaque where something is drawn, and
-//! are drawn on as if they had none. This is exact and not made to be quick.
+//! are drawn on as if they had none.
+
+use std::ops::Range;
 
 use gst_video::{VideoFrameRef, VideoInfo};
 
@@ -11,12 +13,13 @@ use super::format::{ALPHA, Component, Layout, Sample};
 use super::frame;
 use super::layout::Rect;
 use super::patch::Pixels;
-use super::stamp::{Plane, cell, span};
+use super::stamp::{Plane, span};
 
 /// How much of each pixel a patch covers.
 #[derive(Debug)]
 pub struct Veil {
-    info: VideoInfo,
+    /// That of the frame.
+    size: (u32, u32),
     alpha: Component,
     place: Rect,
     /// The place with all pixels that share a sample with it.
@@ -56,7 +59,7 @@ impl Veil {
             }
         }
         Self {
-            info: info.clone(),
+            size: (info.width(), info.height()),
             alpha,
             place,
             area,
@@ -78,7 +81,9 @@ impl Veil {
         let mut below = Vec::new();
         for y in 0..self.area.height as usize {
             let row = plane.row(self.area.y as usize + y, left * pixel, width * pixel)?;
-            let alphas = row.chunks_exact(pixel).map(|p| read(&p[first..], layout));
+            let alphas = row
+                .chunks_exact(pixel)
+                .map(|p| read(&p[first..], layout) & max);
             if below.is_empty() {
                 if alphas.clone().fold(max, |all, alpha| all & alpha) == max {
                     continue;
@@ -92,53 +97,96 @@ impl Veil {
     }
 
     /// Draws where the frame is as opaque as `below` says.
-    pub fn cover(
+    pub fn apply(
         &self,
         frame: &mut VideoFrameRef<&mut gst::BufferRef>,
         layout: &Layout,
         planes: &[Plane],
         below: &[f32],
     ) -> Result<(), glib::BoolError> {
-        let bytes = layout.sample.bytes();
+        let (mut old, mut new) = (Vec::new(), Vec::new());
         for (c, component) in layout.components.iter().enumerate() {
             let plane = &planes[component.plane];
             let mut target = frame::Plane::new(frame, component.plane);
+            let columns = span(self.place.x, self.place.width, component.w_sub);
             for y in span(self.place.y, self.place.height, component.h_sub) {
-                let row = target.row(y, plane.left * bytes, plane.width * bytes)?;
-                for x in span(self.place.x, self.place.width, component.w_sub) {
-                    let at = (x * component.step + component.first - plane.left) * bytes;
-                    let before = f32::from(read(&row[at..], layout));
-                    let (keep, add) = plane.mix(component, x, y);
-                    let after = if c == ALPHA {
-                        before * keep + add
-                    } else {
-                        let cell = cell(&self.info, component, x, y);
-                        let (above, through) = self.shares(cell, below);
-                        if above == 0.0 {
-                            continue;
-                        }
-                        let count = (cell.width * cell.height) as f32;
-                        (add * count + before * through) / (above + through)
-                    };
-                    let after = (after.round() as u16).min(layout.max());
-                    write(&mut row[at..], layout, after);
+                self.sum(component, &columns, y, below, &mut old, &mut new);
+                if c == ALPHA {
+                    // Alphas are just added up, and those that are there were never shared.
+                    for (old, new) in old.iter_mut().zip(&mut new) {
+                        (*old, *new) = (1.0 - *new, 1.0);
+                    }
+                } else {
+                    self.divide(component, &columns, y, &mut old, &mut new);
                 }
+                let at = (columns.start, y);
+                plane.veil(&mut target, layout, component, at, (&old, &new))?;
             }
         }
         Ok(())
     }
 
-    /// How many of the cell's pixels the patch makes up, and how many of them the frame still does.
-    fn shares(&self, cell: Rect, below: &[f32]) -> (f32, f32) {
-        let (mut above, mut through) = (0.0, 0.0);
-        for y in cell.y..cell.y + cell.height {
-            for x in cell.x..cell.x + cell.width {
-                let at = index(self.area, x, y);
-                above += self.covered[at];
-                through += below[at] * (1.0 - self.covered[at]);
+    /// Of each sample of a row: how many of its pixels the frame still makes up, and how many of
+    /// them the patch does.
+    fn sum(
+        &self,
+        component: &Component,
+        columns: &Range<usize>,
+        y: usize,
+        below: &[f32],
+        through: &mut Vec<f32>,
+        above: &mut Vec<f32>,
+    ) {
+        for sums in [&mut *through, &mut *above] {
+            sums.clear();
+            sums.resize(columns.len(), 0.0);
+        }
+        let (xs, ys) = self.pixels(component, columns, y);
+        for y in ys {
+            let row = index(self.area, xs.start, y)..index(self.area, xs.end, y);
+            let pixels = self.covered[row.clone()].iter().zip(&below[row]);
+            for (i, (covered, below)) in pixels.enumerate() {
+                let x = i >> component.w_sub;
+                through[x] += below * (1.0 - covered);
+                above[x] += covered;
             }
         }
-        (above, through)
+    }
+
+    /// Makes of both sums what each sample is to be multiplied with and what is to be added to it.
+    fn divide(
+        &self,
+        component: &Component,
+        columns: &Range<usize>,
+        y: usize,
+        through: &mut [f32],
+        above: &mut [f32],
+    ) {
+        let (xs, ys) = self.pixels(component, columns, y);
+        for (x, (through, above)) in through.iter_mut().zip(above).enumerate() {
+            // Where nothing comes on top there may be nothing at all.
+            if *above == 0.0 {
+                *through = 1.0;
+                continue;
+            }
+            let width = (xs.len() - (x << component.w_sub)).min(1 << component.w_sub);
+            let all = *through + *above;
+            (*through, *above) = (*through / all, (width * ys.len()) as f32 / all);
+        }
+    }
+
+    /// The pixels that these samples of a row stand for: fewer at the edge of a frame of odd size.
+    fn pixels(
+        &self,
+        component: &Component,
+        columns: &Range<usize>,
+        y: usize,
+    ) -> (Range<u32>, Range<u32>) {
+        let part = |samples: Range<usize>, sub: u32, size: u32| {
+            (samples.start as u32) << sub..((samples.end as u32) << sub).min(size)
+        };
+        let xs = part(columns.clone(), component.w_sub, self.size.0);
+        (xs, part(y..y + 1, component.h_sub, self.size.1))
     }
 }
 
@@ -153,14 +201,5 @@ fn read(bytes: &[u8], layout: &Layout) -> u16 {
         Sample::Byte => u16::from(bytes[0]),
         Sample::Word { big_endian: true } => u16::from_be_bytes(word()) >> layout.shift,
         Sample::Word { big_endian: false } => u16::from_le_bytes(word()) >> layout.shift,
-    }
-}
-
-fn write(bytes: &mut [u8], layout: &Layout, value: u16) {
-    let word = value << layout.shift;
-    match layout.sample {
-        Sample::Byte => bytes[0] = value as u8,
-        Sample::Word { big_endian: true } => bytes[..2].copy_from_slice(&word.to_be_bytes()),
-        Sample::Word { big_endian: false } => bytes[..2].copy_from_slice(&word.to_le_bytes()),
     }
 }
