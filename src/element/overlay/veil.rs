@@ -104,23 +104,32 @@ impl Veil {
         planes: &[Plane],
         below: &[f32],
     ) -> Result<(), glib::BoolError> {
+        let components = || layout.components.iter().enumerate();
         let (mut old, mut new) = (Vec::new(), Vec::new());
-        for (c, component) in layout.components.iter().enumerate() {
-            let plane = &planes[component.plane];
-            let mut target = frame::Plane::new(frame, component.plane);
-            let columns = span(self.place.x, self.place.width, component.w_sub);
-            for y in span(self.place.y, self.place.height, component.h_sub) {
-                self.sum(component, &columns, y, below, &mut old, &mut new);
-                if c == ALPHA {
-                    // Alphas are just added up, and those that are there were never shared.
-                    for (old, new) in old.iter_mut().zip(&mut new) {
-                        (*old, *new) = (1.0 - *new, 1.0);
-                    }
-                } else {
-                    self.divide(component, &columns, y, &mut old, &mut new);
+        let (mut rest, mut one) = (Vec::new(), Vec::new());
+        for (c, first) in components() {
+            let is_same = |o: &Component| (o.w_sub, o.h_sub) == (first.w_sub, first.h_sub);
+            // All whose samples stand for the same pixels are done at once.
+            if layout.components[..c].iter().any(is_same) {
+                continue;
+            }
+            let columns = span(self.place.x, self.place.width, first.w_sub);
+            one.resize(columns.len(), 1.0);
+            for y in span(self.place.y, self.place.height, first.h_sub) {
+                self.sum(first, &columns, y, below, &mut old, &mut new);
+                // Alphas are just added up, and are never shared by pixels.
+                rest.clear();
+                rest.extend(new.iter().map(|above| 1.0 - above));
+                self.divide(first, &columns, y, &mut old, &mut new);
+                for (c, component) in components().filter(|(_, o)| is_same(o)) {
+                    let mut target = frame::Plane::new(frame, component.plane);
+                    let at = (columns.start, y);
+                    let mix: (&[f32], &[f32]) = match c {
+                        ALPHA => (&rest, &one),
+                        _ => (&old, &new),
+                    };
+                    planes[component.plane].veil(&mut target, layout, component, at, mix)?;
                 }
-                let at = (columns.start, y);
-                plane.veil(&mut target, layout, component, at, (&old, &new))?;
             }
         }
         Ok(())
@@ -144,11 +153,23 @@ impl Veil {
         let (xs, ys) = self.pixels(component, columns, y);
         for y in ys {
             let row = index(self.area, xs.start, y)..index(self.area, xs.end, y);
-            let pixels = self.covered[row.clone()].iter().zip(&below[row]);
-            for (i, (covered, below)) in pixels.enumerate() {
-                let x = i >> component.w_sub;
-                through[x] += below * (1.0 - covered);
-                above[x] += covered;
+            let (covered, below) = (&self.covered[row.clone()], &below[row]);
+            let sums = through.iter_mut().zip(above.iter_mut());
+            // The same as below, with vector instructions.
+            if component.w_sub == 0 {
+                for ((through, above), (covered, below)) in sums.zip(covered.iter().zip(below)) {
+                    *through += below * (1.0 - covered);
+                    *above += covered;
+                }
+                continue;
+            }
+            let several = 1 << component.w_sub;
+            let pixels = covered.chunks(several).zip(below.chunks(several));
+            for ((through, above), (covered, below)) in sums.zip(pixels) {
+                for (covered, below) in covered.iter().zip(below) {
+                    *through += below * (1.0 - covered);
+                    *above += covered;
+                }
             }
         }
     }
