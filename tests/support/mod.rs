@@ -9,6 +9,7 @@ pub mod example;
 pub mod http;
 pub mod lines;
 pub mod onnx;
+pub mod overlay;
 pub mod pack;
 pub mod pillow;
 #[cfg(feature = "cli")]
