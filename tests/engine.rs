@@ -122,7 +122,7 @@ fn streams_meet_in_a_batch() {
         .map(|(i, port)| {
             let (job, outcome) = pixel([i as f32, 0.5, -1.0]);
             // It would wait for longer than any test, but for the others.
-            port.push(job, Duration::from_secs(3600));
+            port.push([job as Box<dyn Job>], Duration::from_secs(3600));
             outcome
         })
         .collect();
@@ -151,7 +151,7 @@ fn part_of_a_batch() {
         assert_eq!(engine.batch(), 4);
         let port = engine.port();
         let (job, outcome) = pixel([0.25, 0.5, 0.75]);
-        port.push(job, Duration::from_millis(20));
+        port.push([job as Box<dyn Job>], Duration::from_millis(20));
         let (scores, times) = scores(&outcome);
         assert_eq!(scores, [0.25, 0.5, 0.75]);
         assert!(times.queue >= Duration::from_millis(20));
@@ -178,7 +178,7 @@ fn turns() {
     let (done, all) = mpsc::channel();
     let push = |port: &gstresnet50::inference::Port, name| {
         port.push(
-            Box::new(Noted(name, Arc::clone(&order), done.clone())),
+            [Box::new(Noted(name, Arc::clone(&order), done.clone())) as Box<dyn Job>],
             Duration::ZERO,
         );
     };
@@ -195,18 +195,53 @@ fn turns() {
     assert!(place < 100, "{place}");
 }
 
+/// A newer job takes the place of the one of its subject, so that each subject has its turn however
+/// often the others come; a subject that has gone loses its job.
+#[test]
+fn subjects_take_turns() {
+    let engine = engine(&Net::color().batch(FREE).busy(20), &options());
+    let port = engine.port();
+    // The worker has something to do meanwhile.
+    let (first, first_outcome) = pixel([9.0, 0.0, 0.0]);
+    port.push([first as Box<dyn Job>], Duration::ZERO);
+    let mut last = Vec::new();
+    let mut overtaken = 0;
+    for round in 0..4 {
+        // Subject 3 is there at first only, and 4 is not asked for again.
+        let subjects: &[u64] = [&[1u64, 2, 3, 4][..], &[2, 1]][usize::from(round > 0)];
+        let jobs = subjects.iter().map(|subject| {
+            let (job, outcome) = pixel([*subject as f32, round as f32, 0.0]);
+            last.push(outcome);
+            (*subject, job as Box<dyn Job>)
+        });
+        let jobs: Vec<_> = jobs.collect();
+        overtaken += port.replace(jobs, &[1, 2, 4], Duration::ZERO);
+    }
+    let outcomes = last.iter().chain([&first_outcome]);
+    let outcomes = outcomes.map(|o| o.recv_timeout(PATIENCE).expect("an outcome"));
+    let (done, dropped): (Vec<_>, Vec<_>) = outcomes.partition(Option::is_some);
+    // All that a worker was not quicker than; of subject 3 in any case.
+    assert_eq!(dropped.len(), overtaken);
+    assert!(overtaken >= 1);
+    let scores = done.into_iter().flatten().map(|o| o.expect("scores").0);
+    let seen: Vec<_> = scores.map(|s| (s[0] as u64, s[1] as u64)).collect();
+    for wanted in [(1, 3), (2, 3), (4, 0)] {
+        assert!(seen.contains(&wanted), "{wanted:?} in {seen:?}");
+    }
+}
+
 /// A newer job takes the place of one that waits, which hears of it by being dropped.
 #[test]
 fn replaced() {
     let engine = engine(&Net::color().batch(FREE).busy(20), &options());
     let port = engine.port();
     let (first, first_outcome) = pixel([1.0, 0.0, 0.0]);
-    port.push(first, Duration::ZERO);
+    port.push([first as Box<dyn Job>], Duration::ZERO);
     let waiting: Vec<_> = (0..5).map(|i| pixel([0.0, i as f32, 0.0])).collect();
     let outcomes: Vec<_> = waiting
         .into_iter()
         .map(|(job, outcome)| {
-            port.replace(job, Duration::ZERO);
+            port.replace([(1, job as Box<dyn Job>)], &[1], Duration::ZERO);
             outcome
         })
         .collect();
@@ -228,7 +263,7 @@ fn stuck_run() {
     let port = engine.port();
     for _ in 0..2 {
         let (job, outcome) = pixel([1.0, 0.0, 0.0]);
-        port.push(job, Duration::ZERO);
+        port.push([job as Box<dyn Job>], Duration::ZERO);
         let result = loop {
             engine.check().expect("it can be ended");
             match outcome.recv_timeout(Duration::from_millis(5)) {
@@ -248,7 +283,7 @@ fn end_with_jobs_under_way() {
     let outcomes: Vec<_> = (0..4)
         .map(|i| {
             let (job, outcome) = pixel([i as f32, 0.0, 0.0]);
-            port.push(job, Duration::ZERO);
+            port.push([job as Box<dyn Job>], Duration::ZERO);
             outcome
         })
         .collect();
@@ -276,11 +311,11 @@ fn jobs_that_go_wrong() {
     for instead in wrong {
         let (mut job, outcome) = pixel([1.0, 0.0, 0.0]);
         job.instead = Some(instead);
-        port.push(job, Duration::ZERO);
+        port.push([job as Box<dyn Job>], Duration::ZERO);
         let outcome = outcome.recv_timeout(PATIENCE).expect("it is dropped");
         assert!(outcome.is_none());
         let (job, outcome) = pixel([0.0, 1.0, 0.0]);
-        port.push(job, Duration::ZERO);
+        port.push([job as Box<dyn Job>], Duration::ZERO);
         assert_eq!(scores(&outcome).0, [0.0, 1.0, 0.0]);
     }
 }

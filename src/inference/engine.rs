@@ -67,6 +67,8 @@ pub struct RunTimes {
 /// A job in a queue.
 struct Waiting {
     job: Box<dyn Job>,
+    /// Of what it is: see [`Port::replace`].
+    subject: u64,
     since: Instant,
     /// When it is not to wait for others any longer.
     due: Instant,
@@ -384,42 +386,69 @@ impl Port {
         &self.engine
     }
 
-    /// Hands over a job, behind the stream's earlier ones. It waits for others to fill the batch
+    /// Hands over jobs, behind the stream's earlier ones. They wait for others to fill the batch
     /// for `patience` at most.
-    pub fn push(&self, job: Box<dyn Job>, patience: Duration) {
-        self.add(job, patience, false);
-    }
-
-    /// Hands over a job in place of those of the stream that no worker has taken yet. Returns
-    /// whether there were any.
-    pub fn replace(&self, job: Box<dyn Job>, patience: Duration) -> bool {
-        self.add(job, patience, true)
-    }
-
-    fn add(&self, job: Box<dyn Job>, patience: Duration, replace: bool) -> bool {
+    pub fn push(&self, jobs: impl IntoIterator<Item = Box<dyn Job>>, patience: Duration) {
         let since = Instant::now();
-        let mut waiting = Waiting {
-            job,
-            since,
-            due: since + patience,
-        };
-        let mut state = lock(&self.engine.shared.state);
-        let Some(queue) = state.queues.iter_mut().find(|q| q.id == self.id) else {
-            return false;
-        };
-        let mut replaced = VecDeque::new();
-        if replace {
-            replaced = std::mem::take(&mut queue.jobs);
-            // The wait for others began with the first.
-            if let Some(first) = replaced.front() {
-                waiting.due = first.due;
+        let due = since + patience;
+        self.add(|queue| {
+            queue.extend(jobs.into_iter().map(|job| Waiting {
+                job,
+                subject: 0,
+                since,
+                due,
+            }));
+        });
+    }
+
+    /// Hands over jobs, each with the number of its subject: what it is about that will come again
+    /// and again. A job takes the place of the one of the same subject that no worker has taken
+    /// yet, so that each subject has its turn; of those that get no new one, the subjects that are
+    /// not `present` any more lose theirs. Returns how many were overtaken or lost in this way.
+    pub fn replace(
+        &self,
+        jobs: impl IntoIterator<Item = (u64, Box<dyn Job>)>,
+        present: &[u64],
+        patience: Duration,
+    ) -> usize {
+        let since = Instant::now();
+        let mut overtaken = Vec::new();
+        self.add(|queue| {
+            for (subject, job) in jobs {
+                let mut waiting = Waiting {
+                    job,
+                    subject,
+                    since,
+                    due: since + patience,
+                };
+                match queue.iter_mut().find(|old| old.subject == subject) {
+                    Some(old) => {
+                        // The wait for others began with the first.
+                        waiting.due = old.due;
+                        overtaken.push(std::mem::replace(old, waiting));
+                    }
+                    None => queue.push_back(waiting),
+                }
             }
+            for old in std::mem::take(queue) {
+                match present.contains(&old.subject) {
+                    true => queue.push_back(old),
+                    false => overtaken.push(old),
+                }
+            }
+        });
+        // They are told without the lock.
+        overtaken.len()
+    }
+
+    /// Changes the queue, and wakes a worker, which wakes the next one if it leaves work for it.
+    fn add(&self, change: impl FnOnce(&mut VecDeque<Waiting>)) {
+        let mut state = lock(&self.engine.shared.state);
+        if let Some(queue) = state.queues.iter_mut().find(|q| q.id == self.id) {
+            change(&mut queue.jobs);
         }
-        queue.jobs.push_back(waiting);
         drop(state);
         self.engine.shared.work.notify_one();
-        // What is replaced is told without the lock.
-        !replaced.is_empty()
     }
 
     /// Takes back what no worker has taken yet.

@@ -9,7 +9,7 @@ mod region;
 
 pub use custom::{META_NAME, attach, classification_of, register};
 pub use json::{answers_of, json_line, json_line_unclassified, json_lines};
-pub use region::{PARAM_NAME, Region, attach_region, regions_of};
+pub use region::{PARAM_NAME, Region, attach_region, attach_regions, regions_of};
 
 use std::sync::Arc;
 

@@ -91,6 +91,19 @@ pub fn regions_of(buffer: &gst::BufferRef) -> Vec<(Region, Option<Classification
         .collect()
 }
 
+/// Puts classifications onto the regions of a buffer, each with its region's number among them.
+pub fn attach_regions(buffer: &mut gst::BufferRef, seen: &[(usize, &Classification)]) {
+    if seen.is_empty() {
+        return;
+    }
+    let regions = buffer.iter_meta_mut::<VideoRegionOfInterestMeta>();
+    for (index, mut meta) in regions.enumerate() {
+        if let Some((_, classification)) = seen.iter().find(|(region, _)| *region == index) {
+            attach_region(&mut meta, classification);
+        }
+    }
+}
+
 /// Puts a classification onto a region. Of several, the last one counts.
 pub fn attach_region(meta: &mut VideoRegionOfInterestMeta, classification: &Classification) {
     meta.add_param(classification.to_structure(PARAM_NAME));

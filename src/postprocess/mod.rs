@@ -6,10 +6,12 @@ mod decision;
 mod groups;
 mod labels;
 mod names;
+mod objects;
 mod scores;
 
 pub use candidates::{Candidates, CandidatesError};
 pub use decision::{Decided, Decider, Policy};
 pub use groups::{Groups, GroupsError};
 pub use labels::{Labels, LabelsError};
+pub use objects::{Detection, Objects};
 pub use scores::{Activation, NotFinite, Score, confidences, top_k};

@@ -48,11 +48,12 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Weights for `axis` over a plane of `samples` samples, which is subsampled by `1 << sub`
-    /// and whose first sample lies `shift` samples off the centre of the luma samples it stands
-    /// for (0.25 for chroma that is cosited with the even luma samples of a 2:1 plane).
-    /// `depth` is the number of bits of a sample.
-    pub fn new(axis: &Axis, samples: u32, sub: u32, shift: f64, depth: u32) -> Self {
+    /// Weights for `axis`, whose input begins `start` luma samples into the picture, over a plane
+    /// that is subsampled by `1 << sub` and whose first sample lies `shift` samples off the centre
+    /// of the luma samples it stands for (0.25 for chroma that is cosited with the even luma
+    /// samples of a 2:1 plane). No sample beyond those that the input touches has a part in it, as
+    /// if it had been cut out. `depth` is the number of bits of a sample.
+    pub fn new(axis: &Axis, start: u32, sub: u32, shift: f64, depth: u32) -> Self {
         let (precision, split) = if depth == EXACT_DEPTH {
             // Pillow's PRECISION_BITS: 32 bits hold a sample times a weight, with two to spare. A
             // weight is at most 1, which is 11 bits and the one for exactly 1 in the high part.
@@ -61,6 +62,12 @@ impl Filter {
             // Nothing to be equal to, so a weight may be short enough for one multiplication.
             (14, 0)
         };
+
+        // The plane's first sample that the input touches: coordinates count from there, so that
+        // an input at a whole sample has the very weights of one that was cut out.
+        let base = start >> sub;
+        let samples = (start + axis.input).div_ceil(1 << sub) - base;
+        let shift = shift + f64::from(start - (base << sub)) / f64::from(1u32 << sub);
 
         let scale = f64::from(axis.input) / axis.scaled as f64;
         let scale = scale / f64::from(1u32 << sub);
@@ -84,7 +91,7 @@ impl Filter {
                 let even = 1.0 / weights.len() as f64;
                 weights.fill(even);
             }
-            windows.push((low as u32, weights));
+            windows.push((base + low as u32, weights));
         }
 
         // Windows only ever move forward.
@@ -184,7 +191,7 @@ mod tests {
     /// Without a change of size every output is its own sample.
     #[test]
     fn identity() {
-        let f = Filter::new(&axis(20, 20), 20, 0, 0.0, 8);
+        let f = Filter::new(&axis(20, 20), 0, 0, 0.0, 8);
         for i in 0..20 {
             let window = &f.weights[i * f.taps..][..f.count[i] as usize];
             let first = f.first[i] as usize;
@@ -199,7 +206,7 @@ mod tests {
     fn weights_sum_to_one() {
         for (input, scaled) in [(1, 224), (451, 384), (1080, 256), (8192, 7), (3, 8192)] {
             for depth in [8, 12] {
-                let f = Filter::new(&axis(input, scaled), input, 0, 0.0, depth);
+                let f = Filter::new(&axis(input, scaled), 0, 0, 0.0, depth);
                 for i in 0..f.len {
                     let sum: i64 = f.weights[i * f.taps..][..f.taps]
                         .iter()
@@ -219,11 +226,45 @@ mod tests {
         }
     }
 
+    /// An input that begins at a whole sample of the plane has the weights of one that was cut out.
+    #[test]
+    fn starts_elsewhere() {
+        for (sub, start) in [(0, 7), (1, 6), (2, 8)] {
+            let cut = Filter::new(&axis(90, 37), 0, sub, 0.1, 12);
+            let moved = Filter::new(&axis(90, 37), start, sub, 0.1, 12);
+            assert_eq!(cut.weights, moved.weights);
+            assert_eq!(cut.count, moved.count);
+            let base = start >> sub;
+            let first: Vec<u32> = cut.first.iter().map(|f| f + base).collect();
+            assert_eq!(first, moved.first);
+            assert_eq!(moved.span.start, cut.span.start + base as usize);
+            assert_eq!(moved.span.len(), cut.span.len());
+        }
+    }
+
+    /// One that begins between two chroma samples: luma columns 3 to 6 of a centred 2:1 plane lie
+    /// a quarter left and right of chroma samples 1 to 3.
+    #[test]
+    fn starts_between() {
+        let f = Filter::new(&axis(4, 4), 3, 1, 0.0, 8);
+        let centre = |i: usize| {
+            let weights = &f.weights[i * f.taps..][..f.count[i] as usize];
+            let places = (f.first[i]..).map(f64::from);
+            let sum: f64 = places.zip(weights).map(|(p, w)| p * f64::from(*w)).sum();
+            sum / f64::from(1 << 22)
+        };
+        // Beyond the outermost samples there is nothing to lean on.
+        let expected = [1.25, 1.75, 2.25, 2.75];
+        for (i, expected) in expected.into_iter().enumerate() {
+            assert!((centre(i) - expected).abs() < 1e-6, "{i}: {}", centre(i));
+        }
+    }
+
     /// A chroma plane that is cosited with the even luma columns: at full size the outputs of
     /// even columns are the chroma samples themselves, the odd ones lie half-way.
     #[test]
     fn cosited_chroma() {
-        let f = Filter::new(&axis(8, 8), 4, 1, 0.25, 8);
+        let f = Filter::new(&axis(8, 8), 0, 1, 0.25, 8);
         let at = |i: usize| {
             let window = &f.weights[i * f.taps..][..f.count[i] as usize];
             window

@@ -13,6 +13,42 @@ pub enum Fit {
     Letterbox,
 }
 
+/// A part of a picture, in its samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rect {
+    /// Left edge.
+    pub x: u32,
+    /// Upper edge.
+    pub y: u32,
+    /// Width.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+}
+
+impl Rect {
+    /// All of a picture.
+    pub fn whole(width: u32, height: u32) -> Self {
+        Self {
+            x: 0,
+            y: 0,
+            width,
+            height,
+        }
+    }
+
+    /// What of it lies within a picture of this size; nothing if not a single sample does.
+    pub fn clip(&self, width: u32, height: u32) -> Option<Self> {
+        let width = self.x.saturating_add(self.width).min(width);
+        let height = self.y.saturating_add(self.height).min(height);
+        Some(Self {
+            width: width.checked_sub(self.x).filter(|w| *w > 0)?,
+            height: height.checked_sub(self.y).filter(|h| *h > 0)?,
+            ..*self
+        })
+    }
+}
+
 /// One axis of the way from the picture to the tensor.
 ///
 /// The picture's `input` samples are resized to `scaled` positions; of these the `len` positions
@@ -123,6 +159,30 @@ fn half_to_even(n: u128) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clips() {
+        let rect = |x, y, width, height| Rect {
+            x,
+            y,
+            width,
+            height,
+        };
+        let clip = |r: Rect| r.clip(100, 50);
+        assert_eq!(clip(rect(10, 20, 30, 30)), Some(rect(10, 20, 30, 30)));
+        assert_eq!(clip(rect(90, 40, 30, 30)), Some(rect(90, 40, 10, 10)));
+        let most = u32::MAX;
+        assert_eq!(clip(rect(99, 49, most, most)), Some(rect(99, 49, 1, 1)));
+        for outside in [
+            rect(100, 0, 5, 5),
+            rect(0, 50, 5, 5),
+            rect(most, most, most, most),
+            rect(5, 5, 0, 5),
+            rect(5, 5, 5, 0),
+        ] {
+            assert_eq!(clip(outside), None);
+        }
+    }
 
     fn crop(width: u32, height: u32, resize: u32) -> Geometry {
         Geometry::new(Fit::Crop, (width, height), (1, 1), (224, 224), resize)

@@ -23,7 +23,7 @@ mod tensor;
 
 pub use format::FORMATS;
 pub use frame::{Picture, Plane};
-pub use geometry::{Axis, Fit, Geometry};
+pub use geometry::{Axis, Fit, Geometry, Rect};
 pub use kernel::Backend;
 pub use resample::ShortPlane;
 pub use tensor::{ColorOrder, ElementType, Layout, Slot, is_valid_mean, is_valid_std};
@@ -86,8 +86,8 @@ pub enum Error {
     },
 }
 
-/// Everything about one pair of caps and model that does not change from frame to frame: windows,
-/// weights, tables, and the rows in work.
+/// Everything about caps, model and part of the picture that does not change from frame to frame:
+/// windows, weights, tables, and the rows in work.
 #[derive(Debug)]
 pub struct Preprocessor {
     target: Target,
@@ -108,11 +108,31 @@ impl Preprocessor {
         Self::with_backend(info, target, Backend::detect())
     }
 
-    /// The same with a given backend, to compare them.
+    /// Prepares for a part of such frames, which is treated as a picture of its own: the tensor is
+    /// the one that it would have if it were cut out first, and nothing beside it has a part in it.
+    /// Where it begins between two chroma samples, these keep their places.
+    ///
+    /// # Panics
+    /// If `part` is not within the frame, or empty ([`Rect::clip`] sees to both).
+    pub fn of_part(info: &gst_video::VideoInfo, part: Rect, target: &Target) -> Self {
+        Self::prepare(info, part, target, Backend::detect())
+    }
+
+    /// As [`Self::new`], with a given backend, to compare them.
     ///
     /// # Panics
     /// If `backend` is not one of [`Backend::available`].
     pub fn with_backend(info: &gst_video::VideoInfo, target: &Target, backend: Backend) -> Self {
+        let whole = Rect::whole(info.width(), info.height());
+        Self::prepare(info, whole, target, backend)
+    }
+
+    fn prepare(info: &gst_video::VideoInfo, part: Rect, target: &Target, backend: Backend) -> Self {
+        assert_eq!(
+            part.clip(info.width(), info.height()),
+            Some(part),
+            "the part lies within the frame"
+        );
         assert!(
             Backend::available().contains(&backend),
             "this processor does not run {backend:?}"
@@ -120,7 +140,7 @@ impl Preprocessor {
         let par = info.par();
         let geometry = Geometry::new(
             target.fit,
-            (info.width(), info.height()),
+            (part.width, part.height),
             (par.numer().max(1) as u32, par.denom().max(1) as u32),
             (target.width, target.height),
             target.resize,
@@ -132,23 +152,10 @@ impl Preprocessor {
             .map(|c| {
                 let (dx, dy) = format::siting_shift(info.chroma_site(), c.w_sub, c.h_sub);
                 let depth = c.packing.target;
-                let samples = |len: u32, sub: u32| len.div_ceil(1 << sub);
                 Resampler::new(
                     *c,
-                    Filter::new(
-                        &geometry.x,
-                        samples(info.width(), c.w_sub),
-                        c.w_sub,
-                        dx,
-                        depth,
-                    ),
-                    Filter::new(
-                        &geometry.y,
-                        samples(info.height(), c.h_sub),
-                        c.h_sub,
-                        dy,
-                        depth,
-                    ),
+                    Filter::new(&geometry.x, part.x, c.w_sub, dx, depth),
+                    Filter::new(&geometry.y, part.y, c.h_sub, dy, depth),
                 )
             })
             .collect();

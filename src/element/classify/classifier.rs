@@ -16,7 +16,7 @@ use crate::inference::{
 use crate::meta::{Class, Classification};
 use crate::postprocess::{Activation, Labels, confidences, top_k};
 use crate::preprocess::{
-    ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Slot, Target, is_valid_mean,
+    ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Rect, Slot, Target, is_valid_mean,
     is_valid_std,
 };
 
@@ -183,22 +183,30 @@ impl Classifier {
         lock(&self.still).reset();
     }
 
-    /// Writes a frame into its part of the input tensor. Returns false if it looks like the one
-    /// before it, as `skip-still` has it.
+    /// Writes a frame, or a part of it, into its part of the input tensor. Returns false if a
+    /// whole frame looks like the one before it, as `skip-still` has it.
     pub fn fill(
         &self,
         buffer: &gst::BufferRef,
         info: &gst_video::VideoInfo,
+        part: Option<Rect>,
         settings: &FrameSettings,
         slot: &mut Slot<'_>,
     ) -> Result<bool, Error> {
-        let mut preprocessor = self.preprocessor(info);
         check_layout(buffer, info)?;
-        {
+        let process = |preprocessor: &mut Preprocessor, slot: &mut Slot<'_>| {
             let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)
                 .map_err(|e| Error::Map(e.message.to_string()))?;
-            preprocessor.process(&Picture::from_frame(&frame), slot)?;
+            Ok::<_, Error>(preprocessor.process(&Picture::from_frame(&frame), slot)?)
+        };
+        if let Some(part) = part {
+            // No two regions are alike: there is nothing to keep for the next one.
+            let mut preprocessor = Preprocessor::of_part(info, part, &self.target);
+            process(&mut preprocessor, slot)?;
+            return Ok(true);
         }
+        let mut preprocessor = self.preprocessor(info);
+        process(&mut preprocessor, slot)?;
         let mut preprocessors = lock(&self.preprocessors);
         if preprocessors.0.as_ref() == Some(info) {
             preprocessors.1.push(preprocessor);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What is decided from a model's answers, one stream's.
+//! What is decided from a model's answers, one subject's.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ impl Choice {
     }
 }
 
-/// What an answer adds to its stream's decision.
+/// What an answer adds to its subject's decision.
 #[derive(Debug)]
 pub struct Sample {
     pub choice: Arc<Choice>,
@@ -63,16 +63,11 @@ pub struct Sample {
     pub policy: Policy,
 }
 
-/// A stream's decision. It takes the answers in the order of their frames.
+/// A subject's decision. It takes the answers in the order of their frames.
 #[derive(Debug, Default)]
 pub struct Deciding(Option<Decider>);
 
 impl Deciding {
-    /// Begins anew, as for a new stream.
-    pub fn reset(&mut self) {
-        self.0 = None;
-    }
-
     /// Takes the answer of the frame with this stream time.
     pub fn take(&mut self, sample: &Sample, time: Option<gst::ClockTime>) -> Option<Decision> {
         let candidates = &sample.choice.candidates;

@@ -50,9 +50,9 @@ impl Resnet50 {
         lock(&self.settings).clone()
     }
 
-    /// The part that is looked at for each frame, which is cheap to copy.
+    /// The part that is looked at for each frame, which is cheap to clone.
     pub fn frame_settings(&self) -> FrameSettings {
-        lock(&self.settings).frame
+        lock(&self.settings).frame.clone()
     }
 
     pub fn warn(&self, warnings: &[String]) {
@@ -218,7 +218,6 @@ impl Resnet50 {
             inner.model = Model::Loading;
             inner.is_live = None;
             inner.latency = super::latency::Latency::default();
-            inner.posted = None;
             inner.posted_topic = None;
             inner.qos = None;
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! A frame on its way through the engine.
+//! A frame, or a region of it, on its way through the engine.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,10 +8,11 @@ use super::classifier::Classifier;
 use super::error::Error;
 use super::settings::FrameSettings;
 use super::stream::{Outcome, Stream};
+use super::subject::Part;
 use crate::inference::{Job, RunError, RunTimes};
 use crate::preprocess::Slot;
 
-/// A frame that is to be classified.
+/// A part of a frame that is to be classified.
 #[derive(Debug)]
 pub struct FrameJob {
     pub stream: Arc<Stream>,
@@ -21,16 +22,17 @@ pub struct FrameJob {
     /// Until it is in the tensor.
     pub buffer: Option<gst::Buffer>,
     pub ticket: Ticket,
+    pub part: Part,
     pub preprocess: Duration,
     pub is_answered: bool,
 }
 
-/// Which frame it is.
+/// Which job it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Ticket {
     /// A flush and the like make a new generation; answers for an old one are nobody's.
     pub generation: u64,
-    /// Counts the frames that were handed over.
+    /// Counts the jobs that were handed over.
     pub number: u64,
     pub pts: Option<gst::ClockTime>,
     pub arrived: Instant,
@@ -39,7 +41,7 @@ pub struct Ticket {
 impl FrameJob {
     fn deliver(&mut self, outcome: Outcome) {
         self.is_answered = true;
-        self.stream.deliver(self.ticket, outcome);
+        self.stream.deliver(self.ticket, &self.part, outcome);
     }
 }
 
@@ -49,9 +51,10 @@ impl Job for FrameJob {
             return false;
         };
         let begun = Instant::now();
+        let rect = self.part.place.as_ref().map(|place| place.rect);
         let filled = self
             .classifier
-            .fill(&buffer, &self.info, &self.settings, slot);
+            .fill(&buffer, &self.info, rect, &self.settings, slot);
         // Before anybody is told: the stream may then have the only reference.
         drop(buffer);
         self.preprocess = begun.elapsed();

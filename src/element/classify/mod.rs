@@ -9,6 +9,10 @@
  * Frames of any size and of all common formats are taken as they come: nothing has to be
  * converted or scaled before the element.
  *
+ * With `region=rois` or `region=both` the regions that a detector before the element has put onto
+ * the buffer (`GstVideoRegionOfInterestMeta`) are classified as well, each as a picture of its own;
+ * the answer is a parameter `classification` of the region.
+ *
  * ## Example pipeline
  * ```bash
  * gst-launch-1.0 -m uridecodebin uri=file:///path/to/video.mp4 ! resnet50 messages=change ! videoconvert ! autovideosink
@@ -21,19 +25,26 @@
 mod classifier;
 mod decide;
 mod error;
+mod events;
+mod frames;
 mod imp;
 mod job;
 mod latency;
+mod messages;
 mod pads;
+mod queue;
 mod rate;
 mod settings;
 mod stats;
 mod still;
 mod stream;
+mod subject;
 
 use gst::prelude::*;
 
-pub use settings::{ActivationSetting, ColorOrderSetting, FitSetting, Messages, Mode};
+pub use settings::{
+    ActivationSetting, ColorOrderSetting, FitSetting, Messages, Mode, RegionSetting,
+};
 
 glib::wrapper! {
     /// The element `resnet50`.
@@ -55,6 +66,7 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         FitSetting::static_type(),
         Messages::static_type(),
         Mode::static_type(),
+        RegionSetting::static_type(),
     ] {
         enumeration.mark_as_plugin_api(gst::PluginAPIFlags::empty());
     }

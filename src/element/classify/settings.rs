@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The properties that can be set.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use gst::prelude::*;
@@ -90,6 +90,65 @@ pub enum Messages {
     All,
 }
 
+/// What is classified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstResnet50Region")]
+pub enum RegionSetting {
+    /// The frame.
+    #[default]
+    #[enum_value(name = "The whole frame", nick = "frame")]
+    Frame,
+    /// What detectors have found in it.
+    #[enum_value(
+        name = "Each region of interest that a detector has found",
+        nick = "rois"
+    )]
+    Rois,
+    /// The frame and what detectors have found in it.
+    #[enum_value(name = "The whole frame and each region of interest", nick = "both")]
+    Both,
+}
+
+impl RegionSetting {
+    /// Whether the whole frame is.
+    pub fn has_frame(self) -> bool {
+        self != Self::Rois
+    }
+
+    /// Whether regions are.
+    pub fn has_regions(self) -> bool {
+        self != Self::Frame
+    }
+}
+
+/// The property `roi-types`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RoiTypes {
+    text: Option<Arc<str>>,
+    /// None of them for all.
+    types: Arc<[String]>,
+}
+
+impl RoiTypes {
+    fn new(text: Option<String>) -> Self {
+        let types = text.iter().flat_map(|text| text.split(','));
+        let types = types.map(str::trim).filter(|name| !name.is_empty());
+        Self {
+            types: types.map(str::to_owned).collect(),
+            text: text.map(Arc::from),
+        }
+    }
+
+    /// Whether a region of this type is one of them.
+    pub fn contain(&self, kind: &str) -> bool {
+        self.types.is_empty()
+            || self
+                .types
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(kind))
+    }
+}
+
 /// What a frame waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstResnet50Mode")]
@@ -123,6 +182,8 @@ const DEFAULT_INTERVAL: u32 = 1;
 const DEFAULT_TOP_K: u32 = 5;
 const DEFAULT_THRESHOLD: f32 = 0.0;
 const DEFAULT_RESIZE: u32 = 0;
+const DEFAULT_ROI_MIN_SIZE: u32 = 0;
+const DEFAULT_RECLASSIFY_INTERVAL: u64 = 0;
 const DEFAULT_SMOOTHING: u64 = 0;
 const DEFAULT_ENTER_CONFIDENCE: f32 = 0.0;
 const DEFAULT_LEAVE_CONFIDENCE: f32 = 0.0;
@@ -156,8 +217,8 @@ pub struct Settings {
     pub frame: FrameSettings,
 }
 
-/// The part that is looked at for each frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// The part that is looked at for each frame. Cheap to clone.
+#[derive(Debug, Clone, PartialEq)]
 pub struct FrameSettings {
     pub mode: Mode,
     pub max_in_flight: u32,
@@ -170,6 +231,11 @@ pub struct FrameSettings {
     pub batch_timeout: Duration,
     pub skip_still: f32,
     pub skip_still_max: gst::ClockTime,
+    pub region: RegionSetting,
+    pub roi_types: RoiTypes,
+    /// In pixels.
+    pub roi_min_size: u32,
+    pub reclassify_interval: gst::ClockTime,
     pub policy: Policy,
     pub tags: bool,
 }
@@ -207,6 +273,10 @@ impl Default for Settings {
                 batch_timeout: Duration::from_nanos(DEFAULT_BATCH_TIMEOUT),
                 skip_still: DEFAULT_SKIP_STILL,
                 skip_still_max: gst::ClockTime::from_nseconds(DEFAULT_SKIP_STILL_MAX),
+                region: RegionSetting::default(),
+                roi_types: RoiTypes::default(),
+                roi_min_size: DEFAULT_ROI_MIN_SIZE,
+                reclassify_interval: gst::ClockTime::from_nseconds(DEFAULT_RECLASSIFY_INTERVAL),
                 policy: Policy {
                     smoothing: DEFAULT_SMOOTHING,
                     enter: DEFAULT_ENTER_CONFIDENCE,
@@ -266,6 +336,12 @@ impl Settings {
             "top-k" => self.frame.top_k = get(value),
             "threshold" => self.frame.threshold = get(value),
             "messages" => self.frame.messages = get(value),
+            "region" => self.frame.region = get(value),
+            "roi-types" => self.frame.roi_types = RoiTypes::new(text()),
+            "roi-min-size" => self.frame.roi_min_size = get(value),
+            "reclassify-interval" => {
+                self.frame.reclassify_interval = gst::ClockTime::from_nseconds(get(value));
+            }
             "smoothing" => self.frame.policy.smoothing = get(value),
             "enter-confidence" => self.frame.policy.enter = get(value),
             "leave-confidence" => self.frame.policy.leave = get(value),
@@ -310,6 +386,10 @@ impl Settings {
             "top-k" => self.frame.top_k.to_value(),
             "threshold" => self.frame.threshold.to_value(),
             "messages" => self.frame.messages.to_value(),
+            "region" => self.frame.region.to_value(),
+            "roi-types" => self.frame.roi_types.text.as_deref().to_value(),
+            "roi-min-size" => self.frame.roi_min_size.to_value(),
+            "reclassify-interval" => self.frame.reclassify_interval.nseconds().to_value(),
             "smoothing" => self.frame.policy.smoothing.to_value(),
             "enter-confidence" => self.frame.policy.enter.to_value(),
             "leave-confidence" => self.frame.policy.leave.to_value(),
@@ -533,6 +613,30 @@ pub fn properties() -> &'static [glib::ParamSpec] {
             glib::ParamSpecEnum::builder::<Messages>("messages")
                 .nick("Messages")
                 .blurb("When an element message \"resnet50\" with the answer is posted on the bus")
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecEnum::builder::<RegionSetting>("region")
+                .nick("Region")
+                .blurb("What is classified: the whole frame, or each region that a detector before this element has found (GstVideoRegionOfInterestMeta), or both; a region's classes go onto the region")
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecString::builder("roi-types")
+                .nick("Region types")
+                .blurb("Types of regions that are classified, separated by commas, for example \"face,person\"; unset: all")
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecUInt::builder("roi-min-size")
+                .nick("Least size of a region")
+                .blurb("Least length in pixels of the shorter side of a region that is classified, as far as it lies within the frame; 0: any")
+                .maximum(8192)
+                .default_value(DEFAULT_ROI_MIN_SIZE)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecUInt64::builder("reclassify-interval")
+                .nick("Reclassification interval")
+                .blurb("Least time in ns of buffer time until a region that carries a tracker's id is classified again; meanwhile it keeps its answer. 0: none")
+                .maximum(u64::MAX - 1)
+                .default_value(DEFAULT_RECLASSIFY_INTERVAL)
                 .mutable_playing()
                 .build(),
             glib::ParamSpecUInt64::builder("smoothing")

@@ -12,18 +12,18 @@ use crate::inference::RunTimes;
 pub struct Stats {
     /// Buffers that came.
     pub frames: u64,
-    /// Frames that were inferred.
+    /// Frames and regions that were inferred.
     pub inferences: u64,
     /// Runs of the model.
     pub batches: u64,
     /// Frames that were not inferred: between two of an interval or a rate, without a whole
-    /// picture, or one of the next two.
+    /// picture, without a region that is due, or one of the next two.
     pub skipped: u64,
-    /// Frames that a newer one overtook while the engine was busy (mode live).
+    /// Frames and regions that newer ones overtook while the engine was busy (mode live).
     pub busy: u64,
     /// Frames that looked like the last inferred one (`skip-still`).
     pub still: u64,
-    /// Frames that failed.
+    /// Frames and regions that failed.
     pub errors: u64,
     preprocess: Histogram<u64>,
     queue: Histogram<u64>,

@@ -6,23 +6,25 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::classifier::{Answer, Loaded};
-use super::decide::{Deciding, Keywords};
+use super::decide::Keywords;
 use super::error::Error;
 use super::job::Ticket;
 use super::latency::Latency;
 use super::rate::Rate;
+use super::settings::FrameSettings;
 use super::stats::Stats;
+use super::subject::{Part, Subjects};
 use crate::inference::RunTimes;
 use crate::meta::Classification;
 
-/// What became of a frame.
+/// What became of a part of a frame.
 #[derive(Debug)]
 pub enum Outcome {
     Answer(Box<Answer>),
     /// It looks like the one before.
     Still,
     Failed(Error),
-    /// A newer frame took its place, or the engine has ended.
+    /// A newer one took its place, or the engine has ended.
     Dropped,
 }
 
@@ -33,14 +35,48 @@ pub enum Item {
     Frame {
         buffer: gst::Buffer,
         arrived: Instant,
-        wait: Wait,
-        /// Where the answer comes from: the way there must stay open, though another model may
+        pieces: Vec<Piece>,
+        /// Where the answers come from: the way there must stay open, though another model may
         /// have taken its place meanwhile.
         from: Option<Arc<Loaded>>,
     },
 }
 
 impl Item {
+    /// Whether it waits for an answer.
+    pub fn waits(&self) -> bool {
+        match self {
+            Self::Event(_) => false,
+            Self::Frame { pieces, .. } => pieces.iter().any(|p| matches!(p.wait, Wait::Answer(_))),
+        }
+    }
+
+    /// What waits for the answer of the ticket with this number.
+    fn waiting(&mut self, number: u64) -> Option<&mut Wait> {
+        match self {
+            Self::Event(_) => None,
+            Self::Frame { pieces, .. } => pieces.iter_mut().find_map(|piece| {
+                let is_it = matches!(piece.wait, Wait::Answer(waiting) if waiting == number);
+                is_it.then_some(&mut piece.wait)
+            }),
+        }
+    }
+
+    /// No answer will come any more.
+    pub fn fail(&mut self, error: Error) {
+        let Self::Frame { pieces, .. } = self else {
+            return;
+        };
+        let mut error = Some(error);
+        for piece in pieces {
+            if let Wait::Answer(number) = piece.wait {
+                // The user is told once.
+                let outcome = error.take().map_or(Outcome::Dropped, Outcome::Failed);
+                piece.wait = Wait::Ready(number, outcome);
+            }
+        }
+    }
+
     fn revives(&self) -> bool {
         matches!(self, Self::Event(event) if revives(event))
     }
@@ -52,15 +88,22 @@ fn revives(event: &gst::Event) -> bool {
     matches!(event.type_(), EventType::StreamStart | EventType::Segment)
 }
 
-/// What a frame waits for.
+/// A part of a frame that waits.
+#[derive(Debug)]
+pub struct Piece {
+    pub part: Part,
+    pub wait: Wait,
+}
+
+/// What a part of a frame waits for.
 #[derive(Debug)]
 pub enum Wait {
     /// Nothing: it carries an earlier answer.
     Carry,
-    /// The answer of its ticket with this number.
+    /// The answer of the ticket with this number.
     Answer(u64),
-    /// Nothing any more.
-    Ready(Outcome),
+    /// Nothing any more: this became of that ticket.
+    Ready(u64, Outcome),
 }
 
 /// Where the model is.
@@ -92,11 +135,12 @@ impl Topic {
     }
 }
 
-/// An answer and its frame.
-#[derive(Debug, Clone)]
-pub struct Answered {
+/// An answer that nobody was told of yet.
+#[derive(Debug)]
+pub struct News {
     pub classification: Classification,
-    pub ticket: Ticket,
+    pub part: Part,
+    pub pts: Option<gst::ClockTime>,
 }
 
 /// Everything under the stream's lock.
@@ -118,17 +162,15 @@ pub struct Inner {
     /// What became of the last push of the task.
     pub flow: Result<gst::FlowSuccess, gst::FlowError>,
     pub is_eos: bool,
-    /// The newest answer (mode live), or the one that was pushed last (mode exact).
-    pub newest: Option<Answered>,
+    pub subjects: Subjects,
+    /// Answers that came after their frames had left (mode live).
+    pub news: Vec<News>,
     /// Something went wrong with a frame that has left already (mode live).
     pub failure: Option<Error>,
-    /// Of the newest answer that was posted.
-    pub posted: Option<u64>,
-    /// What was last posted with `messages=change`.
+    /// What was last posted of the whole frame with `messages=change`.
     pub posted_topic: Option<Topic>,
     pub segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     pub latency: Latency,
-    pub deciding: Deciding,
     pub keywords: Keywords,
     /// Whether the pipeline is live, as far as is known.
     pub is_live: Option<bool>,
@@ -150,13 +192,12 @@ impl Default for Inner {
             is_pushing: false,
             flow: Ok(gst::FlowSuccess::Ok),
             is_eos: false,
-            newest: None,
+            subjects: Subjects::default(),
+            news: Vec::new(),
             failure: None,
-            posted: None,
             posted_topic: None,
             segment: None,
             latency: Latency::default(),
-            deciding: Deciding::default(),
             keywords: Keywords::default(),
             is_live: None,
             qos: None,
@@ -213,8 +254,8 @@ impl Stream {
         self.stats().record(preprocess, run, total);
     }
 
-    /// Takes what became of a frame.
-    pub fn deliver(&self, ticket: Ticket, outcome: Outcome) {
+    /// Takes what became of a part of a frame.
+    pub fn deliver(&self, ticket: Ticket, part: &Part, outcome: Outcome) {
         let mut inner = self.lock();
         match &outcome {
             Outcome::Still => {
@@ -230,15 +271,9 @@ impl Stream {
         if ticket.generation != inner.generation {
             return;
         }
-        let waiting = inner.items.iter_mut().find_map(|item| match item {
-            Item::Frame { wait, .. } => match wait {
-                Wait::Answer(number) if *number == ticket.number => Some(wait),
-                _ => None,
-            },
-            Item::Event(_) => None,
-        });
-        if let Some(wait) = waiting {
-            *wait = Wait::Ready(outcome);
+        let mut items = inner.items.iter_mut();
+        if let Some(wait) = items.find_map(|item| item.waiting(ticket.number)) {
+            *wait = Wait::Ready(ticket.number, outcome);
             drop(inner);
             self.notify();
             return;
@@ -246,57 +281,62 @@ impl Stream {
         // The frame has left already.
         match outcome {
             Outcome::Answer(answer) => {
-                let newest = inner.newest.as_ref().map(|n| n.ticket.number);
-                // Workers may overtake each other.
-                if newest.is_none_or(|newest| newest < ticket.number) {
-                    let classification = inner.decide(*answer, ticket.pts);
-                    inner.newest = Some(Answered {
-                        classification,
-                        ticket,
-                    });
-                }
+                let classification = inner.take(*answer, part, ticket.number, ticket.pts);
+                inner.news.extend(classification.map(|classification| News {
+                    classification,
+                    part: part.clone(),
+                    pts: ticket.pts,
+                }));
             }
             Outcome::Failed(error) => inner.failure = Some(error),
-            Outcome::Still | Outcome::Dropped => {}
+            Outcome::Dropped => part.subject.known().dropped(ticket.number),
+            Outcome::Still => {}
         }
     }
 }
 
 impl Inner {
-    /// Begins anew for the frames that come: the next one is inferred.
+    /// Begins anew for the frames that come: the next one is inferred, and no answer is carried
+    /// over from those before.
     pub fn restart(&mut self) {
         self.rate.reset();
+        self.subjects.reset();
         if let Model::Ready(loaded) = &self.model {
             loaded.classifier.reset();
         }
     }
 
-    /// Begins anew for the frames that leave: no answer is carried over.
+    /// What frames that have left already have to say is of a time that is over.
     pub fn forget(&mut self) {
-        self.newest = None;
+        self.news.clear();
         self.failure = None;
-        self.deciding.reset();
     }
 
-    /// The classification of the next answer, in the order of the frames, with the decision that
-    /// comes of it.
-    pub fn decide(&mut self, answer: Answer, pts: Option<gst::ClockTime>) -> Classification {
-        let time = self.segment.as_ref().and_then(|s| s.to_stream_time(pts));
-        let sample = answer.sample.as_ref();
-        Classification {
-            decision: sample.and_then(|sample| self.deciding.take(sample, time)),
-            ..answer.classification
-        }
+    /// The classification that an answer is, with the decision that comes of it. None if its
+    /// subject has a newer one.
+    pub fn take(
+        &mut self,
+        answer: Answer,
+        part: &Part,
+        number: u64,
+        pts: Option<gst::ClockTime>,
+    ) -> Option<Classification> {
+        let segment = self.segment.as_ref();
+        let time = segment.and_then(|s| s.to_stream_time(pts));
+        part.subject.known().take(answer, number, pts, time)
     }
 
-    /// The tag event for a decision that the stream did not have yet.
+    /// The tag event for those decisions that the stream did not have yet.
     pub fn tags(
         &mut self,
-        classification: Option<&Classification>,
-        is_wanted: bool,
+        seen: &[(Part, Classification)],
+        settings: &FrameSettings,
     ) -> Option<gst::Event> {
-        let decision = classification?.decision.as_ref().filter(|_| is_wanted)?;
-        self.keywords.add(decision)
+        let seen = seen.iter().filter(|_| settings.tags);
+        let decisions = seen.filter_map(|(_, seen)| seen.decision.as_ref());
+        // Each has all that are before it.
+        let events = decisions.filter_map(|decision| self.keywords.add(decision));
+        events.last()
     }
 
     /// Throws away what has not left; answers that are under way are nobody's.
@@ -335,17 +375,5 @@ impl Inner {
             .iter()
             .filter(|i| matches!(i, Item::Frame { .. }));
         frames.count() + usize::from(self.is_pushing)
-    }
-
-    /// The newest answer for a frame that has none of its own.
-    pub fn carried(&self, pts: Option<gst::ClockTime>) -> Option<Classification> {
-        let newest = self.newest.as_ref()?;
-        Some(Classification {
-            fresh: false,
-            age: pts
-                .zip(newest.ticket.pts)
-                .map(|(now, then)| now.saturating_sub(then)),
-            ..newest.classification.clone()
-        })
     }
 }

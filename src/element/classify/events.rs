@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Events and queries of both pads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::imp::{CAT, Resnet50};
+use super::settings::Mode;
+use super::stream::{Item, Model};
+
+impl Resnet50 {
+    pub(super) fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+        use gst::EventView;
+        match event.view() {
+            EventView::FlushStart(_) => {
+                self.stream.lock().flushing = true;
+                self.stream.notify();
+                let forwarded = self.src.push_event(event);
+                // The task ends its present turn, which cannot block any more.
+                let _ = self.src.pause_task();
+                return forwarded;
+            }
+            EventView::FlushStop(_) => {
+                let (items, loaded) = {
+                    let mut inner = self.stream.lock();
+                    let items = inner.flush();
+                    inner.flushing = false;
+                    let loaded = match &inner.model {
+                        Model::Ready(loaded) => Some(Arc::clone(loaded)),
+                        _ => None,
+                    };
+                    (items, loaded)
+                };
+                drop(items);
+                if let Some(loaded) = loaded {
+                    loaded.port.clear();
+                }
+                let forwarded = self.src.push_event(event);
+                if let Err(error) = self.start_task() {
+                    error.log();
+                }
+                return forwarded;
+            }
+            EventView::Caps(caps) => {
+                let Ok(info) = gst_video::VideoInfo::from_caps(caps.caps()) else {
+                    gst::error!(CAT, imp = self, "caps that are no video: {}", caps.caps());
+                    return false;
+                };
+                self.stream.lock().info = Some(Arc::new(info));
+            }
+            EventView::StreamStart(_) | EventView::Segment(_) => {
+                let mut inner = self.stream.lock();
+                inner.restart();
+                inner.is_live = None;
+                inner.is_eos = false;
+            }
+            EventView::Eos(_) => self.stream.lock().is_eos = true,
+            _ => {}
+        }
+        if !event.is_serialized() {
+            return gst::Pad::event_default(pad, Some(&*self.obj()), event);
+        }
+        {
+            let mut inner = self.stream.lock();
+            if inner.flushing {
+                return false;
+            }
+            let is_queued = !inner.items.is_empty() || inner.is_pushing;
+            if is_queued {
+                inner.items.push_back(Item::Event(event));
+                drop(inner);
+                self.stream.notify();
+                return true;
+            }
+            inner.revive(&event);
+        }
+        self.forward(event)
+    }
+
+    /// Sends a serialized event on, in its turn.
+    pub(super) fn forward(&self, mut event: gst::Event) -> bool {
+        {
+            let mut inner = self.stream.lock();
+            match event.view() {
+                gst::EventView::Segment(segment) => {
+                    inner.segment = segment.segment().downcast_ref().cloned();
+                    inner.forget();
+                    // Late answers are for a time that is over, unless they have their frames.
+                    if inner.frames() == 0 {
+                        inner.generation += 1;
+                    }
+                }
+                gst::EventView::StreamStart(_) => {
+                    inner.forget();
+                    inner.keywords.reset();
+                }
+                gst::EventView::Tag(_) => event = inner.keywords.merge(event),
+                _ => {}
+            }
+        }
+        self.src.push_event(event)
+    }
+
+    pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        if query.is_serialized() {
+            // It is for what comes after the frames that are waiting.
+            let mut inner = self.stream.lock();
+            while !inner.flushing && (!inner.items.is_empty() || inner.is_pushing) {
+                inner = self.stream.wait(inner);
+            }
+            if inner.flushing {
+                return false;
+            }
+        }
+        gst::Pad::query_default(pad, Some(&*self.obj()), query)
+    }
+
+    pub(super) fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+        use gst::EventView;
+        match event.view() {
+            EventView::Qos(qos) => {
+                let (kind, _, difference, _) = qos.get();
+                if kind == gst::QOSType::Throttle {
+                    let spacing = u64::try_from(difference).ok().filter(|d| *d > 0);
+                    let spacing = spacing.map(gst::ClockTime::from_nseconds);
+                    gst::debug!(
+                        CAT,
+                        imp = self,
+                        "asked for a frame each {spacing:?} at most"
+                    );
+                    self.stream.lock().rate.throttle(spacing);
+                }
+            }
+            // What was not linked may be linked now.
+            EventView::Reconfigure(_) => {
+                let mut inner = self.stream.lock();
+                if inner.flow == Err(gst::FlowError::NotLinked) {
+                    inner.flow = Ok(gst::FlowSuccess::Ok);
+                }
+            }
+            // The pipeline has asked anew for its latency: it may have become live.
+            EventView::Latency(_) => self.stream.lock().is_live = None,
+            _ => {}
+        }
+        gst::Pad::event_default(pad, Some(&*self.obj()), event)
+    }
+
+    pub(super) fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        let gst::QueryViewMut::Latency(latency) = query.view_mut() else {
+            return gst::Pad::query_default(pad, Some(&*self.obj()), query);
+        };
+        let mut upstream = gst::query::Latency::new();
+        if !self.sink.peer_query(&mut upstream) {
+            return false;
+        }
+        let (is_live, min, max) = upstream.result();
+        let mode = self.frame_settings().mode;
+        let own = {
+            let mut inner = self.stream.lock();
+            inner.is_live = Some(is_live);
+            match mode {
+                Mode::Live => Duration::ZERO,
+                Mode::Auto if is_live => Duration::ZERO,
+                Mode::Auto | Mode::Exact => inner.latency.bound(),
+            }
+        };
+        let own = gst::ClockTime::try_from(own).unwrap_or(gst::ClockTime::ZERO);
+        latency.set(is_live, min + own, max.map(|max| max + own));
+        true
+    }
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Frames that come in: they wait in the queue (mode exact), or leave at once (mode live).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::classifier::Loaded;
+use super::error::Error;
+use super::imp::{CAT, Resnet50};
+use super::job::{FrameJob, Ticket};
+use super::messages::is_posted;
+use super::settings::{FrameSettings, Mode};
+use super::stream::{Inner, Item, Model, News, Piece, Wait};
+use super::subject::{Part, attach};
+use crate::inference::{Job, RunError};
+
+/// Most frames in the queue, whatever `interval` and `max-in-flight` ask for.
+const MAX_QUEUED: usize = 64;
+
+/// A part of a frame that counts, with its job if it is to be classified.
+type Asked = (Part, Option<Box<FrameJob>>);
+
+impl Resnet50 {
+    pub(super) fn chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let arrived = Instant::now();
+        let settings = self.frame_settings();
+        let line = self.stream.stats().frame();
+        if let Some(line) = line {
+            gst::info!(CAT, imp = self, "{line}");
+        }
+        if self.is_live(settings.mode) {
+            return self.pass(buffer, &settings, arrived);
+        }
+
+        let mut inner = self.stream.lock();
+        let loaded = loop {
+            if inner.flushing {
+                return Err(gst::FlowError::Flushing);
+            }
+            inner.accepts()?;
+            match &inner.model {
+                Model::Ready(loaded) => {
+                    let in_flight = match settings.max_in_flight as usize {
+                        0 => {
+                            let engine = loaded.port.engine();
+                            // As many wait as are run, so that the next batch is full too.
+                            2 * engine.sessions() * engine.batch()
+                        }
+                        most => most,
+                    };
+                    let interval = settings.interval as usize;
+                    let room = in_flight
+                        .saturating_mul(interval)
+                        .min(MAX_QUEUED.max(in_flight));
+                    if inner.frames() < room {
+                        break Arc::clone(loaded);
+                    }
+                }
+                Model::Loading => {}
+                Model::Failed | Model::None => return Err(gst::FlowError::Error),
+            }
+            inner = self.stream.wait(inner);
+        };
+        let asked = self.ask(&mut inner, &loaded, &buffer, &settings, arrived)?;
+        let mut jobs: Vec<Box<dyn Job>> = Vec::new();
+        let pieces = asked.into_iter().map(|(part, job)| {
+            let wait = job
+                .as_ref()
+                .map_or(Wait::Carry, |job| Wait::Answer(job.ticket.number));
+            jobs.extend(job.map(|job| job as Box<dyn Job>));
+            Piece { part, wait }
+        });
+        let pieces = pieces.collect();
+        inner.items.push_back(Item::Frame {
+            buffer,
+            arrived,
+            pieces,
+            from: (!jobs.is_empty()).then(|| Arc::clone(&loaded)),
+        });
+        drop(inner);
+        self.stream.notify();
+        if !jobs.is_empty() {
+            loaded.port.push(jobs, settings.batch_timeout);
+        }
+        Ok(gst::FlowSuccess::Ok)
+    }
+
+    /// Mode live: the frame leaves at once, with the newest answer there is.
+    fn pass(
+        &self,
+        mut buffer: gst::Buffer,
+        settings: &FrameSettings,
+        arrived: Instant,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let (asked, loaded) = {
+            let mut inner = self.stream.lock();
+            // What is left of mode exact goes first.
+            while inner.frames() > 0 && !inner.flushing {
+                inner = self.stream.wait(inner);
+            }
+            if inner.flushing {
+                return Err(gst::FlowError::Flushing);
+            }
+            inner.accepts()?;
+            match &inner.model {
+                Model::Ready(loaded) => {
+                    let loaded = Arc::clone(loaded);
+                    let asked = self.ask(&mut inner, &loaded, &buffer, settings, arrived)?;
+                    (asked, Some(loaded))
+                }
+                Model::Loading => (Vec::new(), None),
+                Model::Failed | Model::None => return Err(gst::FlowError::Error),
+            }
+        };
+        let mut parts = Vec::with_capacity(asked.len());
+        let mut jobs: Vec<(u64, Box<dyn Job>)> = Vec::new();
+        for (part, job) in asked {
+            jobs.extend(job.map(|job| (part.subject.number, job as Box<dyn Job>)));
+            parts.push(part);
+        }
+        if let Some(loaded) = &loaded {
+            if !jobs.is_empty() {
+                let present: Vec<u64> = parts.iter().map(|p| p.subject.number).collect();
+                let overtaken = loaded.port.replace(jobs, &present, settings.batch_timeout);
+                if overtaken > 0 {
+                    self.count_busy(overtaken, &buffer);
+                }
+            }
+            self.check(loaded.port.engine().check())?;
+        }
+
+        let (seen, news, tags, failure) = {
+            let mut inner = self.stream.lock();
+            let mut news = std::mem::take(&mut inner.news);
+            news.retain(|news| {
+                let News {
+                    classification,
+                    part,
+                    ..
+                } = news;
+                is_posted(&mut inner, part, classification, settings.messages)
+            });
+            let seen = parts.into_iter().filter_map(|part| {
+                let carried = part.subject.known().carried(buffer.pts())?;
+                Some((part, carried))
+            });
+            let seen: Vec<_> = seen.collect();
+            let tags = inner.tags(&seen, settings);
+            (seen, news, tags, inner.failure.take())
+        };
+        if let Some(error) = failure {
+            self.post_error_message(error.message());
+            return Err(gst::FlowError::Error);
+        }
+        for News {
+            classification,
+            part,
+            pts,
+        } in news
+        {
+            self.post(&classification, &part, pts, None);
+        }
+        if let Some(tags) = tags {
+            // Whether anybody wants them or not, the frame follows.
+            self.src.push_event(tags);
+        }
+        attach(&mut buffer, &seen);
+        self.src.push(buffer)
+    }
+
+    /// The parts of a frame that count, with a job for each that is to be classified.
+    fn ask(
+        &self,
+        inner: &mut Inner,
+        loaded: &Loaded,
+        buffer: &gst::Buffer,
+        settings: &FrameSettings,
+        arrived: Instant,
+    ) -> Result<Vec<Asked>, gst::FlowError> {
+        // Without caps there is no video.
+        let info = inner.info.clone().ok_or(gst::FlowError::NotNegotiated)?;
+        let size = (info.width(), info.height());
+        let parts = inner.subjects.parts(buffer, size, settings);
+        let pts = buffer.pts();
+        let is_due: Vec<bool> = parts.iter().map(|p| p.is_due(pts, settings)).collect();
+        let is_chosen = is_due.contains(&true) && is_chosen(inner, buffer, settings);
+        if !is_chosen {
+            self.stream.stats().skipped += 1;
+        }
+        let asked = parts.into_iter().zip(is_due).map(|(part, is_due)| {
+            if !is_chosen || !is_due {
+                return (part, None);
+            }
+            inner.number += 1;
+            part.ask(inner.number, pts);
+            let job = FrameJob {
+                stream: Arc::clone(&self.stream),
+                classifier: Arc::clone(&loaded.classifier),
+                settings: settings.clone(),
+                info: Arc::clone(&info),
+                buffer: Some(buffer.clone()),
+                ticket: Ticket {
+                    generation: inner.generation,
+                    number: inner.number,
+                    pts,
+                    arrived,
+                },
+                part: part.clone(),
+                preprocess: Duration::ZERO,
+                is_answered: false,
+            };
+            (part, Some(Box::new(job)))
+        });
+        Ok(asked.collect())
+    }
+
+    /// Tells the user of an engine that is lost.
+    fn check(&self, engine: Result<(), RunError>) -> Result<(), gst::FlowError> {
+        engine.map_err(|error| {
+            self.post_error_message(Error::from(error).message());
+            gst::FlowError::Error
+        })
+    }
+
+    /// Whether frames leave at once.
+    pub(super) fn is_live(&self, mode: Mode) -> bool {
+        match mode {
+            Mode::Live => return true,
+            Mode::Exact => return false,
+            Mode::Auto => {}
+        }
+        if let Some(is_live) = self.stream.lock().is_live {
+            return is_live;
+        }
+        let mut query = gst::query::Latency::new();
+        let is_live = self.sink.peer_query(&mut query) && query.result().0;
+        gst::debug!(
+            CAT,
+            imp = self,
+            "the pipeline is {}live",
+            if is_live { "" } else { "not " }
+        );
+        self.stream.lock().is_live = Some(is_live);
+        is_live
+    }
+}
+
+/// Whether the turn of this frame to be inferred has come.
+fn is_chosen(inner: &mut Inner, buffer: &gst::BufferRef, settings: &FrameSettings) -> bool {
+    use gst::BufferFlags as F;
+    // These do not hold a picture of their own, or only a part of it.
+    let is_whole = !buffer
+        .flags()
+        .intersects(F::GAP | F::DROPPABLE | F::CORRUPTED);
+    let FrameSettings {
+        interval, max_rate, ..
+    } = *settings;
+    is_whole && inner.rate.chooses(buffer.pts(), interval, max_rate)
+}
