@@ -12,8 +12,8 @@ const LEAST_OVERLAP: f64 = 0.5;
 /// forgotten: what is found in their place is another.
 const UNTRACKED_MEMORY: u64 = 1_000_000_000;
 
-/// Most objects. Trackers count upwards for ever, so the ones that have not been seen for the
-/// longest time are forgotten.
+/// Most objects, unless one frame has more. Trackers count upwards for ever, so the ones that have
+/// not been seen for the longest time are forgotten.
 const MOST: usize = 1024;
 
 /// A region that a detector has found.
@@ -130,10 +130,13 @@ impl<T: Clone> Objects<T> {
             object.detection.tracking_id.is_some() || age.is_none_or(|age| age <= UNTRACKED_MEMORY)
         });
         if self.all.len() > MOST {
-            // Half of them at once, so that it is seldom done.
+            // Half of them at once, so that it is seldom done; but none of the last frame's, however
+            // many it has.
             self.all
                 .sort_by_key(|object| std::cmp::Reverse(object.frame));
-            self.all.truncate(MOST / 2);
+            let last = self.frames - 1;
+            let present = self.all.partition_point(|object| object.frame >= last);
+            self.all.truncate(present.max(MOST / 2));
         }
     }
 }
@@ -269,6 +272,23 @@ mod tests {
             eye.see(&[region(Some(n), "car", [0, 0, 9, 9])]);
             assert!(eye.objects.all.len() <= MOST + 1);
         }
+    }
+
+    /// A frame may have more objects than are kept of the past: the next one knows them all.
+    #[test]
+    fn crowds() {
+        let mut eye = Eye::default();
+        let crowd = 3 * MOST as i64;
+        let all: Vec<_> = (0..crowd)
+            .map(|n| region(Some(n), "car", [0, 0, 9, 9]))
+            .collect();
+        let first = eye.see(&all);
+        assert_eq!(eye.see(&all), first);
+        // They have gone.
+        for _ in 0..2 {
+            eye.see(&[]);
+        }
+        assert!(eye.objects.all.len() <= MOST);
     }
 
     proptest! {
