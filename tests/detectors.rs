@@ -65,7 +65,9 @@ impl Line {
             .async_(false)
             .build();
         let bin = |description: &str| -> gst::Element {
-            let bin = gst::parse::bin_from_description(description, true);
+            // Caps at the end of a description need something to stand before.
+            let description = format!("{description} ! identity");
+            let bin = gst::parse::bin_from_description(&description, true);
             bin.unwrap_or_else(|e| panic!("{description}: {e}"))
                 .upcast()
         };
@@ -131,6 +133,7 @@ fn classifier() -> gst::Element {
 }
 
 fn astronaut() -> (VideoInfo, image::RgbImage) {
+    support::init();
     let picture = photo("astronaut.png");
     assert_eq!(picture.dimensions(), (512, 512));
     (info(VideoFormat::Rgb, 512, 512), picture)
@@ -222,6 +225,7 @@ fn face() {
 /// A photograph without a face: nothing is classified, and nothing is run.
 #[test]
 fn no_face() {
+    support::init();
     let picture = photo("chelsea.png");
     let info = info(VideoFormat::Rgb, picture.width(), picture.height());
     let classifier = classifier();
@@ -238,12 +242,14 @@ fn no_face() {
     let line = Line::new(&info, "identity", &classifier, "identity");
     let out = line.single(&info, &picture);
     assert!(classified(&out).is_empty());
-    assert_eq!(answer(&out).top().map(|c| c.index), Some(285));
+    let top = answer(&out).top().expect("a class").index;
+    // ImageNet's five kinds of cats.
+    assert!((281..=285).contains(&top), "{top}");
 }
 
 /// A frame as GStreamer converts it to RGB.
 fn in_rgb(info: &VideoInfo, frame: &gst::BufferRef) -> image::RgbImage {
-    let mut convert = Harness::new_parse("videoconvert ! video/x-raw,format=RGB");
+    let mut convert = Harness::new_parse("videoconvert ! capsfilter caps=video/x-raw,format=RGB");
     convert.set_src_caps(caps(info));
     let frame = frame.copy();
     convert.push(frame).expect("it is converted");
@@ -355,7 +361,6 @@ fn followed_into_json() {
 fn two_classifiers() {
     let (info, picture) = astronaut();
     let folder = tempfile::tempdir().expect("a folder");
-    support::init();
     let constant = Net::constant(vec![0.0, 9.0]).write(folder.path(), "two.onnx");
     let first = element(&constant);
     first.set_property_from_str("region", "rois");

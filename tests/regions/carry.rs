@@ -287,6 +287,60 @@ fn neighbours() {
     }
 }
 
+/// However many objects there are on a frame, the next one knows all of them.
+#[test]
+fn two_thousand_are_known() {
+    for with_ids in [true, false] {
+        let (element, _folder) = colors();
+        element.set_property("batch-size", 64u32);
+        element.set_property("interval", 3u32);
+        let info = rgb(200, 180);
+        let (mut harness, _bus) = play(&element, &info);
+        let spots: Vec<Spot> = (0..2000u32)
+            .map(|i| {
+                let color = [RED, GREEN, BLUE][(i * i % 7 % 3) as usize];
+                let spot = spot((i % 50 * 4, i / 50 * 4, 3, 3), color);
+                if with_ids { spot.id(i.into()) } else { spot }
+            })
+            .collect();
+        let expected: Vec<_> = spots.iter().map(|s| Some(class_of(s.color))).collect();
+        for i in 0..3u64 {
+            let out = through(&mut harness, scene(&info, 40 * i, &spots));
+            let found = classes(&out);
+            let known = found.iter().filter(|class| class.is_some()).count();
+            assert_eq!(known, 2000, "ids {with_ids}, frame {i}");
+            assert_eq!(found, expected, "ids {with_ids}, frame {i}");
+        }
+        assert_eq!(stat(&element, "inferences"), 2000, "ids {with_ids}");
+    }
+}
+
+/// A tracker that counts upwards for ever does not make an object forgotten that is still there.
+#[test]
+fn ids_without_end() {
+    let (element, _folder) = colors();
+    element.set_property("reclassify-interval", 3_600_000_000_000u64);
+    let info = rgb(64, 24);
+    let (mut harness, _bus) = play(&element, &info);
+    let stays = spot((1, 1, 7, 7), RED).id(0);
+    for i in 0..400u64 {
+        let mut spots = vec![stays];
+        // What it looks like now is of no account.
+        if i > 0 {
+            spots[0].color = GREEN;
+        }
+        spots.extend((0..6).map(|n| {
+            let id = 1 + 6 * i + n;
+            spot((8 + 8 * n as u32, 10, 7, 7), BLUE).id(id as i64)
+        }));
+        let out = through(&mut harness, scene(&info, 40 * i, &spots));
+        let mut expected = vec![Some(2); 7];
+        expected[0] = Some(0);
+        assert_eq!(classes(&out), expected, "{i}");
+    }
+    assert_eq!(stat(&element, "inferences"), 1 + 6 * 400);
+}
+
 /// Frames without a region that counts, and those of other types, take no turn of `interval`.
 #[test]
 fn turns_are_not_wasted() {

@@ -131,6 +131,15 @@ fn twins() {
     let expected = [GREEN_CLASS, GREEN_CLASS, GREEN_CLASS, RED_CLASS];
     assert_eq!(classes(&out), expected);
     assert_eq!(stat(&element, "inferences"), 4);
+
+    // A tracker that gives one id to two regions contradicts itself; each is judged by itself.
+    element.set_property("reclassify-interval", 3_600_000_000_000u64);
+    let spots = [
+        spot((4, 4, 8, 8), GREEN).id(3),
+        spot((20, 4, 8, 8), BLUE).id(3),
+    ];
+    let out = through(&mut harness, scene(&info, 40, &spots));
+    assert_eq!(classes(&out), [GREEN_CLASS, BLUE_CLASS]);
 }
 
 /// A frame that somebody else has too is not touched: its answers are on a buffer of their own,
@@ -251,7 +260,7 @@ fn least_size() {
         (3, [true; 8]),
         (4, [true, false, false, true, false, true, false, true]),
         (5, [false; 8]),
-        (u32::MAX, [false; 8]),
+        (8192, [false; 8]),
     ] {
         element.set_property("roi-min-size", least);
         let out = through(&mut harness, scene(&info, 0, &spots));

@@ -282,6 +282,7 @@ fn decisions() {
 fn decisions_are_carried() {
     let (element, _folder) = colors();
     element.set_property("enter-confidence", 0.5f32);
+    element.set_property("leave-confidence", 0.5f32);
     element.set_property("reclassify-interval", 200_000_000u64);
     let info = rgb(64, 48);
     let (mut harness, _bus) = play(&element, &info);
