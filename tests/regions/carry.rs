@@ -85,7 +85,8 @@ fn types_have_their_own_ids() {
     let face = spot((1, 1, 8, 8), RED).kind("face").id(7);
     let person = spot((20, 1, 8, 20), GREEN).kind("person").id(7);
     let grey = [90, 100, 110];
-    let frames: [(&[Spot], &[(i32, bool)]); 5] = [
+    type Turn<'a> = (&'a [Spot], &'a [(i32, bool)]);
+    let frames: [Turn<'_>; 5] = [
         (&[face], &[(0, true)]),
         (&[person, face.color(grey)], &[(1, true), (0, false)]),
         (

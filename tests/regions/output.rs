@@ -180,7 +180,7 @@ fn changes_by_place() {
     {
         let i = i as u32;
         let (left, right) = (spot((i, 1, 9, 9), left), spot((40, i, 9, 9), right));
-        let spots = if i % 2 == 0 {
+        let spots = if i.is_multiple_of(2) {
             [left, right]
         } else {
             [right, left]
