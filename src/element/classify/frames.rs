@@ -80,11 +80,13 @@ impl Resnet50 {
             pieces,
             from: (!jobs.is_empty()).then(|| Arc::clone(&loaded)),
         });
+        let hint = inner.subjects.hint(&settings);
         drop(inner);
         self.stream.notify();
         if !jobs.is_empty() {
             loaded.port.push(jobs, settings.batch_timeout);
         }
+        self.tell(hint);
         Ok(gst::FlowSuccess::Ok)
     }
 
@@ -132,7 +134,7 @@ impl Resnet50 {
             self.check(loaded.port.engine().check())?;
         }
 
-        let (seen, news, tags, failure) = {
+        let (seen, news, tags, hint, failure) = {
             let mut inner = self.stream.lock();
             let mut news = std::mem::take(&mut inner.news);
             news.retain(|news| {
@@ -149,8 +151,10 @@ impl Resnet50 {
             });
             let seen: Vec<_> = seen.collect();
             let tags = inner.tags(&seen, settings);
-            (seen, news, tags, inner.failure.take())
+            let hint = inner.subjects.hint(settings);
+            (seen, news, tags, hint, inner.failure.take())
         };
+        self.tell(hint);
         if let Some(error) = failure {
             self.post_error_message(error.message());
             return Err(gst::FlowError::Error);

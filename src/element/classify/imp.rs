@@ -13,6 +13,7 @@ use super::error::Error;
 use super::settings::{self, FrameSettings, Settings};
 use super::stats::Stats;
 use super::stream::{Model, Stream};
+use super::subject::Subjects;
 use crate::preprocess;
 
 pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -219,6 +220,7 @@ impl Resnet50 {
             inner.is_live = None;
             inner.latency = super::latency::Latency::default();
             inner.posted_topic = None;
+            inner.subjects = Subjects::default();
             inner.qos = None;
         }
         self.load_aside(settings);

@@ -49,6 +49,13 @@ impl Resnet50 {
         let _ = obj.post_message(message);
     }
 
+    /// Tells the user what is no error but may well be a mistake.
+    pub(super) fn tell(&self, hint: Option<String>) {
+        if let Some(hint) = hint {
+            gst::element_imp_info!(self, gst::StreamError::Failed, ("{}", hint));
+        }
+    }
+
     pub(super) fn announce_latency(&self) {
         let obj = self.obj();
         let message = gst::message::Latency::builder().src(&*obj).build();

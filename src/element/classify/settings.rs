@@ -124,7 +124,7 @@ impl RegionSetting {
 /// The property `roi-types`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RoiTypes {
-    text: Option<Arc<str>>,
+    pub text: Option<Arc<str>>,
     /// None of them for all.
     types: Arc<[String]>,
 }

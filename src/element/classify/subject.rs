@@ -140,12 +140,64 @@ impl Part {
     }
 }
 
+/// Frames without a region that counts, from the first on, after which the user is told.
+const BARREN: u32 = 100;
+
+/// Whether regions come at all, which nobody would see otherwise.
+#[derive(Debug, Default)]
+struct Watch {
+    /// Frames that had none.
+    frames: u32,
+    /// The last region that did not count.
+    refused: Option<Region>,
+    /// There was one, or the user has been told.
+    is_over: bool,
+}
+
 /// The subjects of a stream.
 #[derive(Debug)]
 pub struct Subjects {
     frame: Arc<Subject>,
     objects: Objects<Arc<Subject>>,
     count: u64,
+    watch: Watch,
+}
+
+impl Watch {
+    /// Takes a frame: whether a region of it counts, and one that does not.
+    fn see(&mut self, counts: bool, refused: Option<Region>) {
+        self.is_over |= counts;
+        self.frames = self.frames.saturating_add(1);
+        self.refused = refused.or(self.refused.take());
+    }
+
+    fn hint(&mut self, settings: &FrameSettings) -> Option<String> {
+        if self.is_over || self.frames < BARREN {
+            return None;
+        }
+        self.is_over = true;
+        Some(match &self.refused {
+            None => format!(
+                "nothing is classified in regions: none of the first {BARREN} frames had one. Put \
+                 a detector that attaches GstVideoRegionOfInterestMeta before this element, or set \
+                 region=frame"
+            ),
+            Some(Region {
+                kind,
+                x,
+                y,
+                width,
+                height,
+                ..
+            }) => format!(
+                "nothing is classified in regions: none of those of the first {BARREN} frames \
+                 counts. The last was of type “{kind}”, {width}x{height} at {x},{y}; roi-types is \
+                 “{}”, roi-min-size is {}",
+                settings.roi_types.text.as_deref().unwrap_or("any"),
+                settings.roi_min_size
+            ),
+        })
+    }
 }
 
 impl Default for Subjects {
@@ -154,6 +206,7 @@ impl Default for Subjects {
             frame: Subject::new(0),
             objects: Objects::default(),
             count: 0,
+            watch: Watch::default(),
         }
     }
 }
@@ -166,9 +219,9 @@ impl Subjects {
         self.objects = Objects::default();
     }
 
-    /// The whole frame.
-    pub fn frame(&self) -> &Arc<Subject> {
-        &self.frame
+    /// What the user is to be told, once, if no region has come for long.
+    pub fn hint(&mut self, settings: &FrameSettings) -> Option<String> {
+        self.watch.hint(settings)
     }
 
     /// The parts of a frame of this size that count.
@@ -198,6 +251,7 @@ impl Subjects {
         (width, height): (u32, u32),
         settings: &FrameSettings,
     ) {
+        let mut refused = None;
         let regions = buffer.iter_meta::<gst_video::VideoRegionOfInterestMeta>();
         let places = regions.enumerate().filter_map(|(index, meta)| {
             let region = Region::from_meta(&meta);
@@ -207,16 +261,22 @@ impl Subjects {
                 width: region.width,
                 height: region.height,
             };
-            let rect = rect.clip(width, height)?;
-            let counts = settings.roi_types.contain(&region.kind)
-                && rect.width.min(rect.height) >= settings.roi_min_size;
-            counts.then_some(Place {
+            let rect = rect.clip(width, height).filter(|rect| {
+                settings.roi_types.contain(&region.kind)
+                    && rect.width.min(rect.height) >= settings.roi_min_size
+            });
+            let Some(rect) = rect else {
+                refused = Some(region);
+                return None;
+            };
+            Some(Place {
                 index,
                 region,
                 rect,
             })
         });
         let places: Vec<Place> = places.collect();
+        self.watch.see(!places.is_empty(), refused);
         let detections = places.iter().map(|place| Detection {
             tracking_id: place.region.tracking_id,
             kind: Arc::clone(&place.region.kind),
