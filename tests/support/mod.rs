@@ -14,6 +14,7 @@ pub mod pack;
 pub mod pillow;
 #[cfg(feature = "cli")]
 pub mod program;
+pub mod regions;
 pub mod stand;
 
 use std::path::{Path, PathBuf};
