@@ -49,9 +49,12 @@ pub fn classification_of(buffer: &gst::BufferRef) -> Option<Classification> {
     Classification::from_structure(meta.structure())
 }
 
+/// Nothing of an earlier classification stays: some of its fields the next one may not have.
 fn replace(buffer: &mut gst::BufferRef, fill: impl FnOnce(&mut gst::StructureRef)) {
     if let Ok(mut meta) = CustomMeta::from_mut_buffer(buffer, META_NAME) {
-        fill(meta.mut_structure());
+        let structure = meta.mut_structure();
+        structure.remove_all_fields();
+        fill(structure);
     } else if let Ok(mut meta) = CustomMeta::add(buffer, META_NAME) {
         fill(meta.mut_structure());
     }

@@ -45,7 +45,8 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// What stands for nothing in the metadata, in messages and in JSON.
+    /// What stands for nothing in the metadata, in messages and in JSON. A class may have this name
+    /// as well: its confidence is above 0.
     pub const NOTHING: &str = "nothing";
 
     /// The label, or [`Self::NOTHING`].
@@ -137,11 +138,15 @@ impl Classification {
             })
         };
         let decision = match structure.get::<&str>("decision") {
-            Ok(name) => Some(Decision {
-                label: (name != Decision::NOTHING).then(|| name.into()),
-                confidence: structure.get("decision-confidence").ok()?,
-                since: time(structure.get("decision-since").ok()?),
-            }),
+            Ok(name) => {
+                let confidence: f32 = structure.get("decision-confidence").ok()?;
+                let is_nothing = name == Decision::NOTHING && confidence == 0.0;
+                Some(Decision {
+                    label: (!is_nothing).then(|| name.into()),
+                    confidence,
+                    since: time(structure.get("decision-since").ok()?),
+                })
+            }
             Err(_) => None,
         };
         Some(Self {
