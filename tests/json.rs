@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 use gst::prelude::*;
 use gst_check::Harness;
 use gst_video::VideoFormat;
-use gstresnet50::meta::{Class, Classification, Decision, Group, PARAM_NAME, json_lines};
+use gstresnet50::meta::{
+    Class, Classification, Decision, Group, PARAM_NAME, attach_region, json_lines,
+};
 use serde_json::{Value, json};
 use support::element::{caps, info, rgb};
 use support::lines::{self, classified, frame, seen, with_region};
@@ -410,6 +412,41 @@ fn only_changes_of_regions() {
     }
 }
 
+/// Without a tracker a region is known by its place: detectors number their finds anew on every
+/// frame, and give them in any order.
+#[test]
+fn only_changes_of_untracked_regions() {
+    let mut harness = harness(&["only-changes"]);
+    let mut id = 0;
+    let mut scene = |time, faces: &[(u32, i32)]| {
+        let mut buffer = frame(time);
+        for (x, class) in faces {
+            id += 1;
+            let place = (*x, 0, 100, 100);
+            let new = buffer.make_mut();
+            let mut meta = gst_video::VideoRegionOfInterestMeta::add(new, "face", place);
+            meta.set_id(id);
+            attach_region(&mut meta, &seen(*class, "part"));
+        }
+        buffer
+    };
+    for (step, (buffer, expected)) in [
+        (scene(0, &[(0, 1), (500, 2)]), 2),
+        (scene(40, &[(10, 1), (510, 2)]), 0),
+        (scene(80, &[(520, 2), (20, 1)]), 0),
+        (scene(120, &[(530, 3), (30, 1)]), 1),
+        // One is gone, and there is no line for it.
+        (scene(160, &[(40, 1)]), 0),
+        // It is back, and a third one is there.
+        (scene(200, &[(900, 1), (530, 3), (50, 1)]), 1),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(count(&mut harness, buffer), expected, "step {step}");
+    }
+}
+
 /// After a flush, a jump and the start of another stream everything is news; after an update of
 /// the segment it is not.
 #[test]
@@ -642,6 +679,164 @@ fn flow_returns() {
     harness.set_src_caps(caps(&rgb(8, 8)));
     for buffer in [frame(0), classified(40, &seen(1, "class"))] {
         assert_eq!(harness.push(buffer), Err(gst::FlowError::NotLinked));
+    }
+}
+
+/// Behind a pad that is at its end, frames without lines are refused like those with some.
+#[test]
+fn flow_returns_at_the_end() {
+    for is_told_by_us in [true, false] {
+        let mut harness = harness(&[]);
+        harness.push(frame(0)).expect("it goes through");
+        let end = gst::event::Eos::new();
+        match is_told_by_us {
+            true => element(&harness)
+                .static_pad("src")
+                .expect("a source pad")
+                .push_event(end),
+            false => harness.sinkpad().expect("it takes").send_event(end),
+        };
+        for buffer in [frame(40), classified(80, &seen(1, "class"))] {
+            assert_eq!(harness.push(buffer), Err(gst::FlowError::Eos));
+        }
+    }
+}
+
+/// The texts of the warnings since the last call.
+fn warnings(bus: &gst::Bus, element: &gst::Element) -> Vec<String> {
+    let warnings = support::element::warnings(bus, element);
+    warnings.iter().map(|w| w.message().to_owned()).collect()
+}
+
+/// A stream that nobody has classified ends with one warning that says what to do.
+#[test]
+fn warns_in_the_end() {
+    let mut harness = harness(&[]);
+    let element = element(&harness);
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    let begin = |harness: &mut Harness| {
+        assert!(harness.push_event(gst::event::StreamStart::new("another")));
+        assert!(harness.push_event(gst::event::Segment::new(&segment)));
+    };
+    let end = |harness: &mut Harness| {
+        harness.push_event(gst::event::Eos::new());
+        warnings(&bus, &element)
+    };
+    for time in [0, 40, 80] {
+        assert_eq!(count(&mut harness, frame(time)), 0);
+        assert_eq!(warnings(&bus, &element), [""; 0], "not before the end");
+    }
+    assert_eq!(
+        end(&mut harness),
+        ["none of the 3 frames carried a classification: put resnet50 before this element"]
+    );
+    // Another end without new frames is no news.
+    begin(&mut harness);
+    assert_eq!(end(&mut harness), [""; 0]);
+
+    begin(&mut harness);
+    let mut buffer = frame(0);
+    with_region(&mut buffer, "face", None, None);
+    assert_eq!(count(&mut harness, buffer), 0);
+    let texts = end(&mut harness);
+    assert_eq!(texts.len(), 1);
+    assert!(
+        texts[0].contains(
+            "a converter between resnet50 and this element leaves the regions' parameters behind: \
+             put this element directly behind resnet50"
+        ),
+        "{texts:?}"
+    );
+
+    // What was flushed away has not come to an end.
+    begin(&mut harness);
+    assert_eq!(count(&mut harness, frame(0)), 0);
+    harness.push_event(gst::event::FlushStart::new());
+    harness.push_event(gst::event::FlushStop::new(true));
+    begin(&mut harness);
+    assert_eq!(end(&mut harness), [""; 0]);
+
+    // Who asks for lines of unclassified frames expects some.
+    begin(&mut harness);
+    element.set_property("include-unclassified", true);
+    assert_eq!(count(&mut harness, frame(0)), 1);
+    assert_eq!(end(&mut harness), [""; 0]);
+    element.set_property("include-unclassified", false);
+
+    // One classification, and be it of a region, is enough for the whole run.
+    begin(&mut harness);
+    let mut buffer = frame(0);
+    with_region(&mut buffer, "face", None, Some(&seen(1, "class")));
+    assert_eq!(count(&mut harness, buffer), 1);
+    assert_eq!(count(&mut harness, frame(40)), 0);
+    assert_eq!(end(&mut harness), [""; 0]);
+    begin(&mut harness);
+    assert_eq!(count(&mut harness, frame(0)), 0);
+    assert_eq!(end(&mut harness), [""; 0]);
+    element.set_bus(None);
+}
+
+/// Where `resnet50` is before the element, the remedy is another: with nothing to classify there
+/// is no warning, and regions that have lost their classification on the way are one.
+#[test]
+fn warns_of_what_is_between() {
+    support::init();
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = support::onnx::Net::color().write(folder.path(), "color.onnx");
+    let cases: [(&str, bool, &[&str]); 4] = [
+        ("", false, &[]),
+        ("! queue ! identity", false, &[]),
+        ("! queue", true, &[]),
+        (
+            "! queue ! videoscale ! video/x-raw,width=16,height=16",
+            true,
+            &["put this element directly behind resnet50"],
+        ),
+    ];
+    for (between, has_regions, expected) in cases {
+        let line = format!(
+            "videotestsrc num-buffers=3 ! video/x-raw,format=RGB,width=32,height=32 ! \
+             resnet50 name=r threads=1 mode=exact region=rois model={} {between} ! \
+             resnet50json name=j ! fakesink sync=false",
+            support::element::text(&model)
+        );
+        let pipeline = gst::parse::launch(&line).expect("a pipeline");
+        let pipeline = pipeline.downcast::<gst::Pipeline>().expect("a pipeline");
+        let pad = pipeline.by_name("r").and_then(|r| r.static_pad("sink"));
+        pad.expect("a pad")
+            .add_probe(gst::PadProbeType::BUFFER, move |_, probe| {
+                if has_regions && let Some(buffer) = probe.buffer_mut() {
+                    let place = (4, 4, 16, 16);
+                    let new = buffer.make_mut();
+                    gst_video::VideoRegionOfInterestMeta::add(new, "face", place);
+                }
+                gst::PadProbeReturn::Ok
+            });
+        let json = pipeline.by_name("j").expect("the element");
+        let bus = pipeline.bus().expect("a bus");
+        pipeline.set_state(gst::State::Playing).expect("it starts");
+        let (mut texts, mut hints) = (Vec::new(), 0);
+        loop {
+            let message = bus.timed_pop(support::element::PATIENCE).expect("an end");
+            let is_ours = message.src() == Some(json.upcast_ref());
+            match message.view() {
+                gst::MessageView::Eos(_) => break,
+                gst::MessageView::Error(error) => panic!("{between}: {error:?}"),
+                gst::MessageView::Warning(w) if is_ours => {
+                    texts.push(w.error().message().to_owned());
+                }
+                gst::MessageView::Info(_) if is_ours => hints += 1,
+                _ => {}
+            }
+        }
+        pipeline.set_state(gst::State::Null).expect("it stops");
+        assert_eq!(texts.len(), expected.len(), "{between}: {texts:?}");
+        for (text, expected) in texts.iter().zip(expected) {
+            assert!(text.contains(expected), "{between}: {text}");
+        }
+        assert_eq!(hints, usize::from(!has_regions), "{between}");
     }
 }
 

@@ -5,3 +5,4 @@ pub mod classify;
 pub mod json;
 #[cfg(feature = "overlay")]
 pub mod overlay;
+mod unclassified;

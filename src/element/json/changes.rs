@@ -1,24 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What was last said of a frame and of each region, to say only what has changed.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::meta::{Classification, Region};
-
-/// Regions that are remembered. Trackers count upwards for ever, so the ones that have not been
-/// seen for the longest time are forgotten.
-const MOST: usize = 1024;
-
-/// What is spoken of.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Subject {
-    Frame,
-    Tracked(Arc<str>, i64),
-    /// By the detector's own id. Some detectors give all regions of a frame the same one, so the
-    /// number of those before it counts as well.
-    Detected(Arc<str>, i32, usize),
-}
+use crate::postprocess::{Detection, Objects};
 
 /// What is said of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,84 +26,69 @@ impl Said {
     }
 }
 
-/// Remembers what was said.
+/// What was last said of a frame or an object, if anything was.
+type Last = Option<Said>;
+
+/// Remembers what was said: of as many objects as [`Objects`] knows again.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// With the number of the buffer that it was last seen on.
-    said: HashMap<Subject, (Said, u64)>,
-    buffers: u64,
+    frame: Last,
+    objects: Objects<Arc<Mutex<Last>>>,
 }
 
 impl Changes {
     /// Forgets everything: what comes next is news.
     pub fn reset(&mut self) {
-        self.said.clear();
+        *self = Self::default();
     }
 
     /// Keeps, of the answers of one buffer, those that say something else than the last time of
-    /// the same frame or region.
+    /// the frame or of the same object.
     pub fn keep(&mut self, answers: &mut Vec<(Option<Region>, Classification)>) {
-        self.buffers += 1;
-        if let Some((Said::Unclassified, _)) = self.said.get(&Subject::Frame) {
-            self.said.remove(&Subject::Frame);
+        if self.frame == Some(Said::Unclassified) {
+            self.frame = None;
         }
-        let mut alike: HashMap<(Arc<str>, i32), usize> = HashMap::new();
+        let regions = answers.iter().filter_map(|(region, _)| region.as_ref());
+        let detections = regions.map(detection).collect();
+        let mut objects = self.objects.see(detections, Arc::default).into_iter();
         answers.retain(|(region, seen)| {
-            let subject = match region {
-                None => Subject::Frame,
-                Some(region) => {
-                    let kind = Arc::clone(&region.kind);
-                    match region.tracking_id {
-                        Some(id) => Subject::Tracked(kind, id),
-                        None => {
-                            let count = alike.entry((Arc::clone(&kind), region.id)).or_default();
-                            *count += 1;
-                            Subject::Detected(kind, region.id, *count)
-                        }
-                    }
+            let said = Said::of(seen);
+            match region.as_ref().and_then(|_| objects.next()) {
+                None => is_news(&mut self.frame, said),
+                Some(last) => {
+                    // A lock whose holder panicked still holds plain data.
+                    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                    is_news(&mut last, said)
                 }
-            };
-            self.is_news(subject, Said::of(seen))
+            }
         });
-        self.forget_old();
     }
 
     /// Whether it is news that a buffer has no classification. If so, whatever comes after it is
     /// news again, the regions that there were before included.
     pub fn is_unclassified_news(&mut self) -> bool {
-        self.buffers += 1;
-        let is_news = self.is_news(Subject::Frame, Said::Unclassified);
+        let is_news = is_news(&mut self.frame, Said::Unclassified);
         if is_news {
-            self.said.retain(|subject, _| *subject == Subject::Frame);
+            self.objects = Objects::default();
         }
         is_news
     }
+}
 
-    fn is_news(&mut self, subject: Subject, said: Said) -> bool {
-        let now = (said, self.buffers);
-        match self.said.get_mut(&subject) {
-            Some(before) => {
-                let is_news = before.0 != now.0;
-                *before = now;
-                is_news
-            }
-            None => {
-                self.said.insert(subject, now);
-                true
-            }
-        }
-    }
+fn is_news(last: &mut Last, said: Said) -> bool {
+    let said = Some(said);
+    let is_news = *last != said;
+    *last = said;
+    is_news
+}
 
-    /// Half of them at once, so that it is seldom done. Those of the newest buffer stay, however
-    /// many they are.
-    fn forget_old(&mut self) {
-        if self.said.len() <= MOST {
-            return;
-        }
-        let mut ages: Vec<u64> = self.said.values().map(|(_, seen)| *seen).collect();
-        ages.sort_unstable();
-        let oldest = ages[ages.len() / 2];
-        self.said.retain(|_, (_, seen)| *seen >= oldest);
+/// The region as what it shows is known again by. Its own id counts for nothing: most detectors
+/// give all regions the same one, and others never give one twice.
+fn detection(region: &Region) -> Detection {
+    Detection {
+        tracking_id: region.tracking_id,
+        kind: Arc::clone(&region.kind),
+        place: [region.x, region.y, region.width, region.height],
     }
 }
 
@@ -147,12 +118,13 @@ mod tests {
         }
     }
 
-    fn region(kind: &str, id: i32, tracking_id: Option<i64>) -> Option<Region> {
+    /// A region of 8x8.
+    fn region(kind: &str, id: i32, tracking_id: Option<i64>, x: u32) -> Option<Region> {
         Some(Region {
             id,
             tracking_id,
             kind: kind.into(),
-            x: 0,
+            x,
             y: 0,
             width: 8,
             height: 8,
@@ -189,27 +161,44 @@ mod tests {
         assert_eq!(news(&mut changes, vec![(None, seen(4, None))]), 1);
     }
 
-    /// Regions are told apart by their tracker's id, by their detector's, by what they are, and
-    /// in the end by their order.
+    /// A tracker's id tells whose region it is, wherever that is and whatever the detector's id.
     #[test]
-    fn regions_apart() {
+    fn tracked() {
         let mut changes = Changes::default();
-        let frame = |a, b, c, d, e| {
+        let frame = |a, b, c| {
             vec![
-                (region("face", 0, Some(7)), seen(a, None)),
-                (region("face", 0, None), seen(b, None)),
-                (region("face", 0, None), seen(c, None)),
-                (region("person", 0, None), seen(d, None)),
-                (region("face", 1, None), seen(e, None)),
+                (region("face", 0, Some(7), 0), seen(a, None)),
+                (region("face", 0, Some(8), 0), seen(b, None)),
+                (region("person", 0, Some(7), 0), seen(c, None)),
             ]
         };
-        assert_eq!(news(&mut changes, frame(1, 2, 3, 4, 5)), 5);
-        assert_eq!(news(&mut changes, frame(1, 2, 3, 4, 5)), 0);
-        assert_eq!(news(&mut changes, frame(9, 2, 3, 4, 5)), 1);
-        assert_eq!(news(&mut changes, frame(9, 9, 9, 9, 9)), 4);
-        // The tracker's id counts, whatever the detector says now.
-        let moved = vec![(region("face", 42, Some(7)), seen(9, None))];
+        assert_eq!(news(&mut changes, frame(1, 2, 3)), 3);
+        assert_eq!(news(&mut changes, frame(1, 2, 3)), 0);
+        assert_eq!(news(&mut changes, frame(9, 2, 3)), 1);
+        assert_eq!(news(&mut changes, frame(9, 9, 9)), 2);
+        let moved = vec![(region("face", 42, Some(7), 900), seen(9, None))];
         assert_eq!(news(&mut changes, moved), 0);
+    }
+
+    /// Without one it is the place, though the detector counts its regions and gives them in any
+    /// order.
+    #[test]
+    fn untracked() {
+        let mut changes = Changes::default();
+        let mut id = 0;
+        let mut at = |kind, x, class| {
+            id += 1;
+            (region(kind, id, None, x), seen(class, None))
+        };
+        let first = vec![at("face", 0, 1), at("face", 50, 2), at("person", 0, 3)];
+        assert_eq!(news(&mut changes, first), 3);
+        let swapped = vec![at("person", 1, 3), at("face", 51, 2), at("face", 2, 1)];
+        assert_eq!(news(&mut changes, swapped), 0);
+        let other = vec![at("face", 52, 2), at("face", 3, 4)];
+        assert_eq!(news(&mut changes, other), 1);
+        // In the place of one that has gone far away is the same class, and it is another object.
+        let jumped = vec![at("face", 200, 2)];
+        assert_eq!(news(&mut changes, jumped), 1);
     }
 
     /// A buffer without classification is news once, and so is the first one after it.
@@ -223,7 +212,7 @@ mod tests {
         assert_eq!(news(&mut changes, vec![(None, seen(1, None))]), 1);
 
         // Where only regions are classified, no region is what is between.
-        let face = || vec![(region("face", 0, Some(7)), seen(1, None))];
+        let face = || vec![(region("face", 0, Some(7), 0), seen(1, None))];
         assert_eq!(news(&mut changes, face()), 1);
         assert_eq!(news(&mut changes, face()), 0);
         for _ in 0..2 {
@@ -233,26 +222,25 @@ mod tests {
         }
     }
 
-    /// What is remembered stays small, and what was seen a moment ago is still in it.
+    /// What is remembered stays small: of very many, the first are news again, and those that were
+    /// seen a moment ago are not.
     #[test]
     fn bounded() {
         let mut changes = Changes::default();
-        for id in 0..10 * MOST as i64 {
-            let answers = vec![
-                (region("face", 0, Some(id)), seen(1, None)),
+        let one = |id| {
+            vec![
+                (region("face", 0, Some(id), 0), seen(1, None)),
                 (None, seen(1, None)),
-            ];
-            let expected = if id == 0 { 2 } else { 1 };
-            assert_eq!(news(&mut changes, answers), expected);
-            assert!(changes.said.len() <= MOST);
-        }
-        // More on one buffer than are kept otherwise: all of them are.
-        let crowd = || {
-            (0..2 * MOST as i64)
-                .map(|id| (region("car", 0, Some(id)), seen(1, None)))
-                .collect()
+            ]
         };
-        assert_eq!(news(&mut changes, crowd()), 2 * MOST);
-        assert_eq!(news(&mut changes, crowd()), 0);
+        let last = 3000;
+        for id in 0..=last {
+            let expected = if id == 0 { 2 } else { 1 };
+            assert_eq!(news(&mut changes, one(id)), expected);
+        }
+        assert_eq!(news(&mut changes, one(0)), 1, "forgotten");
+        for id in last - 100..=last {
+            assert_eq!(news(&mut changes, one(id)), 0, "{id} is remembered");
+        }
     }
 }

@@ -7,6 +7,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::changes::Changes;
+use crate::element::unclassified::Watch;
 use crate::meta::{answers_of, json_line, json_line_unclassified};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -42,6 +43,7 @@ impl Default for Settings {
 struct State {
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     changes: Changes,
+    watch: Watch,
 }
 
 /// Neither of the locks is held while the other is taken, or while something is pushed.
@@ -104,6 +106,7 @@ impl Resnet50Json {
         } = *lock(&self.settings);
         let mut answers = answers_of(frame);
         let mut state = lock(&self.state);
+        state.watch.see(frame);
         if answers.is_empty() {
             if !include_unclassified || (only_changes && !state.changes.is_unclassified_news()) {
                 return String::new();
@@ -137,6 +140,10 @@ impl Resnet50Json {
         if self.src.pad_flags().contains(gst::PadFlags::FLUSHING) {
             return Err(gst::FlowError::Flushing);
         }
+        let is_at_end = |pad: &gst::Pad| pad.pad_flags().contains(gst::PadFlags::EOS);
+        if is_at_end(&self.src) || self.src.peer().is_some_and(|peer| is_at_end(&peer)) {
+            return Err(gst::FlowError::Eos);
+        }
         Ok(gst::FlowSuccess::Ok)
     }
 
@@ -155,7 +162,20 @@ impl Resnet50Json {
                 return self.take_segment(segment.segment(), &event);
             }
             gst::EventView::StreamStart(_) => lock(&self.state).changes.reset(),
-            gst::EventView::FlushStop(_) => *lock(&self.state) = State::default(),
+            gst::EventView::FlushStop(_) => {
+                let mut state = lock(&self.state);
+                state.segment = None;
+                state.changes.reset();
+                state.watch.flush();
+            }
+            gst::EventView::Eos(_) => {
+                let unclassified = lock(&self.state).watch.end();
+                // Whoever has asked for lines of unclassified frames has got them.
+                let is_asked_for = lock(&self.settings).include_unclassified;
+                if let Some(unclassified) = unclassified.filter(|_| !is_asked_for) {
+                    unclassified.post(self.obj().upcast_ref(), &self.sink);
+                }
+            }
             _ => {}
         }
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
@@ -263,7 +283,7 @@ impl ObjectImpl for Resnet50Json {
             vec![
                 glib::ParamSpecBoolean::builder("only-changes")
                     .nick("Only changes")
-                    .blurb("A line only where the decision, or without one the best class, is another than in the line before of the same frame or region; a region is the same if its tracker's id is, or without one its detector's id")
+                    .blurb("A line only where the decision, or without one the best class, is another than in the line before of the frame or of the same object. A region shows the same object if it is of the same type and has the same tracker's id, or, without one, overlaps the place where the object was last by half. A region that is gone has no line")
                     .default_value(DEFAULT_ONLY_CHANGES)
                     .mutable_playing()
                     .build(),

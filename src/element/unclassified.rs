@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What a user is told in the end if an element that reads classifications never got one.
+
+use gst::prelude::*;
+use gst_video::VideoRegionOfInterestMeta;
+
+use super::classify::Resnet50;
+use crate::meta::{classification_of, regions_of};
+
+/// Looks for classifications in the frames of a run.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// There was one, so all is well for the rest of the run.
+    is_over: bool,
+    /// Frames without any.
+    frames: u64,
+    /// Whether one of them had a region of interest.
+    has_regions: bool,
+}
+
+/// Frames came to the end of their stream, and none of them was classified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unclassified {
+    frames: u64,
+    has_regions: bool,
+}
+
+impl Watch {
+    /// Takes the next frame.
+    pub fn see(&mut self, frame: &gst::BufferRef) {
+        if self.is_over {
+            return;
+        }
+        self.is_over = classification_of(frame).is_some()
+            || regions_of(frame).iter().any(|(_, seen)| seen.is_some());
+        self.frames = self.frames.saturating_add(1);
+        self.has_regions |= frame.meta::<VideoRegionOfInterestMeta>().is_some();
+    }
+
+    /// The stream was flushed: what went before was not meant to come to an end.
+    pub fn flush(&mut self) {
+        *self = Self {
+            is_over: self.is_over,
+            ..Self::default()
+        };
+    }
+
+    /// The stream is at its end. Only frames after this one count for the next.
+    pub fn end(&mut self) -> Option<Unclassified> {
+        let Self {
+            is_over,
+            frames,
+            has_regions,
+        } = *self;
+        self.flush();
+        (!is_over && frames > 0).then_some(Unclassified {
+            frames,
+            has_regions,
+        })
+    }
+}
+
+impl Unclassified {
+    /// Posts what is to be done about it: a warning where the pipeline is wrong, and for
+    /// information only where the frames may just have had nothing to classify. No lock may be
+    /// held.
+    pub fn post(self, element: &gst::Element, sink: &gst::Pad) {
+        let place = Place::of_resnet50(sink);
+        let text = self.text(place);
+        match place {
+            Place::Nowhere => {
+                gst::element_warning!(element, gst::StreamError::Failed, ("{}", text));
+            }
+            Place::Further if self.has_regions => {
+                gst::element_warning!(element, gst::StreamError::Failed, ("{}", text));
+            }
+            Place::Further | Place::Next => {
+                gst::element_info!(element, gst::StreamError::Failed, ("{}", text));
+            }
+        }
+    }
+
+    fn text(self, place: Place) -> String {
+        let what = match self.frames {
+            1 => "the only frame carried no classification".to_owned(),
+            frames => format!("none of the {frames} frames carried a classification"),
+        };
+        let converter = "a converter between resnet50 and this element leaves the regions' \
+                         parameters behind: put this element directly behind resnet50";
+        match (place, self.has_regions) {
+            (Place::Nowhere, false) => format!("{what}: put resnet50 before this element"),
+            (Place::Nowhere, true) => format!(
+                "{what}, nor did any of their regions: put resnet50 before this element. If it is \
+                 there, {converter}"
+            ),
+            (Place::Further, true) => format!(
+                "{what}, nor did any of their regions: {converter}. If there is none, \
+                 its roi-types and roi-min-size leave all regions out"
+            ),
+            (Place::Further, false) | (Place::Next, _) => format!(
+                "{what}: resnet50 gave no answer before the stream ended (see its mode), or \
+                 found no region to classify (see its region, roi-types and roi-min-size)"
+            ),
+        }
+    }
+}
+
+/// Where `resnet50` is, seen from an element behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Not in this pipeline, or not before the element.
+    Nowhere,
+    /// There are other elements between.
+    Further,
+    /// Linked to the element itself.
+    Next,
+}
+
+impl Place {
+    /// Goes up from a sink pad, through bins and whatever else there is.
+    fn of_resnet50(sink: &gst::Pad) -> Self {
+        let mut looked_at = Vec::new();
+        let mut open = vec![sink.clone()];
+        while let Some(pad) = open.pop() {
+            let Some(peer) = pad.peer() else {
+                continue;
+            };
+            if peer.parent_element().is_some_and(|e| e.is::<Resnet50>()) {
+                return match pad == *sink {
+                    true => Self::Next,
+                    false => Self::Further,
+                };
+            }
+            // Without a parent there is no iterator, which the bindings do not expect.
+            if peer.parent().is_none() || looked_at.contains(&peer) {
+                continue;
+            }
+            let mut links = peer.iterate_internal_links();
+            loop {
+                match links.next() {
+                    Ok(Some(link)) => open.push(link),
+                    Err(gst::IteratorError::Resync) => links.resync(),
+                    Ok(None) | Err(gst::IteratorError::Error) => break,
+                }
+            }
+            looked_at.push(peer);
+        }
+        Self::Nowhere
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each case has its own remedy.
+    #[test]
+    fn texts() {
+        let text = |frames, has_regions, place| {
+            Unclassified {
+                frames,
+                has_regions,
+            }
+            .text(place)
+        };
+        assert_eq!(
+            text(12, false, Place::Nowhere),
+            "none of the 12 frames carried a classification: put resnet50 before this element"
+        );
+        let converter = "put this element directly behind resnet50";
+        let nowhere = text(1, true, Place::Nowhere);
+        assert!(nowhere.starts_with("the only frame carried no classification"));
+        assert!(nowhere.contains("put resnet50 before this element"));
+        assert!(nowhere.contains(converter));
+        let further = text(2, true, Place::Further);
+        assert!(further.contains(converter));
+        assert!(!further.contains("before this element"), "it is there");
+        for (has_regions, place) in [
+            (false, Place::Further),
+            (false, Place::Next),
+            (true, Place::Next),
+        ] {
+            let nothing = text(2, has_regions, place);
+            assert!(nothing.contains("gave no answer"), "{nothing}");
+            assert!(!nothing.contains("put "), "{nothing}");
+        }
+    }
+
+    /// Only frames count, only since the last end or flush, and not after a classification.
+    #[test]
+    fn counts() {
+        gst::init().expect("GStreamer");
+        crate::meta::register();
+        let frame = gst::Buffer::new();
+        let mut watch = Watch::default();
+        assert_eq!(watch.end(), None);
+        watch.see(&frame);
+        watch.see(&frame);
+        let found = watch.end().expect("two frames");
+        assert_eq!((found.frames, found.has_regions), (2, false));
+        assert_eq!(watch.end(), None, "it has been said");
+        watch.see(&frame);
+        watch.flush();
+        assert_eq!(watch.end(), None);
+
+        let mut region = gst::Buffer::new();
+        VideoRegionOfInterestMeta::add(region.make_mut(), "face", (0, 0, 1, 1));
+        watch.see(&region);
+        assert!(watch.end().is_some_and(|found| found.has_regions));
+        watch.see(&frame);
+        assert!(watch.end().is_some_and(|found| !found.has_regions));
+    }
+}
