@@ -136,10 +136,14 @@ fn classes<'a>(
     answer.results.iter().filter(move |c| c.confidence >= least)
 }
 
-/// What stands at a region's box; none if nothing is sure enough for a box.
+/// What stands at a region's box; none if nothing is sure enough for a box. A decision for nothing
+/// is one to be shown, as in the panel.
 fn tag(answer: &Classification, settings: &Settings) -> Option<String> {
     let (label, confidence) = match &answer.decision {
-        Some(decision) => (decision.label.as_deref()?, decision.confidence),
+        Some(decision) => match &decision.label {
+            Some(label) => (&**label, decision.confidence),
+            None => return Some(decision.name().into()),
+        },
         None => {
             let class = classes(answer, settings).next()?;
             (&*class.label, class.confidence)
@@ -322,6 +326,29 @@ mod tests {
         assert_eq!(boxes, [expected]);
         settings.show = Show::LABEL;
         assert!(Content::new(None, &regions, &settings).is_empty());
+    }
+
+    /// A region's decision has a box, also one for nothing, which no least confidence keeps away.
+    #[test]
+    fn decisions_of_regions() {
+        let text = |label: Option<&str>, confidence, settings: &Settings| {
+            let mut answer = answer(&[("a", 0.9)]);
+            answer.decision = Some(Decision {
+                label: label.map(Into::into),
+                confidence,
+                since: None,
+            });
+            tag(&answer, settings)
+        };
+        let settings = Settings {
+            min_confidence: 0.5,
+            ..Settings::default()
+        };
+        let shown = |text: &str| Some(text.to_owned());
+        assert_eq!(text(Some("dog"), 0.8, &settings), shown("dog 80%"));
+        assert_eq!(text(Some("dog"), 0.4, &settings), None);
+        assert_eq!(text(None, 0.0, &settings), shown("nothing"));
+        assert_eq!(text(Some("nothing"), 0.7, &settings), shown("nothing 70%"));
     }
 
     /// Times and rates are as long as can be read.

@@ -95,6 +95,7 @@ impl Resnet50Overlay {
         };
         let mut state = self.state();
         let state = &mut *state;
+        state.watch.see(buffer);
         let Some(painter) = &mut state.painter else {
             return Ok(false);
         };
@@ -132,6 +133,15 @@ impl Resnet50Overlay {
                 let mut state = self.state();
                 state.segment = None;
                 state.memory = Memory::default();
+                state.watch.flush();
+            }
+            // What was seen in another stream is not to be drawn on this one.
+            gst::EventView::StreamStart(_) => self.state().memory = Memory::default(),
+            gst::EventView::Eos(_) => {
+                let unclassified = self.state().watch.end();
+                if let Some(unclassified) = unclassified {
+                    unclassified.post(self.obj().upcast_ref(), &self.sink);
+                }
             }
             _ => {}
         }

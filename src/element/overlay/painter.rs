@@ -17,9 +17,7 @@ use super::settings::Settings;
 pub enum Error {
     #[error(transparent)]
     Render(#[from] render::Error),
-    #[error(
-        "a frame cannot be mapped for writing as {0}: it is smaller than its caps promise, or lies where the processor cannot write"
-    )]
+    #[error("a frame cannot be mapped for writing: {0}")]
     Map(String),
     #[error("a frame cannot be drawn on: {0}")]
     Blend(glib::BoolError),
@@ -192,8 +190,9 @@ impl Painter {
             true => None,
             false => Some(self.composition(patches.to_vec())),
         };
+        let found = buffer.size();
         let mut frame = VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), &self.info)
-            .map_err(|_| Error::Map(format!("{:?}", self.info)))?;
+            .map_err(|_| unmappable(&self.info, found))?;
         if let Some(composition) = composition {
             return composition.blend(&mut frame).map_err(Error::Blend);
         }
@@ -204,4 +203,20 @@ impl Painter {
         }
         Ok(())
     }
+}
+
+/// Why a frame of so many bytes cannot be.
+fn unmappable(info: &VideoInfo, found: usize) -> Error {
+    let (format, width, height) = (info.format(), info.width(), info.height());
+    let expected = info.size();
+    Error::Map(match found < expected {
+        true => format!(
+            "{format} of {width}x{height} takes {expected} bytes, and it has {found}; the element \
+             before this one gives frames that are smaller than its caps say"
+        ),
+        false => format!(
+            "{format} of {width}x{height} takes {expected} bytes, and it has {found}; it lies \
+             where the processor cannot write, or its GstVideoMeta does not fit them"
+        ),
+    })
 }

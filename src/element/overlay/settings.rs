@@ -178,7 +178,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecFlags::builder::<Show>("show")
                 .nick("Show")
-                .blurb("What is drawn, for example \"label+bar\". Rate and age stand below the classes, or by themselves where neither label nor bar is shown")
+                .blurb("What is drawn, for example \"label+bar\". Rate and age stand below the classes, or by themselves where neither label nor bar is shown; they are those of the whole frame's answers, so they do not appear with region=rois of resnet50")
                 .default_value(Show::all())
                 .mutable_playing()
                 .build(),
