@@ -290,14 +290,14 @@ fn neighbours() {
 
 /// However many objects there are on a frame, the next one knows all of them.
 #[test]
-fn two_thousand_are_known() {
+fn a_thousand_are_known() {
     for with_ids in [true, false] {
         let (element, _folder) = colors();
         element.set_property("batch-size", 64u32);
         element.set_property("interval", 3u32);
         let info = rgb(200, 180);
         let (mut harness, _bus) = play(&element, &info);
-        let spots: Vec<Spot> = (0..2000u32)
+        let spots: Vec<Spot> = (0..1000u32)
             .map(|i| {
                 let color = [RED, GREEN, BLUE][(i * i % 7 % 3) as usize];
                 let spot = spot((i % 50 * 4, i / 50 * 4, 3, 3), color);
@@ -309,10 +309,10 @@ fn two_thousand_are_known() {
             let out = through(&mut harness, scene(&info, 40 * i, &spots));
             let found = classes(&out);
             let known = found.iter().filter(|class| class.is_some()).count();
-            assert_eq!(known, 2000, "ids {with_ids}, frame {i}");
-            assert_eq!(found, expected, "ids {with_ids}, frame {i}");
+            assert_eq!(known, 1000, "ids {with_ids}, frame {i}");
+            assert!(found == expected, "ids {with_ids}, frame {i}");
         }
-        assert_eq!(stat(&element, "inferences"), 2000, "ids {with_ids}");
+        assert_eq!(stat(&element, "inferences"), 1000, "ids {with_ids}");
     }
 }
 
@@ -342,7 +342,8 @@ fn ids_without_end() {
     assert_eq!(stat(&element, "inferences"), 1 + 6 * 400);
 }
 
-/// Frames without a region that counts, and those of other types, take no turn of `interval`.
+/// Frames without a region that counts, and those of other types, count for `interval`, and take no
+/// turn of it: when it is due, the next frame that has one is classified.
 #[test]
 fn turns_are_not_wasted() {
     let (element, _folder) = colors();
@@ -363,7 +364,7 @@ fn turns_are_not_wasted() {
         (&none, None),
         (&small, None),
         (&outside, None),
-        (&thing, Some(false)),
+        (&thing, Some(true)),
         (&other, None),
         (&thing, Some(false)),
         (&small, None),
@@ -379,7 +380,7 @@ fn turns_are_not_wasted() {
             assert_eq!(found, expected, "{i}");
         }
     }
-    assert_eq!(stat(&element, "inferences"), 2);
+    assert_eq!(stat(&element, "inferences"), 3);
 }
 
 /// The same for `max-rate`: the first region is looked at when it comes.

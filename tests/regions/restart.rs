@@ -35,14 +35,14 @@ fn look(harness: &mut Harness, color: [u8; 3], time: u64) -> Vec<Option<(i32, bo
         .collect()
 }
 
-/// After a flush, a new segment and a new stream nothing is carried, and the next frame is
+/// After a flush, another segment and a new stream nothing is carried, and the next frame is
 /// classified.
 #[test]
 fn flush_segment_stream() {
     let (element, _folder) = lasting();
     let info = rgb(32, 24);
     let (mut harness, bus) = play(&element, &info);
-    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
     assert_eq!(look(&mut harness, RED, 0), [Some((0, true)); 2]);
     assert_eq!(look(&mut harness, GREEN, 40), [Some((0, false)); 2]);
 
@@ -50,6 +50,7 @@ fn flush_segment_stream() {
     assert_eq!(look(&mut harness, GREEN, 80), [Some((1, true)); 2], "flush");
     assert_eq!(look(&mut harness, RED, 120), [Some((1, false)); 2]);
 
+    segment.set_base(gst::ClockTime::from_mseconds(160));
     assert!(harness.push_event(gst::event::Segment::new(&segment)));
     assert_eq!(look(&mut harness, BLUE, 0), [Some((2, true)); 2], "segment");
     assert_eq!(look(&mut harness, RED, 40), [Some((2, false)); 2]);

@@ -171,7 +171,7 @@ impl Part {
 }
 
 /// Most regions of a frame that are classified. A detector that finds more has lost its senses.
-const MOST_REGIONS: usize = 256;
+const MOST_REGIONS: usize = 1024;
 
 /// The subjects of a stream.
 #[derive(Debug)]
