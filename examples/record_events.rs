@@ -139,6 +139,8 @@ struct Recorder {
     caps: Option<gst::Caps>,
     ring: VecDeque<Frame>,
     clips: Vec<Clip>,
+    /// Messages that came before there was anything to make a clip of: the encoder may be behind.
+    early: Vec<gst::Structure>,
     /// What was seen last.
     label: Option<String>,
 }
@@ -151,6 +153,10 @@ impl Recorder {
         if structure.name() != "resnet50" || structure.has_field("region") {
             return Ok(());
         }
+        let Some(caps) = &self.caps else {
+            self.early.push(structure.to_owned());
+            return Ok(());
+        };
         let Some(answer) = Classification::from_structure(structure) else {
             return Ok(());
         };
@@ -163,7 +169,7 @@ impl Recorder {
         if before.is_none_or(|before| before == label) {
             return Ok(());
         }
-        let (Some(time), Some(caps)) = (structure.get("running-time")?, &self.caps) else {
+        let Some(time) = structure.get("running-time")? else {
             return Ok(());
         };
         let wanted = ClockTime::saturating_sub(time, ClockTime::from_seconds(self.args.before));
@@ -218,6 +224,9 @@ impl Recorder {
             }
         }
         self.ring.push_back(frame);
+        for structure in std::mem::take(&mut self.early) {
+            self.message(&structure)?;
+        }
         // A whole group goes once the next one reaches back far enough.
         let span = ClockTime::from_seconds(self.args.before) + MARGIN;
         while let Some(next) = self.ring.iter().skip(1).position(Frame::is_key)
@@ -285,12 +294,27 @@ fn main() -> Result<()> {
         caps: None,
         ring: VecDeque::new(),
         clips: Vec::new(),
+        early: Vec::new(),
         label: None,
     };
-    let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
     // If this fails, the bus says why.
     let _ = pipeline.set_state(gst::State::Playing);
-    let outcome = loop {
+    let outcome = record(&pipeline, &encoded, &mut recorder, &stopped);
+    pipeline.set_state(gst::State::Null)?;
+    // Clips that are open are kept as they are, whatever went wrong.
+    let finished = recorder.finish();
+    outcome.and(finished)
+}
+
+/// Takes frames and messages until the video ends, something fails, or the user stops it.
+fn record(
+    pipeline: &gst::Pipeline,
+    encoded: &gst_app::AppSink,
+    recorder: &mut Recorder,
+    stopped: &AtomicBool,
+) -> Result<()> {
+    let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
+    loop {
         let sample = encoded.try_pull_sample(ClockTime::from_mseconds(100));
         glib::MainContext::default().iteration(false);
         let is_over = sample.is_none() && encoded.is_eos() || stopped.load(Ordering::Relaxed);
@@ -300,22 +324,15 @@ fn main() -> Result<()> {
         // A change is posted before its frame goes on to the encoder; that it is read after that
         // does no harm, for the frame is in the ring.
         let wanted = [gst::MessageType::Element, gst::MessageType::Error];
-        let mut error = None;
         while let Some(message) = bus.pop_filtered(&wanted) {
-            match message.view() {
-                gst::MessageView::Error(e) => error = Some(e.error().to_string().into()),
-                _ => message
-                    .structure()
-                    .map_or(Ok(()), |s| recorder.message(s))?,
+            match (message.view(), message.structure()) {
+                (gst::MessageView::Error(e), _) => return Err(e.error().to_string().into()),
+                (_, Some(structure)) => recorder.message(structure)?,
+                _ => {}
             }
         }
-        match error {
-            Some(error) => break Err(error),
-            None if is_over => break Ok(()),
-            None => {}
+        if is_over {
+            return Ok(());
         }
-    };
-    pipeline.set_state(gst::State::Null)?;
-    recorder.finish()?;
-    outcome
+    }
 }
