@@ -13,6 +13,7 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -237,9 +238,11 @@ impl Recorder {
         Ok(())
     }
 
-    /// Ends the clips that are open; the file says how long they have become.
+    /// Ends the clips that are open, all of them even if one fails; the file says how long they
+    /// have become.
     fn finish(&mut self) -> Result<()> {
-        self.clips.drain(..).try_for_each(Clip::finish)
+        let ends: Vec<_> = self.clips.drain(..).map(Clip::finish).collect();
+        ends.into_iter().collect()
     }
 }
 
@@ -253,8 +256,19 @@ fn plain(label: &str) -> String {
     label.replace(|c| !is_plain(c), "-")
 }
 
-fn main() -> Result<()> {
-    let args = Args::parse();
+/// The input as it is shown: without what may be a password.
+fn shown(input: &str) -> String {
+    if is_file(input) {
+        return input.into();
+    }
+    let (scheme, rest) = input.split_once("://").unwrap_or(("", input));
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
+fn run(args: Args) -> Result<()> {
     gst::init()?;
     // A program that links the plugin needs no plugin file.
     gstresnet50::plugin_register_static()?;
@@ -300,7 +314,8 @@ fn main() -> Result<()> {
     // If this fails, the bus says why.
     let _ = pipeline.set_state(gst::State::Playing);
     let outcome = record(&pipeline, &encoded, &mut recorder, &stopped);
-    pipeline.set_state(gst::State::Null)?;
+    // It can always stop, and there is nothing to be done if it cannot.
+    let _ = pipeline.set_state(gst::State::Null);
     // Clips that are open are kept as they are, whatever went wrong.
     let finished = recorder.finish();
     outcome.and(finished)
@@ -314,6 +329,8 @@ fn record(
     stopped: &AtomicBool,
 ) -> Result<()> {
     let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
+    let source = pipeline.by_name("source").ok_or("the line names it")?;
+    let input = shown(&recorder.args.input);
     loop {
         let sample = encoded.try_pull_sample(ClockTime::from_mseconds(100));
         glib::MainContext::default().iteration(false);
@@ -326,13 +343,30 @@ fn record(
         let wanted = [gst::MessageType::Element, gst::MessageType::Error];
         while let Some(message) = bus.pop_filtered(&wanted) {
             match (message.view(), message.structure()) {
-                (gst::MessageView::Error(e), _) => return Err(e.error().to_string().into()),
+                // The first error is the cause of those after it.
+                (gst::MessageView::Error(e), _) => {
+                    let of_input = |s: &gst::Object| s == &source || s.has_as_ancestor(&source);
+                    return Err(match e.src().is_some_and(of_input) {
+                        true => format!("{input}: {}", e.error()).into(),
+                        false => e.error().to_string().into(),
+                    });
+                }
                 (_, Some(structure)) => recorder.message(structure)?,
                 _ => {}
             }
         }
         if is_over {
             return Ok(());
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
         }
     }
 }

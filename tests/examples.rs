@@ -41,6 +41,50 @@ fn app() {
     }
 }
 
+/// An example's last words: it must end with an error, which is one line.
+fn fail(command: &mut std::process::Command) -> String {
+    let output = command.output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{command:?}: {text}");
+    assert!(
+        text.starts_with("error: ") && text.lines().count() == 1,
+        "{command:?}: {text}"
+    );
+    text
+}
+
+/// What is missing is named.
+#[test]
+fn errors() {
+    let (app, read_meta) = (["app"], ["read_meta"]);
+    let none: [&str; 0] = [];
+    let missing = "/nowhere/clip.webm";
+    for (name, arguments, words) in [
+        (app, &none[..], "usage: app PICTURE"),
+        (app, &["/nowhere/photo.png"], "/nowhere/photo.png"),
+        (read_meta, &none[..], "usage: read_meta VIDEO"),
+        (read_meta, &[missing], missing),
+    ] {
+        let text = fail(example::command(name[0]).args(arguments));
+        assert!(text.contains(words), "{name:?}: {text}");
+    }
+}
+
+/// A Python without GObject introspection is told which one has it.
+#[test]
+fn pipeline_py_without_gi() {
+    // Without its folder of packages.
+    let text = fail(
+        example::python()
+            .arg("-S")
+            .arg(source("examples/pipeline.py")),
+    );
+    assert!(
+        text.contains("python3-gi") && text.contains("/usr/bin/python3"),
+        "{text}"
+    );
+}
+
 /// Python reads each change off the buffers, at the clip's times.
 #[test]
 fn pipeline_py() {
@@ -49,15 +93,20 @@ fn pipeline_py() {
         return;
     };
     let registry = tempfile::tempdir().expect("a folder");
-    let mut command = example::python();
-    let output = command
-        .args([source("examples/pipeline.py"), source("demo/clip.webm")])
-        .env("GST_PLUGIN_PATH", folder)
-        .env("GST_REGISTRY", registry.path().join("registry.bin"))
-        .env_remove("GST_PLUGIN_PATH_1_0")
-        .env_remove("GST_REGISTRY_1_0")
-        .output()
-        .expect("Python runs");
+    let command = |video: &Path| {
+        let mut command = example::python();
+        command
+            .args([&source("examples/pipeline.py"), video])
+            .env("GST_PLUGIN_PATH", &folder)
+            .env("GST_REGISTRY", registry.path().join("registry.bin"))
+            .env_remove("GST_PLUGIN_PATH_1_0")
+            .env_remove("GST_REGISTRY_1_0");
+        command
+    };
+    let missing = fail(&mut command(Path::new("/nowhere/clip.webm")));
+    assert!(missing.contains("/nowhere/clip.webm: "), "{missing}");
+    let output = command(&source("demo/clip.webm")).output();
+    let output = output.expect("Python runs");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && output.stderr.is_empty(),
@@ -82,7 +131,7 @@ mod cli {
     use gst_video::prelude::*;
     use gstresnet50::meta::classification_of;
 
-    use super::run;
+    use super::{fail, run};
     use crate::support::element::PATIENCE;
     use crate::support::example::{self, Running};
     use crate::support::{init, source};
@@ -336,6 +385,56 @@ mod cli {
         assert_eq!(frames.len(), 10);
     }
 
+    /// The first error is told, with the input that it is of.
+    #[test]
+    fn record_events_of_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut command = example::command("record_events");
+        let missing = "/nowhere/clip.webm";
+        let text = fail(command.arg(missing).arg("--folder").arg(folder.path()));
+        assert_eq!(text, format!("error: {missing}: Resource not found.\n"));
+        let mut command = example::command("record_events");
+        command.args(["rtsp://me:secret@127.0.0.1:1/camera?key=hidden", "--folder"]);
+        let text = fail(command.arg(folder.path()));
+        let begin = "error: rtsp://127.0.0.1:1/camera: ";
+        assert!(text.starts_with(begin), "{text}");
+        // It is not the input's fault if the model is missing.
+        let mut command = example::command("record_events");
+        command.arg(source("demo/clip.webm")).arg("--folder");
+        command
+            .arg(folder.path())
+            .args(["--model", "/nowhere/model.onnx"]);
+        let text = fail(&mut command);
+        assert!(
+            text.contains("/nowhere/model.onnx") && !text.contains("clip.webm"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn webcam_without_a_video() {
+        let mut command = example::command("webcam");
+        command.args(["--sink", "fakesink"]);
+        let text = fail(command.args(["--file", "/nowhere/clip.webm"]));
+        assert!(text.contains("/nowhere/clip.webm: "), "{text}");
+        let mut command = example::command("webcam");
+        command.args(["--sink", "fakesink"]);
+        let text = fail(command.args(["--device", "/dev/nowhere"]));
+        assert!(text.contains("/dev/nowhere"), "{text}");
+        let name = |f: std::io::Result<std::fs::DirEntry>| f.expect("a device").file_name();
+        let mut devices = std::fs::read_dir("/dev").expect("devices").map(name);
+        if devices.any(|d| d.to_string_lossy().starts_with("video")) {
+            eprintln!("in part skipped: this machine may have a camera");
+            return;
+        }
+        let mut command = example::command("webcam");
+        let text = fail(command.args(["--sink", "fakesink"]));
+        assert!(
+            text.contains("no camera") && text.contains("--device"),
+            "{text}"
+        );
+    }
+
     /// A screen of this size that nobody sees.
     struct Screen {
         _server: Running,
@@ -432,6 +531,23 @@ mod cli {
             // Before the window is there, everything is off.
             (flat.len() / 200..flat.len() / 2).contains(&off)
         });
+    }
+
+    /// To close the window is how to end the program.
+    #[test]
+    fn webcam_ends_with_its_window() {
+        let screen = Screen::new();
+        let mut example = window(&screen, &["--test"]);
+        screen.watch("video/x-raw,format=RGB", |sample| {
+            assert!(example.0.try_wait().expect("a child").is_none(), "it ended");
+            pixels(sample).iter().any(|p| *p != [0; 3])
+        });
+        let mut command = example::python();
+        command
+            .arg(source("tests/python/close_windows.py"))
+            .env("DISPLAY", &screen.name);
+        assert!(command.status().expect("Python runs").success());
+        example::finish(&mut example.0);
     }
 
     /// The window shows the demo clip: what is on the screen is classified as what the clip shows.
