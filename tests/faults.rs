@@ -11,7 +11,8 @@ use glib::error::ErrorDomain;
 use gst::prelude::*;
 use gst::{FlowError, FlowSuccess};
 use gstresnet50::meta::{Classification, classification_of};
-use support::element::{BLUE, RED, element, text};
+use support::child;
+use support::element::{BLUE, RED, bare, element, text};
 use support::onnx::{FREE, Net, Whim};
 use support::stand::{PATIENCE, Stand};
 
@@ -181,7 +182,7 @@ fn run_that_fails_for_another() {
 /// the end of the process.
 #[test]
 fn run_that_hangs() {
-    support::child::run("run_that_hangs", |_| {}, run_that_hangs_alone);
+    child::run("run_that_hangs", |_| {}, run_that_hangs_alone);
 }
 
 fn run_that_hangs_alone() {
@@ -450,6 +451,32 @@ fn paused_stream() {
         }
         for stand in &stands {
             assert!(stand.errors().is_empty());
+        }
+    }
+}
+
+/// A program that gives up while the model is still being loaded ends in peace: ONNX Runtime's own
+/// thread-safe statics do not survive an exit in the midst of their making.
+#[test]
+fn ends_while_loading() {
+    for delay in 0..30 {
+        let child = child::run(
+            "ends_while_loading",
+            |command| {
+                command.env("DELAY", delay.to_string());
+            },
+            || {
+                let delay = std::env::var("DELAY").expect("the parent sets it");
+                let element = bare();
+                element.set_property("model", "builtin:efficientnet-lite0");
+                element.set_state(gst::State::Paused).expect("it starts");
+                let delay = delay.parse().expect("a number");
+                std::thread::sleep(Duration::from_millis(delay));
+                element.set_state(gst::State::Null).expect("it stops");
+            },
+        );
+        if child.is_none() {
+            return;
         }
     }
 }

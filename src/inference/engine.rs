@@ -7,7 +7,7 @@
 //! stream never waits for another but for its turn, frames of many streams meet in one Run, and
 //! nothing is copied on the way.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -42,7 +42,7 @@ pub const RUN_LIMIT: Duration = Duration::from_secs(30);
 /// How long a Run that is told to end may take for it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A frame on its way through an engine. A job that is dropped without an answer was lost: the
+/// A picture on its way through an engine. A job that is dropped without an answer was lost: the
 /// engine ends, or something in it has panicked.
 pub trait Job: Send {
     /// Writes the frame into its part of the input tensor. Returns false if it is not to be run;
@@ -88,8 +88,6 @@ struct State {
     /// Counts the jobs that were taken.
     clock: u64,
     next_id: u64,
-    /// Workers that wait for jobs.
-    idle: usize,
     closing: bool,
 }
 
@@ -373,6 +371,10 @@ impl Drop for Engine {
     }
 }
 
+/// Hand-overs whose jobs may stay behind newer ones (see [`Port::replace`]). Each holds a buffer,
+/// and cameras have only a few of them.
+const STALE: usize = 2;
+
 /// A stream's way to an engine.
 #[derive(Debug)]
 pub struct Port {
@@ -401,39 +403,41 @@ impl Port {
         });
     }
 
-    /// Hands over jobs, each with the number of its subject: what it is about that will come again
-    /// and again. A job takes the place of the one of the same subject that no worker has taken
-    /// yet, so that each subject has its turn; of those that get no new one, the subjects that are
-    /// not `present` any more lose theirs. Returns how many were overtaken or lost in this way.
+    /// Hands over jobs in the order in which they are to be taken, each with the number of its
+    /// subject: what it is about, which will come again and again. They go before all that wait. A
+    /// job of the same subject that no worker has taken yet is overtaken; those of other subjects
+    /// stay behind, as far as they are from the last two hand-overs that left any. Returns
+    /// how many were overtaken or given up.
     pub fn replace(
         &self,
         jobs: impl IntoIterator<Item = (u64, Box<dyn Job>)>,
-        present: &[u64],
         patience: Duration,
     ) -> usize {
         let since = Instant::now();
         let mut overtaken = Vec::new();
         self.add(|queue| {
-            for (subject, job) in jobs {
-                let mut waiting = Waiting {
-                    job,
-                    subject,
-                    since,
-                    due: since + patience,
-                };
-                match queue.iter_mut().find(|old| old.subject == subject) {
-                    Some(old) => {
-                        // The wait for others began with the first.
-                        waiting.due = old.due;
-                        overtaken.push(std::mem::replace(old, waiting));
-                    }
-                    None => queue.push_back(waiting),
-                }
+            let old = std::mem::take(queue);
+            let due = old.iter().map(|old| old.due).min();
+            queue.extend(jobs.into_iter().map(|(subject, job)| Waiting {
+                job,
+                subject,
+                since,
+                due: since + patience,
+            }));
+            // The wait for others began with the first.
+            if let (Some(first), Some(due)) = (queue.front_mut(), due) {
+                first.due = first.due.min(due);
             }
-            for old in std::mem::take(queue) {
-                match present.contains(&old.subject) {
-                    true => queue.push_back(old),
-                    false => overtaken.push(old),
+            let new: HashSet<u64> = queue.iter().map(|new| new.subject).collect();
+            let mut from = Vec::new();
+            for old in old {
+                // Those of one hand-over stand together, the newest first.
+                if from.last() != Some(&old.since) && !new.contains(&old.subject) {
+                    from.push(old.since);
+                }
+                match new.contains(&old.subject) || from.len() > STALE {
+                    true => overtaken.push(old),
+                    false => queue.push_back(old),
                 }
             }
         });
@@ -534,10 +538,8 @@ fn take(shared: &Shared) -> Option<Vec<Waiting>> {
                 state = wait.unwrap_or_else(PoisonError::into_inner).0;
             }
             None => {
-                state.idle += 1;
                 let wait = shared.work.wait(state);
                 state = wait.unwrap_or_else(PoisonError::into_inner);
-                state.idle -= 1;
             }
         }
     }
@@ -552,7 +554,7 @@ fn take(shared: &Shared) -> Option<Vec<Waiting>> {
         queue.served = clock;
         batch.extend(queue.jobs.pop_front());
     }
-    let more = state.queues.iter().any(|q| !q.jobs.is_empty()) && state.idle > 0;
+    let more = state.queues.iter().any(|q| !q.jobs.is_empty());
     drop(state);
     if more {
         shared.work.notify_one();

@@ -47,7 +47,7 @@ impl Region {
         Self {
             id: meta.id(),
             tracking_id,
-            kind: meta.roi_type().into(),
+            kind: kind_of(meta),
             x,
             y,
             width,
@@ -68,6 +68,20 @@ impl Region {
             .field("height", self.height)
             .build()
     }
+}
+
+/// The region's type; empty where the detector gave none, or a number that stands for no text. The
+/// bindings take both for text.
+fn kind_of(meta: &VideoRegionOfInterestMeta) -> Arc<str> {
+    let raw: *const VideoRegionOfInterestMeta = meta;
+    // SAFETY: the binding's type is a transparent one around the C structure, and the text of a
+    // quark lives for ever.
+    let text = unsafe {
+        let quark = (*raw.cast::<gst_video::ffi::GstVideoRegionOfInterestMeta>()).roi_type;
+        let text = glib::ffi::g_quark_to_string(quark);
+        (!text.is_null()).then(|| std::ffi::CStr::from_ptr(text))
+    };
+    text.map_or_else(|| "".into(), |text| text.to_string_lossy().into())
 }
 
 /// An integer of whatever type.
@@ -96,9 +110,12 @@ pub fn attach_regions(buffer: &mut gst::BufferRef, seen: &[(usize, &Classificati
     if seen.is_empty() {
         return;
     }
+    let mut seen = seen.to_vec();
+    seen.sort_by_key(|(region, _)| *region);
+    let mut seen = seen.into_iter().peekable();
     let regions = buffer.iter_meta_mut::<VideoRegionOfInterestMeta>();
     for (index, mut meta) in regions.enumerate() {
-        if let Some((_, classification)) = seen.iter().find(|(region, _)| *region == index) {
+        if let Some((_, classification)) = seen.next_if(|(region, _)| *region == index) {
             attach_region(&mut meta, classification);
         }
     }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 /// benchmarks (PASCAL VOC).
 const LEAST_OVERLAP: f64 = 0.5;
 
-/// Objects without a tracker's id that have not been seen for so long, in nanoseconds, are
-/// forgotten: what is found in their place is another.
-const UNTRACKED_MEMORY: u64 = 1_000_000_000;
+/// An object without a tracker's id that was not seen on so many frames (that had any region) is
+/// forgotten: what is found in its place is another. Detectors lose an object for a frame or two.
+const UNTRACKED_MEMORY: u64 = 5;
 
-/// Most objects. Trackers count upwards for ever, so the ones that have not been seen for the
-/// longest time are forgotten.
+/// Objects that are remembered, beside those of the newest frame. Trackers count upwards for ever,
+/// so the ones that have not been seen for the longest time are forgotten.
 const MOST: usize = 1024;
 
 /// A region that a detector has found.
@@ -31,9 +31,7 @@ pub struct Detection {
 #[derive(Debug)]
 struct Object<T> {
     detection: Detection,
-    /// When, in nanoseconds, where that is known.
-    time: Option<u64>,
-    /// On which frame.
+    /// The frame that it was last seen on.
     frame: u64,
     what: T,
 }
@@ -42,6 +40,7 @@ struct Object<T> {
 #[derive(Debug)]
 pub struct Objects<T> {
     all: Vec<Object<T>>,
+    /// Counts the frames with regions.
     frames: u64,
 }
 
@@ -55,85 +54,84 @@ impl<T> Default for Objects<T> {
 }
 
 impl<T: Clone> Objects<T> {
-    /// Takes the regions of the next frame, which has the given time in nanoseconds, and returns
-    /// the object of each. A region with a tracker's id is the object of its kind with this id;
-    /// one without is the object of its kind, not taken by another region, that it overlaps most,
-    /// as far as it does so enough. All others are `new`.
-    pub fn see(
-        &mut self,
-        detections: Vec<Detection>,
-        time: Option<u64>,
-        mut new: impl FnMut() -> T,
-    ) -> Vec<T> {
+    /// Takes the regions of the next frame and returns the object of each. A region with a
+    /// tracker's id is the object of its kind with this id; one without is the object of its kind
+    /// that it overlaps enough, of several the one seen last, of those the one it overlaps most.
+    /// No two regions are one object. All others are `new`.
+    pub fn see(&mut self, detections: Vec<Detection>, mut new: impl FnMut() -> T) -> Vec<T> {
+        if detections.is_empty() {
+            // The detector may not have looked.
+            return Vec::new();
+        }
         self.frames += 1;
-        self.forget(time);
-        let taken = self.associate(&detections);
         let frame = self.frames;
-        let seen = detections.into_iter().zip(taken);
-        let seen = seen.map(|(detection, object)| match object {
+        let known = self.associate(&detections);
+        let seen = detections.into_iter().zip(known);
+        let seen = seen.map(|(detection, known)| match known {
             Some(index) => {
                 let object = &mut self.all[index];
-                let is_second = object.frame == frame;
-                (object.detection, object.time, object.frame) = (detection, time, frame);
-                // A tracker that gives two regions one id contradicts itself.
-                match is_second {
-                    true => new(),
-                    false => object.what.clone(),
-                }
+                (object.detection, object.frame) = (detection, frame);
+                object.what.clone()
             }
             None => {
                 let what = new();
                 self.all.push(Object {
                     detection,
-                    time,
                     frame,
                     what: what.clone(),
                 });
                 what
             }
         });
-        seen.collect()
+        let seen = seen.collect();
+        self.forget();
+        seen
     }
 
     /// For each region the index of its object, if it is one that was seen before.
     fn associate(&self, detections: &[Detection]) -> Vec<Option<usize>> {
-        let mut taken = vec![None; detections.len()];
+        let mut known = vec![None; detections.len()];
+        let mut free = vec![true; self.all.len()];
         let mut pairs = Vec::new();
         for (d, detection) in detections.iter().enumerate() {
             let same = self.all.iter().enumerate().filter(|(_, object)| {
-                object.detection.kind == detection.kind
-                    && object.detection.tracking_id == detection.tracking_id
+                object.detection.tracking_id == detection.tracking_id
+                    && object.detection.kind == detection.kind
             });
             if detection.tracking_id.is_some() {
-                taken[d] = same.map(|(o, _)| o).next();
+                let object = same.map(|(o, _)| o).find(|o| free[*o]);
+                object.into_iter().for_each(|o| free[o] = false);
+                known[d] = object;
                 continue;
             }
             pairs.extend(same.filter_map(|(o, object)| {
                 let overlap = overlap(object.detection.place, detection.place);
-                (overlap >= LEAST_OVERLAP).then_some((overlap, d, o))
+                (overlap >= LEAST_OVERLAP).then_some((object.frame, overlap, d, o))
             }));
         }
-        pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let mut free = vec![true; self.all.len()];
-        for (_, d, o) in pairs {
-            if taken[d].is_none() && std::mem::take(&mut free[o]) {
-                taken[d] = Some(o);
+        // What moves fast leaves a trail of objects behind, which are not to be taken for others.
+        pairs.sort_by(|a, b| (b.0.cmp(&a.0)).then(b.1.total_cmp(&a.1)));
+        for (_, _, d, o) in pairs {
+            if known[d].is_none() && std::mem::take(&mut free[o]) {
+                known[d] = Some(o);
             }
         }
-        taken
+        known
     }
 
     /// Forgets those that are not to be known again.
-    fn forget(&mut self, time: Option<u64>) {
+    fn forget(&mut self) {
+        let frame = self.frames;
         self.all.retain(|object| {
-            let age = time.zip(object.time).map(|(now, then)| now.abs_diff(then));
-            object.detection.tracking_id.is_some() || age.is_none_or(|age| age <= UNTRACKED_MEMORY)
+            let age = frame - object.frame;
+            object.detection.tracking_id.is_some() || age <= UNTRACKED_MEMORY
         });
-        if self.all.len() > MOST {
+        let seen_now = self.all.iter().filter(|o| o.frame == frame).count();
+        if self.all.len() > MOST + seen_now {
             // Half of them at once, so that it is seldom done.
             self.all
                 .sort_by_key(|object| std::cmp::Reverse(object.frame));
-            self.all.truncate(MOST / 2);
+            self.all.truncate(MOST / 2 + seen_now);
         }
     }
 }
@@ -170,18 +168,16 @@ mod tests {
         region(None, "face", [x, 0, 100, 100])
     }
 
-    /// Sees frames of 40 ms; objects are numbered as they are new.
+    /// Numbers objects as they are new.
     #[derive(Default)]
     struct Eye {
         objects: Objects<u32>,
         count: u32,
-        time: u64,
     }
 
     impl Eye {
         fn see(&mut self, detections: &[Detection]) -> Vec<u32> {
-            self.time += 40_000_000;
-            self.objects.see(detections.to_vec(), Some(self.time), || {
+            self.objects.see(detections.to_vec(), || {
                 self.count += 1;
                 self.count
             })
@@ -240,25 +236,46 @@ mod tests {
         assert_eq!(eye.see(&[far, all[1].clone()]), [3, 2]);
     }
 
+    /// A tracker that contradicts itself: there is an object for each all the same.
     #[test]
     fn one_id_for_two_regions() {
         let mut eye = Eye::default();
         let one = region(Some(1), "face", [0, 0, 9, 9]);
         assert_eq!(eye.see(&[one.clone(), one.clone()]), [1, 2]);
-        let again = eye.see(&[one.clone(), one.clone()]);
-        assert_eq!(again[0], 1);
-        assert_ne!(again[1], 1);
+        assert_eq!(eye.see(&[one.clone(), one]), [1, 2]);
     }
 
     #[test]
     fn forgets() {
         let mut eye = Eye::default();
         let tracked = region(Some(1), "car", [0, 0, 9, 9]);
+        let other = region(None, "car", [500, 0, 9, 9]);
         assert_eq!(eye.see(&[face(0), tracked.clone()]), [1, 2]);
-        eye.time += UNTRACKED_MEMORY - 40_000_000;
+        for _ in 0..UNTRACKED_MEMORY {
+            // A frame without any region says nothing.
+            eye.see(&[]);
+            eye.see(std::slice::from_ref(&other));
+        }
         assert_eq!(eye.see(&[face(0)]), [1], "just in time");
-        eye.time += UNTRACKED_MEMORY;
-        assert_eq!(eye.see(&[face(0), tracked]), [3, 2]);
+        for _ in 0..=UNTRACKED_MEMORY {
+            eye.see(std::slice::from_ref(&other));
+        }
+        assert_eq!(eye.see(&[face(0), tracked]), [4, 2]);
+    }
+
+    /// The place where something was before counts less than the place where it was last.
+    #[test]
+    fn trails_are_cold() {
+        let mut eye = Eye::default();
+        assert_eq!(eye.see(&[face(0)]), [1]);
+        assert_eq!(eye.see(&[face(60)]), [2], "too fast to be followed");
+        assert_eq!(eye.see(&[face(62), face(1)]), [2, 1]);
+
+        let mut eye = Eye::default();
+        assert_eq!(eye.see(&[face(30)]), [1]);
+        assert_eq!(eye.see(&[face(64)]), [2]);
+        // It overlaps the first place more, and the second enough.
+        assert_eq!(eye.see(&[face(40)]), [2]);
     }
 
     /// Whatever comes, memory is bounded, and no two regions of a frame are one object.
@@ -269,6 +286,10 @@ mod tests {
             eye.see(&[region(Some(n), "car", [0, 0, 9, 9])]);
             assert!(eye.objects.all.len() <= MOST + 1);
         }
+        // Those that are seen stay, however many they are.
+        let many = (0..3000).map(|n| region(Some(-1 - n), "car", [0; 4]));
+        let many: Vec<_> = many.collect();
+        assert_eq!(eye.see(&many), eye.see(&many));
     }
 
     proptest! {

@@ -9,10 +9,12 @@ pub mod example;
 pub mod http;
 pub mod lines;
 pub mod onnx;
+pub mod overlay;
 pub mod pack;
 pub mod pillow;
 #[cfg(feature = "cli")]
 pub mod program;
+pub mod regions;
 pub mod stand;
 
 use std::path::{Path, PathBuf};

@@ -1,40 +1,65 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Pictures of any pixel format, from RGB, by the book and in floating point.
 
-use gst_video::{VideoChromaSite, VideoColorMatrix, VideoColorRange, VideoInfo};
+use gst_video::{
+    VideoChromaSite, VideoColorMatrix, VideoColorRange, VideoFormatFlags, VideoFormatInfo,
+    VideoInfo,
+};
 
 /// Converts an RGB picture to the format, size, colorimetry and chroma siting of `info`.
 pub fn frame(info: &VideoInfo, rgb: &image::RgbImage) -> Vec<u8> {
     assert_eq!((info.width(), info.height()), rgb.dimensions());
+    let pixels = rgb.pixels().map(|p| {
+        let [r, g, b] = p.0.map(|v| f64::from(v) / 255.0);
+        [r, g, b, 1.0]
+    });
+    frame_of(info, &pixels.collect::<Vec<_>>())
+}
+
+/// The same of pixels of red, green, blue and alpha, each from 0 to 1, the colours not multiplied
+/// with the alpha. Of pixels that share a sample each counts as much as it is opaque.
+pub fn frame_of(info: &VideoInfo, pixels: &[[f64; 4]]) -> Vec<u8> {
     let format = info.format_info();
     let (w, h) = (info.width() as usize, info.height() as usize);
-    let pixels: Vec<[f64; 3]> = rgb
-        .pixels()
-        .map(|p| p.0.map(|v| f64::from(v) / 255.0))
-        .collect();
+    assert_eq!(pixels.len(), w * h);
     let full = info.colorimetry().range() != VideoColorRange::Range16_235;
 
     // Every component as numbers from 0 to 1, or -0.5 to 0.5 for colour differences.
     let (kr, kb) = coefficients(info.colorimetry().matrix());
-    let luma = |p: &[f64; 3]| kr * p[0] + (1.0 - kr - kb) * p[1] + kb * p[2];
+    let luma = |p: &[f64; 4]| kr * p[0] + (1.0 - kr - kb) * p[1] + kb * p[2];
     let mut data = vec![0x5a; info.size()];
     for c in 0..format.n_components() as usize {
         let depth = format.depth()[c];
         let alpha = c == 3 || (c == 1 && format.is_gray());
         let chroma = format.is_yuv() && (c == 1 || c == 2);
-        let component: Vec<f64> = pixels
-            .iter()
-            .map(|p| match c {
-                _ if alpha => 1.0,
-                _ if format.is_gray() => luma(p),
-                _ if !format.is_yuv() => p[c],
-                0 => luma(p),
-                1 => (p[2] - luma(p)) / (2.0 * (1.0 - kb)),
-                _ => (p[0] - luma(p)) / (2.0 * (1.0 - kr)),
-            })
-            .collect();
-        let (ws, hs) = (format.w_sub()[c] as usize, format.h_sub()[c] as usize);
-        let component = subsample(component, (w, h), (ws, hs), info.chroma_site());
+        let component = |p: &[f64; 4]| match c {
+            _ if alpha => p[3],
+            _ if format.is_gray() => luma(p),
+            _ if !format.is_yuv() => p[c],
+            0 => luma(p),
+            1 => (p[2] - luma(p)) / (2.0 * (1.0 - kb)),
+            _ => (p[0] - luma(p)) / (2.0 * (1.0 - kr)),
+        };
+        let sub = (format.w_sub()[c] as usize, format.h_sub()[c] as usize);
+        let mean = |value: &dyn Fn(&[f64; 4]) -> f64| {
+            subsample(
+                pixels.iter().map(value).collect(),
+                (w, h),
+                sub,
+                info.chroma_site(),
+            )
+        };
+        let mut values = mean(&component);
+        if !alpha && pixels.iter().any(|p| p[3] < 1.0) {
+            let weighted = mean(&|p| component(p) * p[3]);
+            let weights = mean(&|p| p[3]);
+            let pairs = weighted.iter().zip(&weights);
+            for (value, (sum, weight)) in values.iter_mut().zip(pairs) {
+                if *weight > 0.0 {
+                    *value = sum / weight;
+                }
+            }
+        }
         let (white, scale) = (
             f64::from((1u32 << depth) - 1),
             f64::from(1u32 << (depth - 8)),
@@ -45,32 +70,83 @@ pub fn frame(info: &VideoInfo, rgb: &image::RgbImage) -> Vec<u8> {
             (true, true) => 128.0 * scale + v * white,
             (true, false) => (128.0 + v * 224.0) * scale,
         };
-        let (cw, ch) = (w.div_ceil(1 << ws), h.div_ceil(1 << hs));
-        let plane = format.plane()[c] as usize;
-        let (stride, step) = (
-            info.stride()[plane] as usize,
-            format.pixel_stride()[c] as usize,
-        );
-        let start = info.offset()[plane] + offset_in_pixel(&format, c);
-        for y in 0..ch {
-            for x in 0..cw {
-                let value = level(component[y * cw + x]).round().clamp(0.0, white) as u16;
-                let at = start + y * stride + x * step;
-                if depth > 8 {
-                    let word = (value << format.shift()[c]).to_le_bytes();
-                    data[at..at + 2].copy_from_slice(&word);
-                } else {
-                    data[at] = value as u8;
-                }
-            }
+        let samples = samples(info).filter(|s| s.component == c);
+        for (sample, value) in samples.zip(values) {
+            let value = level(value).round().clamp(0.0, white) as u16;
+            write(&format, &mut data[sample.at..], value);
         }
     }
     data
 }
 
+/// One number of a frame.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    pub component: usize,
+    /// Among the samples of its component.
+    pub x: u32,
+    pub y: u32,
+    /// Its first byte in a frame without padding.
+    pub at: usize,
+}
+
+/// All of a frame, component by component and row by row.
+pub fn samples(info: &VideoInfo) -> impl Iterator<Item = Sample> {
+    let format = info.format_info();
+    (0..format.n_components() as usize).flat_map(move |component| {
+        let plane = format.plane()[component] as usize;
+        let (stride, step) = (
+            info.stride()[plane] as usize,
+            format.pixel_stride()[component] as usize,
+        );
+        let start = info.offset()[plane] + offset_in_pixel(&format, component);
+        let width = info.width().div_ceil(1 << format.w_sub()[component]);
+        let height = info.height().div_ceil(1 << format.h_sub()[component]);
+        (0..height).flat_map(move |y| {
+            (0..width).map(move |x| Sample {
+                component,
+                x,
+                y,
+                at: start + y as usize * stride + x as usize * step,
+            })
+        })
+    })
+}
+
+/// Bytes that a sample lies in.
+pub fn bytes_of_sample(format: &VideoFormatInfo) -> usize {
+    format.depth()[0].div_ceil(8) as usize
+}
+
+fn write(format: &VideoFormatInfo, bytes: &mut [u8], value: u16) {
+    if bytes_of_sample(format) == 1 {
+        bytes[0] = value as u8;
+        return;
+    }
+    let word = value << format.shift()[0];
+    let word = match format.flags().contains(VideoFormatFlags::LE) {
+        true => word.to_le_bytes(),
+        false => word.to_be_bytes(),
+    };
+    bytes[..2].copy_from_slice(&word);
+}
+
+/// The number that begins here.
+pub fn read(format: &VideoFormatInfo, bytes: &[u8]) -> u16 {
+    if bytes_of_sample(format) == 1 {
+        return u16::from(bytes[0]);
+    }
+    let word = [bytes[0], bytes[1]];
+    let word = match format.flags().contains(VideoFormatFlags::LE) {
+        true => u16::from_le_bytes(word),
+        false => u16::from_be_bytes(word),
+    };
+    word >> format.shift()[0]
+}
+
 /// Bytes before the first sample of a component in its row. Of P010 and P012 GStreamer 1.22 says
 /// that Cr begins one byte after Cb, where it means one sample.
-pub fn offset_in_pixel(format: &gst_video::VideoFormatInfo, c: usize) -> usize {
+pub fn offset_in_pixel(format: &VideoFormatInfo, c: usize) -> usize {
     let bytes = if format.depth()[c] > 8 { 2 } else { 1 };
     (format.poffset()[c] as usize).next_multiple_of(bytes)
 }

@@ -30,6 +30,9 @@ const PACKAGES: &[&str] = &[
     // An MQTT broker and its clients, over which a test sends the lines of resnet50json.
     "mosquitto",
     "mosquitto-clients",
+    // A face detector with its training: a test classifies the regions that it finds.
+    "gstreamer1.0-opencv",
+    "opencv-data",
     // One test is also run under it.
     "valgrind",
     // The tests of the examples: GStreamer from Python, RTSP cameras, a screen for a window.

@@ -81,21 +81,21 @@ pub fn check(settings: &Settings) -> Result<(), Error> {
 
 impl Loaded {
     /// Loads what the settings say. `folders` are those beside the plugin where ONNX Runtime may
-    /// lie; `step` is told what is about to be done.
+    /// lie; `step` is told what is about to be done, and its error ends it.
     pub fn load(
         settings: &Settings,
         folders: &[PathBuf],
-        step: impl Fn(&str),
+        step: impl Fn(&str) -> Result<(), Error>,
     ) -> Result<Self, Error> {
         let mut warnings = Vec::new();
         // What can be checked without loading anything comes first.
         let providers = Provider::parse_list(&settings.provider)?;
         let source = find_model(settings.model.as_deref())?;
-        step(&format!("reading {source}"));
+        step(&format!("reading {source}"))?;
         let model = known_model(source)?;
         let target = target(settings, &model)?;
 
-        step("loading ONNX Runtime");
+        step("loading ONNX Runtime")?;
         let library = settings.runtime_library.as_ref().map(PathBuf::from);
         let runtime = Runtime::load(library.as_deref(), folders)?;
         if let Some(library) = library
@@ -121,7 +121,7 @@ impl Loaded {
                 model.source
             ));
         }
-        step("preparing the model and trying it");
+        step("preparing the model and trying it")?;
         let options = EngineOptions {
             session: SessionOptions {
                 providers,
@@ -200,7 +200,7 @@ impl Classifier {
             Ok::<_, Error>(preprocessor.process(&Picture::from_frame(&frame), slot)?)
         };
         if let Some(part) = part {
-            // No two regions are alike: there is nothing to keep for the next one.
+            // Objects move: what is made for this place is of no use for the next.
             let mut preprocessor = Preprocessor::of_part(info, part, &self.target);
             process(&mut preprocessor, slot)?;
             return Ok(true);

@@ -39,6 +39,8 @@ pub enum Error {
     Run(#[from] RunError),
     #[error("the system gives no thread to load the model with: {0}")]
     Thread(String),
+    #[error("nobody waits for the model any more")]
+    Cancelled,
     #[error("an answer was lost: the engine has ended")]
     Lost,
     #[error("{0}, so that there is no answer")]
@@ -114,7 +116,9 @@ impl Error {
             }
             Self::Run(_) => "See GST_DEBUG=onnxruntime:5",
             Self::Thread(_) => "End other programs, or raise the limit of threads (ulimit -u)",
-            Self::Lost => "Report it with the log of GST_DEBUG=resnet50:6,onnxruntime:5",
+            Self::Lost | Self::Cancelled => {
+                "Report it with the log of GST_DEBUG=resnet50:6,onnxruntime:5"
+            }
             Self::NotFinite(_) => "The model's weights or its normalization (mean, std) are broken",
         }
     }
@@ -153,7 +157,7 @@ impl Error {
             Self::Map(_) | Self::Frame(_) | Self::Layout { .. } => {
                 gst::error_msg!(gst::ResourceError::Read, ("{}", text))
             }
-            Self::Run(_) | Self::Lost | Self::Thread(_) | Self::NotFinite(_) => {
+            Self::Run(_) | Self::Lost | Self::Cancelled | Self::Thread(_) | Self::NotFinite(_) => {
                 gst::error_msg!(gst::StreamError::Failed, ("{}", text))
             }
         }

@@ -51,13 +51,32 @@ impl Resnet50 {
                 };
                 self.stream.lock().info = Some(Arc::new(info));
             }
-            EventView::StreamStart(_) | EventView::Segment(_) => {
+            EventView::StreamStart(_) => {
                 let mut inner = self.stream.lock();
                 inner.restart();
+                inner.arriving = None;
                 inner.is_live = None;
                 inner.is_eos = false;
             }
-            EventView::Eos(_) => self.stream.lock().is_eos = true,
+            EventView::Segment(segment) => {
+                let mut inner = self.stream.lock();
+                // Some sources send the same one again and again.
+                if inner.arriving.as_ref() != Some(segment.segment()) {
+                    inner.restart();
+                    inner.arriving = Some(segment.segment().clone());
+                }
+                inner.is_live = None;
+                inner.is_eos = false;
+            }
+            EventView::Eos(_) => {
+                let settings = self.frame_settings();
+                let hint = {
+                    let mut inner = self.stream.lock();
+                    inner.is_eos = true;
+                    inner.subjects.watch.hint(&settings, true)
+                };
+                self.tell(hint);
+            }
             _ => {}
         }
         if !event.is_serialized() {
@@ -86,11 +105,15 @@ impl Resnet50 {
             let mut inner = self.stream.lock();
             match event.view() {
                 gst::EventView::Segment(segment) => {
-                    inner.segment = segment.segment().downcast_ref().cloned();
-                    inner.forget();
-                    // Late answers are for a time that is over, unless they have their frames.
-                    if inner.frames() == 0 {
-                        inner.generation += 1;
+                    let segment = segment.segment().downcast_ref().cloned();
+                    let is_new = inner.segment != segment;
+                    inner.segment = segment;
+                    if is_new {
+                        inner.forget();
+                        // Late answers are for a time that is over, unless they have their frames.
+                        if inner.frames() == 0 {
+                            inner.generation += 1;
+                        }
                     }
                 }
                 gst::EventView::StreamStart(_) => {

@@ -15,6 +15,7 @@ use super::messages::is_posted;
 use super::settings::{FrameSettings, Mode};
 use super::stream::{Inner, Item, Model, News, Piece, Wait};
 use super::subject::{Part, attach};
+use super::turns::in_turn;
 use crate::inference::{Job, RunError};
 
 /// Most frames in the queue, whatever `interval` and `max-in-flight` ask for.
@@ -55,7 +56,10 @@ impl Resnet50 {
                     let room = in_flight
                         .saturating_mul(interval)
                         .min(MAX_QUEUED.max(in_flight));
-                    if inner.frames() < room {
+                    // A frame with many regions is much work.
+                    let is_idle = inner.frames() == 0 || inner.waiting() < in_flight;
+                    let has_room = is_idle || settings.max_in_flight > 0;
+                    if inner.frames() < room && has_room {
                         break Arc::clone(loaded);
                     }
                 }
@@ -64,7 +68,7 @@ impl Resnet50 {
             }
             inner = self.stream.wait(inner);
         };
-        let asked = self.ask(&mut inner, &loaded, &buffer, &settings, arrived)?;
+        let asked = self.ask(&mut inner, &loaded, &buffer, &settings, arrived, false)?;
         let mut jobs: Vec<Box<dyn Job>> = Vec::new();
         let pieces = asked.into_iter().map(|(part, job)| {
             let wait = job
@@ -80,7 +84,7 @@ impl Resnet50 {
             pieces,
             from: (!jobs.is_empty()).then(|| Arc::clone(&loaded)),
         });
-        let hint = inner.subjects.hint(&settings);
+        let hint = inner.subjects.watch.hint(&settings, false);
         drop(inner);
         self.stream.notify();
         if !jobs.is_empty() {
@@ -110,7 +114,7 @@ impl Resnet50 {
             match &inner.model {
                 Model::Ready(loaded) => {
                     let loaded = Arc::clone(loaded);
-                    let asked = self.ask(&mut inner, &loaded, &buffer, settings, arrived)?;
+                    let asked = self.ask(&mut inner, &loaded, &buffer, settings, arrived, true)?;
                     (asked, Some(loaded))
                 }
                 Model::Loading => (Vec::new(), None),
@@ -118,15 +122,17 @@ impl Resnet50 {
             }
         };
         let mut parts = Vec::with_capacity(asked.len());
-        let mut jobs: Vec<(u64, Box<dyn Job>)> = Vec::new();
+        let mut jobs = Vec::new();
         for (part, job) in asked {
-            jobs.extend(job.map(|job| (part.subject.number, job as Box<dyn Job>)));
+            jobs.extend(job);
             parts.push(part);
         }
         if let Some(loaded) = &loaded {
             if !jobs.is_empty() {
-                let present: Vec<u64> = parts.iter().map(|p| p.subject.number).collect();
-                let overtaken = loaded.port.replace(jobs, &present, settings.batch_timeout);
+                let jobs = in_turn(jobs, self.stream.clock(), |job| job.part.turn());
+                let jobs = jobs.into_iter();
+                let jobs = jobs.map(|job| (job.part.subject.number, job as Box<dyn Job>));
+                let overtaken = loaded.port.replace(jobs, settings.batch_timeout);
                 if overtaken > 0 {
                     self.count_busy(overtaken, &buffer);
                 }
@@ -151,7 +157,7 @@ impl Resnet50 {
             });
             let seen: Vec<_> = seen.collect();
             let tags = inner.tags(&seen, settings);
-            let hint = inner.subjects.hint(settings);
+            let hint = inner.subjects.watch.hint(settings, false);
             (seen, news, tags, hint, inner.failure.take())
         };
         self.tell(hint);
@@ -183,14 +189,22 @@ impl Resnet50 {
         buffer: &gst::Buffer,
         settings: &FrameSettings,
         arrived: Instant,
+        is_live: bool,
     ) -> Result<Vec<Asked>, gst::FlowError> {
         // Without caps there is no video.
         let info = inner.info.clone().ok_or(gst::FlowError::NotNegotiated)?;
         let size = (info.width(), info.height());
         let parts = inner.subjects.parts(buffer, size, settings);
         let pts = buffer.pts();
-        let is_due: Vec<bool> = parts.iter().map(|p| p.is_due(pts, settings)).collect();
-        let is_chosen = is_due.contains(&true) && is_chosen(inner, buffer, settings);
+        let is_due = parts.iter().map(|p| p.is_due(pts, settings, is_live));
+        let is_due: Vec<bool> = is_due.collect();
+        let is_chosen = match is_due.contains(&true) {
+            true => is_chosen(inner, buffer, settings),
+            false => {
+                inner.rate.pass(settings.interval);
+                false
+            }
+        };
         if !is_chosen {
             self.stream.stats().skipped += 1;
         }

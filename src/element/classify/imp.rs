@@ -2,8 +2,8 @@
 //! The element as GObject sees it: properties, templates, states.
 
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -14,6 +14,7 @@ use super::settings::{self, FrameSettings, Settings};
 use super::stats::Stats;
 use super::stream::{Model, Stream};
 use super::subject::Subjects;
+use super::watch::Watch;
 use crate::preprocess;
 
 pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -23,6 +24,9 @@ pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
         Some("Video frame classifier"),
     )
 });
+
+/// How long the way to NULL may wait for what cannot be interrupted.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What can be asked for at any time.
 #[derive(Debug, Default)]
@@ -39,6 +43,8 @@ pub struct Resnet50 {
     pub stream: Arc<Stream>,
     settings: Mutex<Settings>,
     shown: Mutex<Shown>,
+    /// A channel for each thread that loads a model: it closes when the thread ends.
+    loaders: Mutex<Vec<mpsc::Receiver<()>>>,
 }
 
 /// A lock whose holder panicked still holds plain data.
@@ -89,14 +95,22 @@ impl Resnet50 {
         };
         self.progress(gst::ProgressType::Start, "loading the model");
         let (weak, folders) = (self.obj().downgrade(), self.folders());
+        let (running, ended) = mpsc::channel();
+        {
+            let mut loaders = lock(&self.loaders);
+            loaders.retain(|l| l.try_recv() == Err(mpsc::TryRecvError::Empty));
+            loaders.push(ended);
+        }
         let loader = move || {
+            // It goes last of all.
+            let _running: mpsc::Sender<()> = running;
             let begun = Instant::now();
-            let step = |what: &str| {
-                if let Some(obj) = weak.upgrade()
-                    && obj.imp().stream.lock().load == load
-                {
+            let step = |what: &str| match weak.upgrade() {
+                Some(obj) if obj.imp().stream.lock().load == load => {
                     obj.imp().progress(gst::ProgressType::Continue, what);
+                    Ok(())
                 }
+                _ => Err(Error::Cancelled),
             };
             let result = Loaded::load(&settings, &folders, step);
             if let Some(obj) = weak.upgrade() {
@@ -125,14 +139,7 @@ impl Resnet50 {
             shown.info = Some(loaded.info.clone());
             drop(shown);
             let old = std::mem::replace(&mut inner.model, Model::Ready(Arc::clone(&loaded)));
-            inner.restart();
-            inner.forget();
-            inner.posted_topic = None;
-            // Answers of the old model are nobody's, unless they have their frames; and a Run that
-            // ends with the old engine is no error.
-            if inner.frames() == 0 {
-                inner.generation += 1;
-            }
+            inner.renew();
             old
         };
         self.stream.notify();
@@ -199,10 +206,7 @@ impl Resnet50 {
                 if let Err(error) = loaded.classifier.reload_names(&settings, engine) {
                     self.warn(&[kept(&error)]);
                 }
-                let mut inner = self.stream.lock();
-                inner.restart();
-                inner.forget();
-                inner.posted_topic = None;
+                self.stream.lock().renew();
             }
             _ => self.load_aside(settings),
         }
@@ -225,6 +229,23 @@ impl Resnet50 {
         }
         self.load_aside(settings);
         Ok(())
+    }
+
+    /// Waits for threads that still load a model which nobody wants any more: the program may be
+    /// about to end, and ONNX Runtime does not survive that in the midst of its work.
+    fn wait_for_loaders(&self) {
+        let loaders = std::mem::take(&mut *lock(&self.loaders));
+        let begun = Instant::now();
+        for loader in loaders {
+            let left = GRACE.saturating_sub(begun.elapsed());
+            if loader.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
+                gst::warning!(
+                    CAT,
+                    imp = self,
+                    "a model is still being loaded: it is left behind"
+                );
+            }
+        }
     }
 
     fn stop(&self) {
@@ -266,6 +287,7 @@ impl ObjectSubclass for Resnet50 {
             stream: Arc::default(),
             settings: Mutex::default(),
             shown: Mutex::default(),
+            loaders: Mutex::default(),
         }
     }
 }
@@ -284,6 +306,9 @@ impl ObjectImpl for Resnet50 {
         };
         gst::debug!(CAT, imp = self, "{} = {value:?}", pspec.name());
         match pspec.name() {
+            "region" | "roi-types" | "roi-min-size" => {
+                self.stream.lock().subjects.watch = Watch::default();
+            }
             name @ ("model" | "labels" | "groups" | "allow" | "deny") => self.reload(name),
             // Whether there is a decision at all.
             name @ ("tags" | "smoothing" | "enter-confidence" | "leave-confidence"
@@ -359,6 +384,9 @@ impl ElementImpl for Resnet50 {
                 self.post_error_message(message);
                 gst::StateChangeError
             })?;
+        }
+        if transition == gst::StateChange::ReadyToNull {
+            self.wait_for_loaders();
         }
         let result = self.parent_change_state(transition);
         let is_up = transition == gst::StateChange::ReadyToPaused;

@@ -51,6 +51,7 @@ impl Job for FrameJob {
             return false;
         };
         let begun = Instant::now();
+        self.stream.taken(self.ticket, &self.part);
         let rect = self.part.place.as_ref().map(|place| place.rect);
         let filled = self
             .classifier

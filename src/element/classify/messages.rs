@@ -10,6 +10,7 @@ use super::imp::Resnet50;
 use super::settings::Messages;
 use super::stream::{Inner, Topic};
 use super::subject::Part;
+use super::watch::Hint;
 use crate::meta::Classification;
 
 /// The shortest time between two QOS messages.
@@ -50,9 +51,14 @@ impl Resnet50 {
     }
 
     /// Tells the user what is no error but may well be a mistake.
-    pub(super) fn tell(&self, hint: Option<String>) {
-        if let Some(hint) = hint {
-            gst::element_imp_info!(self, gst::StreamError::Failed, ("{}", hint));
+    pub(super) fn tell(&self, hint: Option<Hint>) {
+        match hint {
+            None => {}
+            Some(Hint::Warning(text)) => self.warn(&[text]),
+            Some(Hint::Info(text)) => {
+                // gst-launch shows the second one only.
+                gst::element_imp_info!(self, gst::StreamError::Failed, ("{}", text), ["{}", text]);
+            }
         }
     }
 

@@ -39,6 +39,8 @@ mod stats;
 mod still;
 mod stream;
 mod subject;
+mod turns;
+mod watch;
 
 use gst::prelude::*;
 

@@ -24,6 +24,13 @@ impl Rate {
         self.throttle = spacing;
     }
 
+    /// Takes a frame that has nothing to be chosen for: it counts, but does not use up a turn.
+    pub fn pass(&mut self, interval: u32) {
+        if self.since != 0 {
+            self.since = (self.since + 1) % interval.max(1);
+        }
+    }
+
     /// Whether this frame is one. Every `interval`th is, of those every one whose time has come:
     /// `max_rate` a second, none where its numerator is 0. A frame without a time is always due.
     pub fn chooses(
@@ -82,6 +89,10 @@ mod tests {
         assert_eq!(chosen, [true, false, false, true, false, false, true]);
         rate.reset();
         assert!(rate.chooses(None, 3, off));
+        // One that passes counts, and the turn waits for the next one.
+        (0..7).for_each(|_| rate.pass(3));
+        assert!(rate.chooses(None, 3, off));
+        assert!(!rate.chooses(None, 3, off));
     }
 
     /// The same rate at any frame rate that is not below it.

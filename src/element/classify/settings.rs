@@ -85,8 +85,8 @@ pub enum Messages {
         nick = "change"
     )]
     Change,
-    /// For each frame that was inferred.
-    #[enum_value(name = "For each inferred frame", nick = "all")]
+    /// For each frame and region that was inferred.
+    #[enum_value(name = "For each inferred frame and region", nick = "all")]
     All,
 }
 
@@ -511,7 +511,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecUInt::builder("batch-size")
                 .nick("Batch size")
-                .blurb("Most frames of one Run, of this stream and of others with an equal element; a model with a fixed batch has its own")
+                .blurb("Most frames and regions of one Run, of this stream and of others with an equal element; a model with a fixed batch has its own")
                 .minimum(1)
                 .maximum(1024)
                 .default_value(DEFAULT_BATCH_SIZE)
@@ -538,7 +538,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             gst::ParamSpecFraction::builder("max-rate")
                 .nick("Maximum rate")
-                .blurb("Most inferences a second, by the frames' timestamps; the frames between carry the last answer. 0/1: no limit")
+                .blurb("Most frames a second that are inferred, with all their regions, by timestamps; the frames between carry the last answer. 0/1: no limit")
                 .minimum(gst::Fraction::new(0, 1))
                 .maximum(gst::Fraction::new(i32::MAX, 1))
                 .default_value(gst::Fraction::new(0, 1))
@@ -546,7 +546,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecFloat::builder("skip-still")
                 .nick("Skip still frames")
-                .blurb("A frame whose tensor differs from the last inferred one by less than this (mean absolute difference, white is 1) is not inferred and carries that answer; 0: all are inferred. 0.01 is a picture with a little noise")
+                .blurb("A frame whose tensor differs from the last inferred one by less than this (mean absolute difference, white is 1) is not inferred and carries that answer, whole frames only; 0: all are inferred. 0.01 is a picture with a little noise")
                 .minimum(0.0)
                 .maximum(1.0)
                 .default_value(DEFAULT_SKIP_STILL)
@@ -634,7 +634,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecUInt64::builder("reclassify-interval")
                 .nick("Reclassification interval")
-                .blurb("Least time in ns of buffer time until a region that carries a tracker's id is classified again; meanwhile it keeps its answer. 0: none")
+                .blurb("Least time in ns of buffer time until a region that carries a tracker's id is classified again; meanwhile it keeps its answer. 0: it is classified each time")
                 .maximum(u64::MAX - 1)
                 .default_value(DEFAULT_RECLASSIFY_INTERVAL)
                 .mutable_playing()

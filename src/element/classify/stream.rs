@@ -2,6 +2,7 @@
 //! What the pads and the engine's workers share of one stream.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -169,7 +170,10 @@ pub struct Inner {
     pub failure: Option<Error>,
     /// What was last posted of the whole frame with `messages=change`.
     pub posted_topic: Option<Topic>,
+    /// Of the frames that leave.
     pub segment: Option<gst::FormattedSegment<gst::ClockTime>>,
+    /// Of the frames that come.
+    pub arriving: Option<gst::Segment>,
     pub latency: Latency,
     pub keywords: Keywords,
     /// Whether the pipeline is live, as far as is known.
@@ -197,6 +201,7 @@ impl Default for Inner {
             failure: None,
             posted_topic: None,
             segment: None,
+            arriving: None,
             latency: Latency::default(),
             keywords: Keywords::default(),
             is_live: None,
@@ -211,6 +216,8 @@ pub struct Stream {
     inner: Mutex<Inner>,
     changed: Condvar,
     stats: Mutex<Stats>,
+    /// Counts the jobs that workers have taken.
+    clock: AtomicU64,
 }
 
 impl Stream {
@@ -249,6 +256,17 @@ impl Stream {
         self.changed.notify_all();
     }
 
+    /// A worker has taken a job.
+    pub fn taken(&self, ticket: Ticket, part: &Part) {
+        let clock = self.clock.fetch_add(1, Ordering::Relaxed) + 1;
+        part.subject.known().taken(ticket.number, clock);
+    }
+
+    /// How many jobs workers have taken.
+    pub fn clock(&self) -> u64 {
+        self.clock.load(Ordering::Relaxed)
+    }
+
     /// Counts an inferred frame.
     pub fn record(&self, preprocess: Duration, run: RunTimes, total: Duration) {
         self.stats().record(preprocess, run, total);
@@ -271,11 +289,17 @@ impl Stream {
         if ticket.generation != inner.generation {
             return;
         }
-        let mut items = inner.items.iter_mut();
-        if let Some(wait) = items.find_map(|item| item.waiting(ticket.number)) {
+        for item in &mut inner.items {
+            let Some(wait) = item.waiting(ticket.number) else {
+                continue;
+            };
             *wait = Wait::Ready(ticket.number, outcome);
+            // One of many regions is nothing to wake anybody for.
+            let is_ready = !item.waits();
             drop(inner);
-            self.notify();
+            if is_ready {
+                self.notify();
+            }
             return;
         }
         // The frame has left already.
@@ -288,7 +312,10 @@ impl Stream {
                     pts: ticket.pts,
                 }));
             }
-            Outcome::Failed(error) => inner.failure = Some(error),
+            Outcome::Failed(error) => {
+                part.subject.known().dropped(ticket.number);
+                inner.failure = Some(error);
+            }
             Outcome::Dropped => part.subject.known().dropped(ticket.number),
             Outcome::Still => {}
         }
@@ -344,6 +371,7 @@ impl Inner {
         self.generation += 1;
         self.restart();
         self.forget();
+        self.arriving = None;
         self.flow = Ok(gst::FlowSuccess::Ok);
         self.is_eos = false;
         std::mem::take(&mut self.items)
@@ -366,6 +394,30 @@ impl Inner {
         if revives(event) && self.flow == Err(gst::FlowError::Eos) {
             self.flow = Ok(gst::FlowSuccess::Ok);
         }
+    }
+
+    /// Begins anew altogether, as with another model: answers that are under way are nobody's,
+    /// unless they have their frames; and a Run that ends with an old engine is no error.
+    pub fn renew(&mut self) {
+        self.restart();
+        self.forget();
+        self.posted_topic = None;
+        if self.frames() == 0 {
+            self.generation += 1;
+        }
+    }
+
+    /// Answers that frames wait for.
+    pub fn waiting(&self) -> usize {
+        let items = self.items.iter();
+        let pieces = items.map(|item| match item {
+            Item::Event(_) => 0,
+            Item::Frame { pieces, .. } => {
+                let waiting = pieces.iter().filter(|p| matches!(p.wait, Wait::Answer(_)));
+                waiting.count()
+            }
+        });
+        pieces.sum()
     }
 
     /// Frames that have not left.

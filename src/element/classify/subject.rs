@@ -5,8 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::classifier::Answer;
 use super::decide::Deciding;
+use super::imp::CAT;
 use super::settings::FrameSettings;
 use super::stream::Topic;
+use super::turns::Turn;
+use super::watch::Watch;
 use crate::meta::{self, Classification, Region};
 use crate::postprocess::{Detection, Objects};
 use crate::preprocess::Rect;
@@ -27,6 +30,8 @@ pub struct Known {
     deciding: Deciding,
     /// The job that was last made of it: its ticket's number, and its frame's time.
     asked: Option<(u64, Option<gst::ClockTime>)>,
+    /// The job of it that a worker last took: its ticket's number, and the stream's clock.
+    taken: Option<(u64, u64)>,
     /// What was last posted of it with `messages=change`.
     pub topic: Option<Topic>,
 }
@@ -90,9 +95,20 @@ impl Known {
         })
     }
 
+    /// A worker has taken the job.
+    pub fn taken(&mut self, number: u64, clock: u64) {
+        self.taken = Some((number, clock));
+    }
+
     /// The job was not done: it counts as not made.
     pub fn dropped(&mut self, number: u64) {
         self.asked = self.asked.filter(|(asked, _)| *asked != number);
+    }
+
+    /// Whether the job that was last made of it waits for a worker.
+    fn waits(&self) -> bool {
+        let taken = self.taken.map(|(number, _)| number);
+        self.asked.is_some_and(|(number, _)| Some(number) > taken)
     }
 
     /// Whether this long has passed since a job was last made of it.
@@ -125,12 +141,26 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether it is to be classified, if its frame is.
-    pub fn is_due(&self, pts: Option<gst::ClockTime>, settings: &FrameSettings) -> bool {
+    /// Whether it is to be classified, if its frame is. In mode live a newer picture takes the
+    /// place of one that waits.
+    pub fn is_due(
+        &self,
+        pts: Option<gst::ClockTime>,
+        settings: &FrameSettings,
+        is_live: bool,
+    ) -> bool {
         let tracking = self.place.as_ref().and_then(|p| p.region.tracking_id);
         tracking.is_none() || {
             let known = self.subject.known();
-            known.is_due(pts, settings.reclassify_interval)
+            (is_live && known.waits()) || known.is_due(pts, settings.reclassify_interval)
+        }
+    }
+
+    /// When it last had its turn.
+    pub fn turn(&self) -> Turn {
+        Turn {
+            taken: self.subject.known().taken.map(|(_, clock)| clock),
+            number: self.subject.number,
         }
     }
 
@@ -140,19 +170,8 @@ impl Part {
     }
 }
 
-/// Frames without a region that counts, from the first on, after which the user is told.
-const BARREN: u32 = 100;
-
-/// Whether regions come at all, which nobody would see otherwise.
-#[derive(Debug, Default)]
-struct Watch {
-    /// Frames that had none.
-    frames: u32,
-    /// The last region that did not count.
-    refused: Option<Region>,
-    /// There was one, or the user has been told.
-    is_over: bool,
-}
+/// Most regions of a frame that are classified. A detector that finds more has lost its senses.
+const MOST_REGIONS: usize = 1024;
 
 /// The subjects of a stream.
 #[derive(Debug)]
@@ -160,44 +179,8 @@ pub struct Subjects {
     frame: Arc<Subject>,
     objects: Objects<Arc<Subject>>,
     count: u64,
-    watch: Watch,
-}
-
-impl Watch {
-    /// Takes a frame: whether a region of it counts, and one that does not.
-    fn see(&mut self, counts: bool, refused: Option<Region>) {
-        self.is_over |= counts;
-        self.frames = self.frames.saturating_add(1);
-        self.refused = refused.or(self.refused.take());
-    }
-
-    fn hint(&mut self, settings: &FrameSettings) -> Option<String> {
-        if self.is_over || self.frames < BARREN {
-            return None;
-        }
-        self.is_over = true;
-        Some(match &self.refused {
-            None => format!(
-                "nothing is classified in regions: none of the first {BARREN} frames had one. Put \
-                 a detector that attaches GstVideoRegionOfInterestMeta before this element, or set \
-                 region=frame"
-            ),
-            Some(Region {
-                kind,
-                x,
-                y,
-                width,
-                height,
-                ..
-            }) => format!(
-                "nothing is classified in regions: none of those of the first {BARREN} frames \
-                 counts. The last was of type “{kind}”, {width}x{height} at {x},{y}; roi-types is \
-                 “{}”, roi-min-size is {}",
-                settings.roi_types.text.as_deref().unwrap_or("any"),
-                settings.roi_min_size
-            ),
-        })
-    }
+    /// Whether regions come at all.
+    pub watch: Watch,
 }
 
 impl Default for Subjects {
@@ -217,11 +200,6 @@ impl Subjects {
         self.count += 1;
         self.frame = Subject::new(self.count);
         self.objects = Objects::default();
-    }
-
-    /// What the user is to be told, once, if no region has come for long.
-    pub fn hint(&mut self, settings: &FrameSettings) -> Option<String> {
-        self.watch.hint(settings)
     }
 
     /// The parts of a frame of this size that count.
@@ -251,9 +229,9 @@ impl Subjects {
         (width, height): (u32, u32),
         settings: &FrameSettings,
     ) {
-        let mut refused = None;
+        let mut places = Vec::new();
         let regions = buffer.iter_meta::<gst_video::VideoRegionOfInterestMeta>();
-        let places = regions.enumerate().filter_map(|(index, meta)| {
+        for (index, meta) in regions.enumerate() {
             let region = Region::from_meta(&meta);
             let rect = Rect {
                 x: region.x,
@@ -265,18 +243,23 @@ impl Subjects {
                 settings.roi_types.contain(&region.kind)
                     && rect.width.min(rect.height) >= settings.roi_min_size
             });
-            let Some(rect) = rect else {
-                refused = Some(region);
-                return None;
-            };
-            Some(Place {
-                index,
-                region,
-                rect,
-            })
-        });
-        let places: Vec<Place> = places.collect();
-        self.watch.see(!places.is_empty(), refused);
+            match rect {
+                None => self.watch.refuse(&region.kind),
+                Some(_) if places.len() == MOST_REGIONS => {
+                    gst::log!(
+                        CAT,
+                        "more than {MOST_REGIONS} regions: the others are left alone"
+                    );
+                    break;
+                }
+                Some(rect) => places.push(Place {
+                    index,
+                    region,
+                    rect,
+                }),
+            }
+        }
+        self.watch.see(!places.is_empty(), buffer.pts());
         let detections = places.iter().map(|place| Detection {
             tracking_id: place.region.tracking_id,
             kind: Arc::clone(&place.region.kind),
@@ -288,14 +271,10 @@ impl Subjects {
             ],
         });
         let count = &mut self.count;
-        let subjects = self.objects.see(
-            detections.collect(),
-            buffer.pts().map(gst::ClockTime::nseconds),
-            || {
-                *count += 1;
-                Subject::new(*count)
-            },
-        );
+        let subjects = self.objects.see(detections.collect(), || {
+            *count += 1;
+            Subject::new(*count)
+        });
         let seen = subjects.into_iter().zip(places);
         parts.extend(seen.map(|(subject, place)| Part {
             subject,

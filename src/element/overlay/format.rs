@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The pixel formats that can be drawn on.
+//! The pixel formats that can be drawn on, and where their samples lie.
 
 use std::sync::LazyLock;
 
@@ -20,4 +20,185 @@ fn can_be_drawn_on(format: VideoFormat) -> bool {
     !VideoFormatInfo::from_format(format)
         .flags()
         .contains(VideoFormatFlags::PALETTE)
+}
+
+/// Formats of whole words of which GStreamer 1.22 tells wrongly where the words lie or in which
+/// order their bytes come.
+const MISTOLD: [VideoFormat; 6] = [
+    VideoFormat::V216,
+    VideoFormat::Y210,
+    VideoFormat::Y212Le,
+    VideoFormat::Y212Be,
+    VideoFormat::Y412Le,
+    VideoFormat::Y412Be,
+];
+
+/// The component that says how opaque the others are, in formats with four.
+pub const ALPHA: usize = 3;
+
+/// Whether samples are bytes or words of two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sample {
+    Byte,
+    Word { big_endian: bool },
+}
+
+impl Sample {
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Byte => 1,
+            Self::Word { .. } => 2,
+        }
+    }
+}
+
+/// Where the samples of a component lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Component {
+    pub plane: usize,
+    /// Samples of the plane's row before the first one, and from one to the next.
+    pub first: usize,
+    pub step: usize,
+    /// Subsampling, as powers of two.
+    pub w_sub: u32,
+    pub h_sub: u32,
+}
+
+/// A format whose samples lie evenly in bytes or words, all of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    pub sample: Sample,
+    /// Bits of a sample.
+    pub depth: u32,
+    /// Bits of its word below it.
+    pub shift: u32,
+    /// The fourth, if any, is the alpha.
+    pub components: Vec<Component>,
+}
+
+impl Layout {
+    /// None for formats that are made otherwise: those whose components share a byte, that lie in
+    /// tiles, or that have fewer than 8 bits.
+    pub fn new(format: &VideoFormatInfo) -> Option<Self> {
+        let odd = VideoFormatFlags::PALETTE | VideoFormatFlags::COMPLEX | VideoFormatFlags::TILED;
+        let (depth, shift) = (*format.depth().first()?, *format.shift().first()?);
+        let is_even = |numbers: &[u32], number| numbers.iter().all(|n| *n == number);
+        let sample = match depth {
+            8 if shift == 0 => Sample::Byte,
+            9..=16 if depth + shift <= 16 => Sample::Word {
+                big_endian: !format.flags().contains(VideoFormatFlags::LE),
+            },
+            _ => return None,
+        };
+        if format.flags().intersects(odd)
+            || MISTOLD.contains(&format.format())
+            || !is_even(format.depth(), depth)
+            || !is_even(format.shift(), shift)
+        {
+            return None;
+        }
+        let bytes = sample.bytes();
+        let component = |c| {
+            // Where samples do not follow one another evenly, their distance is 0.
+            let step = usize::try_from(format.pixel_stride()[c]).ok()?;
+            (step >= bytes && step.is_multiple_of(bytes)).then(|| Component {
+                plane: format.plane()[c] as usize,
+                // GStreamer 1.22 says 1 for the Cr of P010, and means the second word.
+                first: (format.poffset()[c] as usize).div_ceil(bytes),
+                step: step / bytes,
+                w_sub: format.w_sub()[c],
+                h_sub: format.h_sub()[c],
+            })
+        };
+        let count = format.n_components() as usize;
+        let components: Vec<Component> = (0..count).map(component).collect::<Option<_>>()?;
+        // Those that share a word are said to begin at the same place.
+        let is_apart = |(i, a): (usize, &Component)| {
+            let others = components[..i].iter();
+            !others
+                .into_iter()
+                .any(|b| (a.plane, a.first) == (b.plane, b.first))
+        };
+        let is_apart = components.iter().enumerate().all(is_apart);
+        is_apart.then_some(Self {
+            sample,
+            depth,
+            shift,
+            components,
+        })
+    }
+
+    /// The largest number of a sample.
+    pub fn max(&self) -> u16 {
+        u16::MAX >> (16 - self.depth)
+    }
+
+    pub fn alpha(&self) -> Option<&Component> {
+        self.components.get(ALPHA)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(format: VideoFormat) -> Option<Layout> {
+        Layout::new(&VideoFormatInfo::from_format(format))
+    }
+
+    /// The words of P010, whose table is wrong, and the bytes of RGB with an alpha.
+    #[test]
+    fn places() {
+        gst::init().expect("GStreamer");
+        let p010 = layout(VideoFormat::P01010le).expect("whole words");
+        assert_eq!(p010.sample, Sample::Word { big_endian: false });
+        assert_eq!((p010.depth, p010.shift, p010.max()), (10, 6, 1023));
+        let cr = Component {
+            plane: 1,
+            first: 1,
+            step: 2,
+            w_sub: 1,
+            h_sub: 1,
+        };
+        assert_eq!(p010.components[2], cr);
+        assert_eq!(p010.alpha(), None);
+        let argb = layout(VideoFormat::Argb).expect("whole bytes");
+        assert_eq!(argb.alpha().map(|a| (a.first, a.step)), Some((0, 4)));
+        let grey = layout(VideoFormat::Gray16Be).expect("whole words");
+        assert_eq!(grey.sample, Sample::Word { big_endian: true });
+        assert_eq!(grey.max(), u16::MAX);
+    }
+
+    /// Every format that this does not know is one that is made otherwise.
+    #[test]
+    fn others() {
+        gst::init().expect("GStreamer");
+        let unknown = all().iter().filter(|f| layout(**f).is_none());
+        let names: Vec<&str> = unknown.map(|f| f.to_str().as_str()).collect();
+        for name in names {
+            let parts = [
+                "v210",
+                "v216",
+                "UYVP",
+                "IYU1",
+                "r210",
+                "Y210",
+                "Y212",
+                "Y410",
+                "Y412",
+                "RGB15",
+                "RGB16",
+                "BGR15",
+                "BGR16",
+                "10A2",
+                "_10LE32",
+                "GRAY10_LE32",
+                "_10LE40",
+                "NV12_",
+                "Z32",
+                "L128",
+            ];
+            assert!(parts.iter().any(|p| name.contains(p)), "{name}");
+        }
+    }
 }

@@ -1,81 +1,90 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Drawing on frames in the format that they have.
 //!
-//! A patch is turned once into what each byte of the frame's planes is multiplied with and what is
-//! added to it. With that, drawing is one pass over the bytes that are covered, the same for all
-//! formats, and quick: GStreamer's own blending turns each row of the frame into 4:4:4 and back,
-//! over its whole width, and the patch into the frame's colours at each frame.
+//! A patch is turned once into what each sample of the frame's planes is multiplied with and what
+//! is added to it. With that, drawing is one pass over the samples that are covered, the same for
+//! all formats of whole bytes or words, and quick: GStreamer's own blending turns each row of the
+//! frame into 4:4:4 and back, over its whole width, and the patch into the frame's colours at each
+//! frame. It also has one matrix for all frames, BT.709's.
 
-use gst_video::{VideoColorMatrix, VideoFormatFlags, VideoFrameExt, VideoFrameRef, VideoInfo};
+use std::ops::Range;
 
+use gst_video::{VideoFrameRef, VideoInfo};
+
+use super::color::Weights;
+use super::format::{Component, Layout, Sample};
+use super::frame;
+use super::kernel::{self, WHOLE_BYTE, WHOLE_WORD};
 use super::layout::Rect;
 use super::patch::Pixels;
+use super::veil::Veil;
+
+/// What is to be done to the samples of a plane, row after row, as [`kernel`] has it.
+#[derive(Debug)]
+enum Mix {
+    Bytes {
+        keep: Vec<u8>,
+        add: Vec<u8>,
+    },
+    /// Four bytes a pixel, one of them the alpha.
+    Pixels {
+        alpha: usize,
+        keep: Vec<u8>,
+        add: Vec<u8>,
+    },
+    Words {
+        keep: Vec<u16>,
+        add: Vec<u32>,
+    },
+}
 
 /// What is to be done to one plane.
 #[derive(Debug)]
-struct Plane {
-    /// First row and first byte in it.
-    top: usize,
-    left: usize,
-    /// Bytes of a row.
-    width: usize,
-    /// What each byte is multiplied with, in 255ths, row after row.
-    keep: Vec<u8>,
-    /// What is added then.
-    add: Vec<u8>,
+pub struct Plane {
+    /// First row and first sample in it.
+    pub top: usize,
+    pub left: usize,
+    /// Samples of a row.
+    pub width: usize,
+    mix: Mix,
 }
 
 /// A patch for the frames of one format and size.
 #[derive(Debug)]
 pub struct Stamp {
+    layout: Layout,
     planes: Vec<Plane>,
+    /// For frames that are not opaque, unless [`kernel::pixels`] sees to them.
+    veil: Option<Veil>,
 }
 
 impl Stamp {
-    /// None for formats that are not made of opaque components of 8 bits. The place lies within the
-    /// frame.
+    /// None for formats that need GStreamer's blending, see [`Layout::new`]. The place lies within
+    /// the frame.
     pub fn new(info: &VideoInfo, place: Rect, pixels: &Pixels) -> Option<Self> {
-        let format = info.format_info();
-        let odd = VideoFormatFlags::ALPHA
-            | VideoFormatFlags::PALETTE
-            | VideoFormatFlags::COMPLEX
-            | VideoFormatFlags::TILED;
-        let components = format.n_components() as usize;
-        // Where samples do not follow one another evenly, their distance is 0.
-        let is_plain =
-            |c| format.depth()[c] == 8 && format.shift()[c] == 0 && format.pixel_stride()[c] > 0;
-        if format.flags().intersects(odd) || !(0..components).all(is_plain) {
-            return None;
-        }
-
+        let layout = Layout::new(&info.format_info())?;
         let mut planes = Vec::new();
-        for p in 0..format.n_planes() {
-            let mut plane: Option<Plane> = None;
-            let members: Vec<usize> = (0..components)
-                .filter(|c| format.plane()[*c] == p)
-                .collect();
-            // All components of a plane have as many rows.
-            let rows = span(place.y, place.height, format.h_sub()[*members.first()?]);
-            let bytes = members.iter().map(|c| {
-                let columns = span(place.x, place.width, format.w_sub()[*c]);
-                let step = format.pixel_stride()[*c] as usize;
-                columns.start * step..columns.end * step
-            });
-            let left = bytes.clone().map(|b| b.start).min()?;
-            let right = bytes.map(|b| b.end).max()?;
-            for c in members {
-                let plane = plane.get_or_insert_with(|| Plane {
-                    top: rows.start,
-                    left,
-                    width: right - left,
-                    keep: vec![255; (right - left) * rows.len()],
-                    add: vec![0; (right - left) * rows.len()],
-                });
-                component(plane, info, c, place, pixels);
+        for p in 0..info.n_planes() as usize {
+            let mut plane = Plane::new(&layout, p, place)?;
+            for (c, component) in layout.components.iter().enumerate() {
+                if component.plane == p {
+                    plane.fill(info, &layout, c, place, pixels);
+                }
             }
-            planes.extend(plane);
+            planes.push(plane);
         }
-        Some(Self { planes })
+        let has_pixels = |plane: &Plane| matches!(plane.mix, Mix::Pixels { .. });
+        let veil = match layout.alpha() {
+            Some(alpha) if !planes.iter().any(has_pixels) => {
+                Some(Veil::new(info, &layout, *alpha, place, pixels))
+            }
+            _ => None,
+        };
+        Some(Self {
+            layout,
+            planes,
+            veil,
+        })
     }
 
     /// Draws. Nothing outside of the patch is touched.
@@ -83,80 +92,189 @@ impl Stamp {
         &self,
         frame: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<(), glib::BoolError> {
+        if let Some(veil) = &self.veil
+            && let Some(below) = veil.below(frame, &self.layout)?
+        {
+            return veil.apply(frame, &self.layout, &self.planes, &below);
+        }
         for (p, plane) in self.planes.iter().enumerate() {
-            let stride = frame.plane_stride()[p] as usize;
-            let data = frame.plane_data_mut(p as u32)?;
-            let rows = plane.keep.chunks_exact(plane.width);
-            for (y, (keep, add)) in rows.zip(plane.add.chunks_exact(plane.width)).enumerate() {
-                let start = (plane.top + y) * stride + plane.left;
-                let Some(row) = data.get_mut(start..start + plane.width) else {
-                    return Err(glib::bool_error!(
-                        "plane {p} has {} bytes, and row {} does not lie in them",
-                        data.len(),
-                        plane.top + y
-                    ));
+            plane.apply(&mut frame::Plane::new(frame, p), &self.layout)?;
+        }
+        Ok(())
+    }
+}
+
+impl Plane {
+    /// One that changes nothing.
+    fn new(layout: &Layout, plane: usize, place: Rect) -> Option<Self> {
+        let members = || layout.components.iter().filter(|c| c.plane == plane);
+        // All components of a plane have as many rows.
+        let rows = span(place.y, place.height, members().next()?.h_sub);
+        let samples = members().map(|c| {
+            let columns = span(place.x, place.width, c.w_sub);
+            columns.start * c.step..columns.end * c.step
+        });
+        let left = samples.clone().map(|s| s.start).min()?;
+        let width = samples.map(|s| s.end).max()? - left;
+        let count = width * rows.len();
+        let is_pixel =
+            |c: &Component| c.plane == plane && c.step == 4 && (c.w_sub, c.h_sub) == (0, 0);
+        let mix = match (layout.sample, layout.alpha()) {
+            (Sample::Byte, Some(alpha)) if layout.components.iter().all(is_pixel) => Mix::Pixels {
+                alpha: alpha.first,
+                keep: vec![WHOLE_BYTE; count],
+                add: vec![0; count],
+            },
+            (Sample::Byte, _) => Mix::Bytes {
+                keep: vec![WHOLE_BYTE; count],
+                add: vec![0; count],
+            },
+            (Sample::Word { .. }, _) => Mix::Words {
+                keep: vec![WHOLE_WORD; count],
+                add: vec![0; count],
+            },
+        };
+        Some(Self {
+            top: rows.start,
+            left,
+            width,
+            mix,
+        })
+    }
+
+    /// Fills in one component.
+    fn fill(&mut self, info: &VideoInfo, layout: &Layout, c: usize, place: Rect, pixels: &Pixels) {
+        let component = layout.components[c];
+        let weights = Weights::new(info, c);
+        for y in span(place.y, place.height, component.h_sub) {
+            for x in span(place.x, place.width, component.w_sub) {
+                let mut sum = [0u32; 4];
+                let cell = cell(info, &component, x, y);
+                for (px, py) in inside(cell, place) {
+                    let argb = pixels.argb(px, py);
+                    for (sum, value) in sum.iter_mut().zip(argb) {
+                        *sum += u32::from(value);
+                    }
+                }
+                if sum[0] == 0 {
+                    continue;
+                }
+                let count = f64::from(cell.width * cell.height);
+                let argb = sum.map(|s| f64::from(s) / count);
+                let at = self.at(&component, x, y);
+                self.mix.set(at, argb[0], weights.of(argb), layout.max());
+            }
+        }
+    }
+
+    /// Where what is to be done to a sample is kept.
+    fn at(&self, component: &Component, x: usize, y: usize) -> usize {
+        (y - self.top) * self.width + x * component.step + component.first - self.left
+    }
+
+    /// Draws one component's row of samples from column `x` on, each of them multiplied with its
+    /// own of `old` in the place of what it is on opaque frames, and what is added with that of
+    /// `new`.
+    pub fn veil(
+        &self,
+        target: &mut frame::Plane,
+        layout: &Layout,
+        component: &Component,
+        (x, y): (usize, usize),
+        (old, new): (&[f32], &[f32]),
+    ) -> Result<(), glib::BoolError> {
+        let bytes = layout.sample.bytes();
+        let row = target.row(y, self.left * bytes, self.width * bytes)?;
+        let start = self.at(component, x, self.top);
+        let row = &mut row[start * bytes..];
+        let at = self.at(component, x, y)..(y - self.top + 1) * self.width;
+        match &self.mix {
+            Mix::Bytes { add, .. } | Mix::Pixels { add, .. } => {
+                kernel::veiled_bytes(row, &add[at], component.step, old, new);
+            }
+            Mix::Words { add, .. } => {
+                let words = match layout.sample {
+                    Sample::Word { big_endian: true } => kernel::veiled_words::<true>,
+                    _ => kernel::veiled_words::<false>,
                 };
-                blend(row, keep, add);
+                let kind = (layout.shift, layout.max());
+                words(row, &add[at], component.step, kind, old, new);
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&self, plane: &mut frame::Plane, layout: &Layout) -> Result<(), glib::BoolError> {
+        let bytes = layout.sample.bytes();
+        let rows = match &self.mix {
+            Mix::Bytes { keep, .. } | Mix::Pixels { keep, .. } => keep.len(),
+            Mix::Words { keep, .. } => keep.len(),
+        } / self.width;
+        for y in 0..rows {
+            let row = plane.row(self.top + y, self.left * bytes, self.width * bytes)?;
+            let at = y * self.width..(y + 1) * self.width;
+            match &self.mix {
+                Mix::Bytes { keep, add } => kernel::bytes(row, &keep[at.clone()], &add[at]),
+                Mix::Pixels { alpha, keep, add } => {
+                    let pixels = match alpha {
+                        0 => kernel::pixels::<0>,
+                        1 => kernel::pixels::<1>,
+                        2 => kernel::pixels::<2>,
+                        _ => kernel::pixels::<3>,
+                    };
+                    pixels(row, &keep[at.clone()], &add[at]);
+                }
+                Mix::Words { keep, add } => {
+                    let words = match layout.sample {
+                        Sample::Word { big_endian: true } => kernel::words::<true>,
+                        _ => kernel::words::<false>,
+                    };
+                    words(row, &keep[at.clone()], &add[at], layout.shift);
+                }
             }
         }
         Ok(())
     }
 }
 
-/// The kernel; plain enough to become vector instructions.
-fn blend(row: &mut [u8], keep: &[u8], add: &[u8]) {
-    for ((value, keep), add) in row.iter_mut().zip(keep).zip(add) {
-        // Exactly the product divided by 255 and rounded.
-        let product = u16::from(*value) * u16::from(*keep) + 128;
-        *value = (((product + (product >> 8)) >> 8) as u8).saturating_add(*add);
-    }
-}
-
-/// The samples that cover these pixels.
-fn span(start: u32, length: u32, sub: u32) -> std::ops::Range<usize> {
-    let end = (start + length).div_ceil(1 << sub);
-    (start >> sub) as usize..end as usize
-}
-
-/// Fills in one component.
-fn component(plane: &mut Plane, info: &VideoInfo, c: usize, place: Rect, pixels: &Pixels) {
-    let format = info.format_info();
-    let (ws, hs) = (format.w_sub()[c], format.h_sub()[c]);
-    let step = format.pixel_stride()[c] as usize;
-    let offset = format.poffset()[c] as usize;
-    let (weights, zero) = weights(info, c);
-    let rows = span(place.y, place.height, hs);
-    let columns = span(place.x, place.width, ws);
-    for y in rows.clone() {
-        for x in columns.clone() {
-            let mut sum = [0u32; 4];
-            let cell = cell(info, (x as u32) << ws, (y as u32) << hs, ws, hs);
-            for (px, py) in inside(cell, place) {
-                let argb = pixels.argb(px, py);
-                for (sum, value) in sum.iter_mut().zip(argb) {
-                    *sum += u32::from(value);
-                }
+impl Mix {
+    /// Alpha and value are multiplied with the alpha, which goes from 0 to 255.
+    fn set(&mut self, at: usize, alpha: f64, value: f64, max: u16) {
+        match self {
+            Self::Bytes { keep, add } | Self::Pixels { keep, add, .. } => {
+                keep[at] = WHOLE_BYTE - alpha.round() as u8;
+                add[at] = value.round() as u8;
             }
-            if sum[0] == 0 {
-                continue;
+            Self::Words { keep, add } => {
+                let taken = (alpha * 257.0).round() as u16;
+                keep[at] = WHOLE_WORD - taken;
+                // The kernel counts on it.
+                let most = f64::from(max) * f64::from(taken);
+                add[at] = (value * 65535.0).round().clamp(0.0, most) as u32;
             }
-            let count = (cell.width * cell.height) as f32;
-            let [alpha, r, g, b] = sum.map(|s| s as f32 / count);
-            let value = weights[0] * r + weights[1] * g + weights[2] * b + zero * alpha;
-            let at = (y - rows.start) * plane.width + x * step + offset - plane.left;
-            plane.keep[at] = 255 - alpha.round() as u8;
-            plane.add[at] = value.round().clamp(0.0, 255.0) as u8;
         }
     }
 }
 
+/// The samples that cover these pixels.
+pub fn span(start: u32, length: u32, sub: u32) -> Range<usize> {
+    let end = (start + length).div_ceil(1 << sub);
+    (start >> sub) as usize..end as usize
+}
+
 /// The pixels of the frame that share a sample: fewer at the edge of a frame of odd size.
-fn cell(info: &VideoInfo, x: u32, y: u32, ws: u32, hs: u32) -> Rect {
+fn cell(info: &VideoInfo, component: &Component, x: usize, y: usize) -> Rect {
+    let part = |at: usize, sub: u32, size: u32| {
+        let start = (at as u32) << sub;
+        (start, (1 << sub).min(size - start))
+    };
+    let (x, width) = part(x, component.w_sub, info.width());
+    let (y, height) = part(y, component.h_sub, info.height());
     Rect {
         x,
         y,
-        width: (1 << ws).min(info.width() - x),
-        height: (1 << hs).min(info.height() - y),
+        width,
+        height,
     }
 }
 
@@ -170,61 +288,9 @@ fn inside(cell: Rect, place: Rect) -> impl Iterator<Item = (u32, u32)> {
     ys.flat_map(move |y| xs.clone().map(move |x| (x - place.x, y - place.y)))
 }
 
-/// What a component is made of: weights of red, green and blue (each from 0 to 255), and what
-/// stands for zero (for an alpha of 1).
-fn weights(info: &VideoInfo, c: usize) -> ([f32; 3], f32) {
-    let format = info.format_info();
-    if format.is_rgb() {
-        let mut weights = [0.0; 3];
-        weights[c.min(2)] = 1.0;
-        return (weights, 0.0);
-    }
-    let colorimetry = info.colorimetry();
-    let matrix = match colorimetry.matrix() {
-        VideoColorMatrix::Unknown | VideoColorMatrix::Rgb => VideoColorMatrix::Bt601,
-        matrix => matrix,
-    };
-    let (kr, kb) = matrix.kr_kb().unwrap_or((0.299, 0.114));
-    let luma = [kr, 1.0 - kr - kb, kb];
-    let (offsets, scales) = format.range_offsets(colorimetry.range());
-    let difference = |own: usize| {
-        let size = 2.0 * (1.0 - luma[own]);
-        let mut weights = luma.map(|w| -w / size);
-        weights[own] = 0.5;
-        weights
-    };
-    let weights = match c {
-        0 => luma,
-        1 => difference(2),
-        _ => difference(0),
-    };
-    let scale = f64::from(scales[c]) / 255.0;
-    // An alpha of 255 stands for the whole offset.
-    let zero = f64::from(offsets[c]) / 255.0;
-    (weights.map(|w| (w * scale) as f32), zero as f32)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gst_video::VideoFormat;
-
-    /// A byte that is kept whole is not changed, one that is covered is replaced, and between the
-    /// two it is mixed to the nearest number.
-    #[test]
-    fn kernel() {
-        for value in 0..=255u8 {
-            for keep in 0..=255u8 {
-                let mut row = [value];
-                blend(&mut row, &[keep], &[0]);
-                let exact = f64::from(value) * f64::from(keep) / 255.0;
-                assert_eq!(row[0], exact.round() as u8, "{value} * {keep}");
-            }
-        }
-        let mut row = [200];
-        blend(&mut row, &[255], &[100]);
-        assert_eq!(row[0], 255, "no overflow");
-    }
 
     /// Samples that cover odd places.
     #[test]
@@ -233,28 +299,5 @@ mod tests {
         assert_eq!(span(3, 1, 1), 1..2);
         assert_eq!(span(3, 2, 1), 1..3);
         assert_eq!(span(2, 2, 1), 1..2);
-    }
-
-    /// Plain colours in the formats' own numbers.
-    #[test]
-    fn colors() -> Result<(), glib::BoolError> {
-        gst::init().map_err(|e| glib::bool_error!("{e}"))?;
-        let value = |info: &VideoInfo, c, rgb: [f32; 3]| {
-            let (weights, zero) = weights(info, c);
-            let sum: f32 = weights.iter().zip(rgb).map(|(w, v)| w * v).sum();
-            (sum + zero * 255.0).round()
-        };
-        let (white, red) = ([255.0; 3], [255.0, 0.0, 0.0]);
-        let sd = VideoInfo::builder(VideoFormat::I420, 320, 240).build()?;
-        assert_eq!(
-            [0, 1, 2].map(|c| value(&sd, c, white)),
-            [235.0, 128.0, 128.0]
-        );
-        assert_eq!([0, 1, 2].map(|c| value(&sd, c, red)), [81.0, 90.0, 240.0]);
-        let hd = VideoInfo::builder(VideoFormat::I420, 1920, 1080).build()?;
-        assert_eq!([0, 1, 2].map(|c| value(&hd, c, red)), [63.0, 102.0, 240.0]);
-        let rgb = VideoInfo::builder(VideoFormat::Bgrx, 320, 240).build()?;
-        assert_eq!([0, 1, 2].map(|c| value(&rgb, c, red)), [255.0, 0.0, 0.0]);
-        Ok(())
     }
 }

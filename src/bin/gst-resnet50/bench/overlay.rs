@@ -13,14 +13,28 @@ use gstresnet50::meta::{self, Class, Classification};
 use super::{Result, frame, median, milliseconds};
 use crate::plugin;
 
-const CASES: &[(VideoFormat, u32, u32)] = &[
-    (VideoFormat::Nv12, 1920, 1080),
-    (VideoFormat::I420, 1920, 1080),
-    (VideoFormat::Bgrx, 1920, 1080),
-    (VideoFormat::P01010le, 1920, 1080),
-    (VideoFormat::Nv12, 640, 480),
-    (VideoFormat::Nv12, 3840, 2160),
+/// Format, size, and how opaque the frames are that can be seen through.
+const CASES: &[(VideoFormat, u32, u32, u8)] = &[
+    (VideoFormat::Nv12, 1920, 1080, OPAQUE),
+    (VideoFormat::I420, 1920, 1080, OPAQUE),
+    (VideoFormat::Bgrx, 1920, 1080, OPAQUE),
+    (VideoFormat::Bgra, 1920, 1080, OPAQUE),
+    (VideoFormat::Rgba, 1920, 1080, OPAQUE),
+    (VideoFormat::Rgba, 1920, 1080, 128),
+    (VideoFormat::Ayuv, 1920, 1080, OPAQUE),
+    (VideoFormat::A420, 1920, 1080, OPAQUE),
+    (VideoFormat::A420, 1920, 1080, 128),
+    (VideoFormat::P01010le, 1920, 1080, OPAQUE),
+    (VideoFormat::I42010le, 1920, 1080, OPAQUE),
+    (VideoFormat::I42210le, 1920, 1080, OPAQUE),
+    (VideoFormat::Y44412le, 1920, 1080, OPAQUE),
+    (VideoFormat::Gray16Le, 1920, 1080, OPAQUE),
+    (VideoFormat::V210, 1920, 1080, OPAQUE),
+    (VideoFormat::Nv12, 640, 480, OPAQUE),
+    (VideoFormat::Nv12, 3840, 2160, OPAQUE),
 ];
+
+const OPAQUE: u8 = u8::MAX;
 
 /// Frames of each contestant in one round.
 const FRAMES: u32 = 40;
@@ -44,12 +58,17 @@ pub fn measure(rounds: u32) -> Result<String> {
         table,
         "| frame | ms a frame | identity, ms | textoverlay, ms | textoverlay / resnet50overlay |\n|---|---|---|---|---|"
     )?;
-    for (format, width, height) in CASES {
+    for (format, width, height, alpha) in CASES {
         let info = VideoInfo::builder(*format, *width, *height).build()?;
-        let (ours, nothing, theirs) = case(&info, rounds)?;
+        let (ours, nothing, theirs) = case(&info, *alpha, rounds)?;
         writeln!(
             table,
-            "| {format} {width}x{height} | {:.3} | {:.3} | {} |",
+            "| {format} {width}x{height}{} | {:.3} | {:.3} | {} |",
+            if *alpha == OPAQUE {
+                ""
+            } else {
+                ", half transparent"
+            },
             milliseconds(ours),
             milliseconds(nothing),
             theirs.map_or("– | –".to_owned(), |theirs| format!(
@@ -63,7 +82,11 @@ pub fn measure(rounds: u32) -> Result<String> {
 }
 
 /// The time of a frame: with the overlay, with nothing, with textoverlay where it takes the format.
-fn case(info: &VideoInfo, rounds: u32) -> Result<(Duration, Duration, Option<Duration>)> {
+fn case(
+    info: &VideoInfo,
+    alpha: u8,
+    rounds: u32,
+) -> Result<(Duration, Duration, Option<Duration>)> {
     let ours = gst::ElementFactory::make("resnet50overlay").build()?;
     let nothing = gst::ElementFactory::make("identity").build()?;
     let theirs = gst::ElementFactory::make("textoverlay")
@@ -74,10 +97,10 @@ fn case(info: &VideoInfo, rounds: u32) -> Result<(Duration, Duration, Option<Dur
         .property_from_str("valignment", "top")
         .build()?;
     let mut runs = vec![
-        Run::new(&ours, "sink", info)?,
-        Run::new(&nothing, "sink", info)?,
+        Run::new(&ours, "sink", info, alpha)?,
+        Run::new(&nothing, "sink", info, alpha)?,
     ];
-    let theirs = Run::new(&theirs, "video_sink", info)?;
+    let theirs = Run::new(&theirs, "video_sink", info, alpha)?;
     // Its template has formats that it only passes on, so that the first frame has to tell.
     if theirs.push().is_ok() {
         runs.push(theirs);
@@ -85,13 +108,19 @@ fn case(info: &VideoInfo, rounds: u32) -> Result<(Duration, Duration, Option<Dur
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); runs.len()];
     for round in 0..=rounds {
         for (run, times) in runs.iter().zip(&mut times) {
-            let begun = Instant::now();
+            let mut time = Duration::ZERO;
             for _ in 0..FRAMES {
+                // What was drawn before is opaque.
+                if alpha != OPAQUE {
+                    run.set_alpha(alpha)?;
+                }
+                let begun = Instant::now();
                 run.push()?;
+                time += begun.elapsed();
             }
             // The first round draws what the others use.
             if round > 0 {
-                times.push(begun.elapsed() / FRAMES);
+                times.push(time / FRAMES);
             }
         }
     }
@@ -107,10 +136,11 @@ struct Run {
     /// Keeps what the element pushes to.
     _sink: gst::Pad,
     frame: Arc<Mutex<Option<gst::Buffer>>>,
+    info: VideoInfo,
 }
 
 impl Run {
-    fn new(element: &gst::Element, input: &str, info: &VideoInfo) -> Result<Self> {
+    fn new(element: &gst::Element, input: &str, info: &VideoInfo, alpha: u8) -> Result<Self> {
         let mut buffer = frame(info);
         meta::attach(buffer.make_mut(), &answer());
         let frame = Arc::new(Mutex::new(Some(buffer)));
@@ -143,12 +173,32 @@ impl Run {
         ] {
             src.push_event(event);
         }
-        Ok(Self {
+        let run = Self {
             element: element.clone(),
             src,
             _sink: sink,
             frame,
-        })
+            info: info.clone(),
+        };
+        run.set_alpha(alpha)?;
+        Ok(run)
+    }
+
+    /// Makes the frame as opaque as that, where it has an alpha.
+    fn set_alpha(&self, value: u8) -> Result<()> {
+        let format = self.info.format_info();
+        let (Some(step), Some(plane)) = (format.pixel_stride().get(3), format.plane().get(3))
+        else {
+            return Ok(());
+        };
+        let first = self.info.offset()[*plane as usize] + format.poffset()[3] as usize;
+        let mut frame = self.frame.lock().unwrap_or_else(PoisonError::into_inner);
+        let frame = frame.as_mut().ok_or("the frame has not come out")?;
+        let mut data = frame.make_mut().map_writable()?;
+        for alpha in data[first..].iter_mut().step_by(*step as usize) {
+            *alpha = value;
+        }
+        Ok(())
     }
 
     fn push(&self) -> Result<()> {
