@@ -4,6 +4,8 @@
 //!
 //!     cargo run --release --example app -- tests/data/photos/coffee.png tests/data/photos/rocket.png
 
+use std::process::ExitCode;
+
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 use gstresnet50::meta::{Class, classification_of};
@@ -82,12 +84,16 @@ fn padded(picture: &image::RgbImage, stride: usize) -> Vec<u8> {
     bytes
 }
 
-fn main() -> Result<()> {
+fn run() -> Result<()> {
+    let files: Vec<String> = std::env::args().skip(1).collect();
+    if files.is_empty() {
+        return Err("no picture is given; usage: app PICTURE…".into());
+    }
     gst::init()?;
     // A program that links the plugin needs no plugin file.
     gstresnet50::plugin_register_static()?;
     let classifier = Classifier::new("builtin:efficientnet-lite0")?;
-    for file in std::env::args().skip(1) {
+    for file in files {
         let picture = image::open(&file).map_err(|e| format!("{file}: {e}"))?;
         let classes = classifier.classify(picture.to_rgb8())?;
         let best: Vec<_> = classes
@@ -98,4 +104,14 @@ fn main() -> Result<()> {
         println!("{file}: {}", best.join(", "));
     }
     Ok(())
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -11,10 +11,17 @@ import pathlib
 import sys
 import warnings
 
-import gi
+try:
+    import gi
 
-gi.require_version("Gst", "1.0")
-from gi.repository import Gst  # noqa: E402
+    gi.require_version("Gst", "1.0")
+    from gi.repository import Gst
+# A ValueError: GObject introspection is there, and does not know GStreamer.
+except (ImportError, ValueError) as error:
+    sys.exit(
+        f"error: {error}. Debian has what is missing in python3-gi and gir1.2-gstreamer-1.0, for"
+        f" its own Python only: run /usr/bin/python3 (this is {sys.executable})"
+    )
 
 META = "Resnet50ClassificationMeta"
 # GObject's old array type is what GStreamer's own call below returns.
@@ -47,7 +54,7 @@ def main():
         sys.exit("usage: pipeline.py VIDEO")
     Gst.init(None)
     if Gst.ElementFactory.find("resnet50") is None:
-        sys.exit("GStreamer does not find resnet50: set GST_PLUGIN_PATH to the plugin's folder")
+        sys.exit("error: GStreamer does not find resnet50: set GST_PLUGIN_PATH to the plugin's folder")
     pipeline = Gst.parse_launch(
         "uridecodebin name=source ! resnet50 name=classify model=builtin:efficientnet-lite0"
         " ! appsink name=frames sync=false"
@@ -71,7 +78,7 @@ def main():
                 break
             message = bus.pop_filtered(Gst.MessageType.ERROR)
             if message is not None:
-                sys.exit(message.parse_error()[0].message)
+                sys.exit(f"error: {sys.argv[1]}: {message.parse_error()[0].message}")
     finally:
         pipeline.set_state(Gst.State.NULL)
 

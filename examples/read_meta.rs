@@ -3,12 +3,15 @@
 //!
 //!     cargo run --release --example read_meta -- demo/clip.webm
 
+use std::process::ExitCode;
+
 use gst::prelude::*;
 use gstresnet50::meta::classification_of;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let file = std::env::args().nth(1).ok_or("usage: read_meta VIDEO")?;
-    let uri = glib::filename_to_uri(std::path::absolute(file)?, None)?;
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let file = std::env::args().nth(1);
+    let file = file.ok_or("no video is given; usage: read_meta VIDEO")?;
+    let uri = glib::filename_to_uri(std::path::absolute(&file)?, None)?;
 
     gst::init()?;
     // A program that links the plugin needs no plugin file.
@@ -43,9 +46,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         } else if let Some(message) = bus.pop_filtered(&[gst::MessageType::Error])
             && let gst::MessageView::Error(error) = message.view()
         {
-            break Err(error.error().to_string().into());
+            break Err(format!("{file}: {}", error.error()).into());
         }
     };
-    pipeline.set_state(gst::State::Null)?;
+    // It can always stop, and there is nothing to be done if it cannot.
+    let _ = pipeline.set_state(gst::State::Null);
     outcome
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -13,6 +13,7 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -139,6 +140,8 @@ struct Recorder {
     caps: Option<gst::Caps>,
     ring: VecDeque<Frame>,
     clips: Vec<Clip>,
+    /// Messages that came before there was anything to make a clip of: the encoder may be behind.
+    early: Vec<gst::Structure>,
     /// What was seen last.
     label: Option<String>,
 }
@@ -151,6 +154,10 @@ impl Recorder {
         if structure.name() != "resnet50" || structure.has_field("region") {
             return Ok(());
         }
+        let Some(caps) = &self.caps else {
+            self.early.push(structure.to_owned());
+            return Ok(());
+        };
         let Some(answer) = Classification::from_structure(structure) else {
             return Ok(());
         };
@@ -163,7 +170,7 @@ impl Recorder {
         if before.is_none_or(|before| before == label) {
             return Ok(());
         }
-        let (Some(time), Some(caps)) = (structure.get("running-time")?, &self.caps) else {
+        let Some(time) = structure.get("running-time")? else {
             return Ok(());
         };
         let wanted = ClockTime::saturating_sub(time, ClockTime::from_seconds(self.args.before));
@@ -218,6 +225,9 @@ impl Recorder {
             }
         }
         self.ring.push_back(frame);
+        for structure in std::mem::take(&mut self.early) {
+            self.message(&structure)?;
+        }
         // A whole group goes once the next one reaches back far enough.
         let span = ClockTime::from_seconds(self.args.before) + MARGIN;
         while let Some(next) = self.ring.iter().skip(1).position(Frame::is_key)
@@ -228,9 +238,11 @@ impl Recorder {
         Ok(())
     }
 
-    /// Ends the clips that are open; the file says how long they have become.
+    /// Ends the clips that are open, all of them even if one fails; the file says how long they
+    /// have become.
     fn finish(&mut self) -> Result<()> {
-        self.clips.drain(..).try_for_each(Clip::finish)
+        let ends: Vec<_> = self.clips.drain(..).map(Clip::finish).collect();
+        ends.into_iter().collect()
     }
 }
 
@@ -244,8 +256,19 @@ fn plain(label: &str) -> String {
     label.replace(|c| !is_plain(c), "-")
 }
 
-fn main() -> Result<()> {
-    let args = Args::parse();
+/// The input as it is shown: without what may be a password.
+fn shown(input: &str) -> String {
+    if is_file(input) {
+        return input.into();
+    }
+    let (scheme, rest) = input.split_once("://").unwrap_or(("", input));
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
+fn run(args: Args) -> Result<()> {
     gst::init()?;
     // A program that links the plugin needs no plugin file.
     gstresnet50::plugin_register_static()?;
@@ -285,12 +308,30 @@ fn main() -> Result<()> {
         caps: None,
         ring: VecDeque::new(),
         clips: Vec::new(),
+        early: Vec::new(),
         label: None,
     };
-    let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
     // If this fails, the bus says why.
     let _ = pipeline.set_state(gst::State::Playing);
-    let outcome = loop {
+    let outcome = record(&pipeline, &encoded, &mut recorder, &stopped);
+    // It can always stop, and there is nothing to be done if it cannot.
+    let _ = pipeline.set_state(gst::State::Null);
+    // Clips that are open are kept as they are, whatever went wrong.
+    let finished = recorder.finish();
+    outcome.and(finished)
+}
+
+/// Takes frames and messages until the video ends, something fails, or the user stops it.
+fn record(
+    pipeline: &gst::Pipeline,
+    encoded: &gst_app::AppSink,
+    recorder: &mut Recorder,
+    stopped: &AtomicBool,
+) -> Result<()> {
+    let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
+    let source = pipeline.by_name("source").ok_or("the line names it")?;
+    let input = shown(&recorder.args.input);
+    loop {
         let sample = encoded.try_pull_sample(ClockTime::from_mseconds(100));
         glib::MainContext::default().iteration(false);
         let is_over = sample.is_none() && encoded.is_eos() || stopped.load(Ordering::Relaxed);
@@ -300,22 +341,32 @@ fn main() -> Result<()> {
         // A change is posted before its frame goes on to the encoder; that it is read after that
         // does no harm, for the frame is in the ring.
         let wanted = [gst::MessageType::Element, gst::MessageType::Error];
-        let mut error = None;
         while let Some(message) = bus.pop_filtered(&wanted) {
-            match message.view() {
-                gst::MessageView::Error(e) => error = Some(e.error().to_string().into()),
-                _ => message
-                    .structure()
-                    .map_or(Ok(()), |s| recorder.message(s))?,
+            match (message.view(), message.structure()) {
+                // The first error is the cause of those after it.
+                (gst::MessageView::Error(e), _) => {
+                    let of_input = |s: &gst::Object| s == &source || s.has_as_ancestor(&source);
+                    return Err(match e.src().is_some_and(of_input) {
+                        true => format!("{input}: {}", e.error()).into(),
+                        false => e.error().to_string().into(),
+                    });
+                }
+                (_, Some(structure)) => recorder.message(structure)?,
+                _ => {}
             }
         }
-        match error {
-            Some(error) => break Err(error),
-            None if is_over => break Ok(()),
-            None => {}
+        if is_over {
+            return Ok(());
         }
-    };
-    pipeline.set_state(gst::State::Null)?;
-    recorder.finish()?;
-    outcome
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

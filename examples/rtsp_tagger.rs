@@ -6,6 +6,7 @@
 //!     cargo run --release --features cli --example rtsp_tagger -- rtsp://camera-1/ rtsp://camera-2/
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
@@ -15,24 +16,24 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use gst::prelude::*;
 use gstresnet50::meta::{classification_of, json_line};
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 #[derive(Debug, Parser)]
 #[command(about = "Classifies the pictures of RTSP cameras, and prints JSON lines")]
 struct Args {
-    /// rtsp://…, or anything else that uridecodebin plays; a file: URI ends at its end
-    #[arg(required = true)]
+    /// rtsp://…, or anything else that uridecodebin plays; a file ends at its end
+    #[arg(required = true, value_parser = url)]
     urls: Vec<String>,
-    /// ONNX file or builtin:efficientnet-lite0 [default: as the element's property]
-    #[arg(long)]
-    model: Option<String>,
+    /// ONNX file or builtin:efficientnet-lite0
+    #[arg(long, default_value = "builtin:efficientnet-lite0")]
+    model: String,
     /// Execution provider, or several separated by commas
     #[arg(long, default_value = "cpu")]
     provider: String,
-    /// How frames are to come: tcp, udp, udp-mcast, or several joined by +
-    #[arg(long, default_value = "tcp+udp")]
+    /// How frames are to come: tcp, udp, udp-mcast, http, tls, or several joined by +
+    #[arg(long, default_value = "tcp+udp", value_parser = protocols)]
     protocols: String,
     /// Most frames that are classified of each camera in a second; 0: as many as can be
     #[arg(long, default_value_t = 0)]
@@ -54,13 +55,58 @@ struct Args {
     seconds: Option<u32>,
 }
 
+/// A URL as it is; the URI of a file, which is what anything else must be.
+fn url(text: &str) -> std::result::Result<String, String> {
+    if text.contains("://") {
+        return Ok(text.into());
+    }
+    if !Path::new(text).is_file() {
+        return Err("it is neither a URL, such as rtsp://camera/stream, nor a file".into());
+    }
+    let path = std::path::absolute(text).map_err(|e| e.to_string())?;
+    let uri = glib::filename_to_uri(path, None).map_err(|e| e.to_string())?;
+    Ok(uri.into())
+}
+
+/// What rtspsrc takes as its `protocols`.
+fn protocols(text: &str) -> std::result::Result<String, String> {
+    const KNOWN: [&str; 5] = ["tcp", "udp", "udp-mcast", "http", "tls"];
+    match text.split('+').find(|name| !KNOWN.contains(name)) {
+        None => Ok(text.into()),
+        Some(name) => Err(format!(
+            "“{name}” is none of {}; several are joined by +",
+            KNOWN.join(", ")
+        )),
+    }
+}
+
+/// A URL as it is shown, and what is not: the user, and the query. In both there may be a password.
+fn shown(url: &str) -> (String, [&str; 2]) {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (rest, query) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    (format!("{scheme}://{host}{path}"), [user, query])
+}
+
 /// What is known of a camera.
 #[derive(Debug)]
 struct Camera {
     url: String,
-    /// The URL without the password, as it is shown.
+    /// The URL as it is shown: without what may be a password, which is also in a query at times.
     name: String,
+    /// What must not be shown.
+    secrets: Vec<String>,
     seen: Mutex<Seen>,
+}
+
+/// What a line tells besides the answer; it comes first.
+#[derive(Serialize)]
+struct Heading<'a> {
+    stream: &'a str,
+    time: Option<String>,
+    width: Option<i32>,
+    height: Option<i32>,
 }
 
 #[derive(Debug)]
@@ -76,14 +122,20 @@ struct Seen {
 }
 
 impl Camera {
-    fn new(url: &str) -> Arc<Self> {
-        // rtsp://user:password@host/path
-        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-        let authority = rest.find('/').unwrap_or(rest.len());
-        let host = rest[..authority].rfind('@').map_or(0, |at| at + 1);
-        Arc::new(Self {
+    /// Several cameras may have one name, for those of a recorder differ in the query only.
+    /// `names` are those before this one, and it gets a number then.
+    fn new(url: &str, names: &mut Vec<String>) -> Result<Arc<Self>> {
+        let (plain, secrets) = shown(url);
+        let name = match names.iter().filter(|n| **n == plain).count() {
+            0 => plain.clone(),
+            before => format!("{plain}#{}", before + 1),
+        };
+        names.push(plain);
+        let secrets = secrets.into_iter().filter(|s| !s.is_empty());
+        let camera = Self {
             url: url.into(),
-            name: format!("{scheme}://{}", &rest[host..]),
+            name,
+            secrets: secrets.map(str::to_owned).collect(),
             seen: Mutex::new(Seen {
                 state: "connecting",
                 newest: None,
@@ -92,7 +144,18 @@ impl Camera {
                 since: Instant::now(),
                 top: None,
             }),
-        })
+        };
+        // What cannot be called now never will be.
+        gst::Element::make_from_uri(gst::URIType::Src, url, None)
+            .map_err(|e| format!("{}: {}", camera.name, camera.hide(e.message())))?;
+        Ok(Arc::new(camera))
+    }
+
+    /// A text of others, in which there may be the URL or parts of it.
+    fn hide(&self, text: &str) -> String {
+        let text = text.replace(&self.url, &self.name);
+        let hide = |text: String, secret: &String| text.replace(secret, "…");
+        self.secrets.iter().fold(text, hide)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -148,17 +211,16 @@ impl Camera {
         }
         let segment = sample.segment().and_then(|s| s.downcast_ref());
         let line = json_line(&answer, None, buffer.pts(), segment);
-        let mut line: Map<String, Value> = serde_json::from_str(&line)?;
-        line.insert("stream".into(), self.name.clone().into());
         // Running time begins anew with each connection; the clock on the wall does not.
         let time = glib::DateTime::now_utc().and_then(|now| now.format("%FT%T.%fZ"));
-        line.insert("time".into(), time.ok().map(String::from).into());
-        if let Some((width, height)) = size {
-            line.insert("width".into(), width.into());
-            line.insert("height".into(), height.into());
-        }
-        let mut text = serde_json::to_string(&line)?;
-        text.push('\n');
+        let heading = serde_json::to_string(&Heading {
+            stream: &self.name,
+            time: time.ok().map(String::from),
+            width: size.map(|s| s.0),
+            height: size.map(|s| s.1),
+        })?;
+        // Two objects in one: the end of the one and the beginning of the other become a comma.
+        let text = format!("{},{}", &heading[..heading.len() - 1], &line[1..]);
         // In one piece, for all cameras write here.
         let mut out = std::io::stdout().lock();
         out.write_all(text.as_bytes())?;
@@ -255,6 +317,18 @@ fn pipeline(
     Ok(pipeline)
 }
 
+/// What failed, and why.
+fn explain(error: &gst::message::Error) -> String {
+    let what = error.error().to_string();
+    let what = what.trim_end_matches('.');
+    // The first line of the debug text is a place in the code.
+    let debug = error.debug().unwrap_or_default();
+    match debug.lines().skip(1).last() {
+        Some(why) => format!("{what}: {}", why.trim_end_matches('.')),
+        None => what.into(),
+    }
+}
+
 /// Why a camera's pipeline plays no longer.
 enum End {
     /// The program ends.
@@ -280,8 +354,7 @@ fn play(pipeline: &gst::Pipeline, camera: &Camera, args: &Args, stopped: &Receiv
         let message = bus.timed_pop_filtered(gst::ClockTime::from_mseconds(100), &wanted);
         match message.as_ref().map(|m| m.view()) {
             Some(gst::MessageView::Error(error)) => {
-                let text = error.error().to_string();
-                return End::Gone(text.replace(&camera.url, &camera.name));
+                return End::Gone(camera.hide(&explain(error)));
             }
             Some(_) if camera.url.starts_with("file:") => return End::Complete,
             Some(_) => return End::Gone("it has ended the stream".into()),
@@ -345,6 +418,9 @@ fn run(args: &Arc<Args>) -> Result<()> {
     gst::init()?;
     // A program that links the plugin needs no plugin file.
     gstresnet50::plugin_register_static()?;
+    let mut names = Vec::new();
+    let cameras = args.urls.iter().map(|url| Camera::new(url, &mut names));
+    let cameras = cameras.collect::<Result<Vec<_>>>()?;
     let keeper = keeper(args)?;
 
     let main = glib::MainLoop::new(None, false);
@@ -360,7 +436,6 @@ fn run(args: &Arc<Args>) -> Result<()> {
         let main = main.clone();
         glib::timeout_add_seconds_local_once(seconds, move || main.quit());
     }
-    let cameras: Vec<_> = args.urls.iter().map(|url| Camera::new(url)).collect();
     if args.status > 0 {
         let cameras = cameras.clone();
         glib::timeout_add_seconds_local(args.status, move || {

@@ -5,9 +5,12 @@
 //!     cargo run --release --features cli --example webcam -- --file demo/clip.webm
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Parser;
 use gst::prelude::*;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 #[derive(Debug, Parser)]
 #[command(about = "Shows a camera in a window, with what is seen in it")]
@@ -35,13 +38,12 @@ struct Args {
     seconds: Option<u64>,
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let args = Args::parse();
+fn run(args: &Args) -> Result<()> {
     gst::init()?;
     // A program that links the plugin needs no plugin file.
     gstresnet50::plugin_register_static()?;
 
-    let source = match &args {
+    let source = match args {
         Args {
             device: Some(_), ..
         } => "v4l2src name=source ! decodebin",
@@ -67,17 +69,53 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         by_name("source")?.set_property("uri", &*uri);
     }
 
+    let outcome = play(&pipeline, args);
+    // It can always stop, and there is nothing to be done if it cannot.
+    let _ = pipeline.set_state(gst::State::Null);
+    outcome
+}
+
+/// Plays until the window is closed, the video ends or something fails.
+fn play(pipeline: &gst::Pipeline, args: &Args) -> Result<()> {
     let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
-    // If this fails, the bus says why.
-    let _ = pipeline.set_state(gst::State::Playing);
+    // If this fails, the bus says why. The devices are opened here; where there is none,
+    // autovideosrc takes a test picture, which is not what was asked for.
+    let is_ready = pipeline.set_state(gst::State::Ready).is_ok();
+    if pipeline.by_name("fake-auto-video-src").is_some() {
+        return Err("no camera was found; name one with --device, or try --file or --test".into());
+    }
+    if is_ready {
+        let _ = pipeline.set_state(gst::State::Playing);
+    }
     let wanted = [gst::MessageType::Error, gst::MessageType::Eos];
     let time = args.seconds.map(gst::ClockTime::from_seconds);
     let message = bus.timed_pop_filtered(time, &wanted);
-    let outcome = match message.as_ref().map(|m| m.view()) {
-        // Closing the window is an error of the sink's.
-        Some(gst::MessageView::Error(error)) => Err(error.error().to_string().into()),
+    match message.as_ref().map(|m| m.view()) {
+        Some(gst::MessageView::Error(error)) if is_closing(error) => Ok(()),
+        Some(gst::MessageView::Error(error)) => match &args.file {
+            Some(file) => Err(format!("{}: {}", file.display(), error.error()).into()),
+            None => Err(error.error().to_string().into()),
+        },
         _ => Ok(()),
-    };
-    pipeline.set_state(gst::State::Null)?;
-    outcome
+    }
+}
+
+/// Whether a sink says that its window was closed, which comes as an error. Nothing but the text
+/// tells it from a window that could not be opened.
+fn is_closing(message: &gst::message::Error) -> bool {
+    let error = message.error();
+    let sender = message.src().and_then(|s| s.downcast_ref::<gst::Element>());
+    sender.is_some_and(|e| e.element_flags().contains(gst::ElementFlags::SINK))
+        && error.matches(gst::ResourceError::NotFound)
+        && error.message().contains("closed")
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

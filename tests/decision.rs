@@ -149,6 +149,12 @@ fn wrong_settings() {
             vec!["wrong.txt", "line 1", "yellow"],
         ),
         ("groups", "/there/is/none", vec!["/there/is/none"]),
+        // What is written wrong is taken for a file.
+        (
+            "groups",
+            "imagenet-group",
+            vec!["“imagenet-group”", "imagenet-groups for the built-in ones"],
+        ),
         ("groups", "imagenet-groups", vec!["1000", "3"]),
         ("deny", "yellow", vec!["deny", "yellow"]),
         ("deny", "red, green,blue", vec!["nothing to decide"]),

@@ -41,6 +41,50 @@ fn app() {
     }
 }
 
+/// An example's last words: it must end with an error, which is one line.
+fn fail(command: &mut std::process::Command) -> String {
+    let output = command.output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{command:?}: {text}");
+    assert!(
+        text.starts_with("error: ") && text.lines().count() == 1,
+        "{command:?}: {text}"
+    );
+    text
+}
+
+/// What is missing is named.
+#[test]
+fn errors() {
+    let (app, read_meta) = (["app"], ["read_meta"]);
+    let none: [&str; 0] = [];
+    let missing = "/nowhere/clip.webm";
+    for (name, arguments, words) in [
+        (app, &none[..], "usage: app PICTURE"),
+        (app, &["/nowhere/photo.png"], "/nowhere/photo.png"),
+        (read_meta, &none[..], "usage: read_meta VIDEO"),
+        (read_meta, &[missing], missing),
+    ] {
+        let text = fail(example::command(name[0]).args(arguments));
+        assert!(text.contains(words), "{name:?}: {text}");
+    }
+}
+
+/// A Python without GObject introspection is told which one has it.
+#[test]
+fn pipeline_py_without_gi() {
+    // Without its folder of packages.
+    let text = fail(
+        example::python()
+            .arg("-S")
+            .arg(source("examples/pipeline.py")),
+    );
+    assert!(
+        text.contains("python3-gi") && text.contains("/usr/bin/python3"),
+        "{text}"
+    );
+}
+
 /// Python reads each change off the buffers, at the clip's times.
 #[test]
 fn pipeline_py() {
@@ -49,15 +93,20 @@ fn pipeline_py() {
         return;
     };
     let registry = tempfile::tempdir().expect("a folder");
-    let mut command = example::python();
-    let output = command
-        .args([source("examples/pipeline.py"), source("demo/clip.webm")])
-        .env("GST_PLUGIN_PATH", folder)
-        .env("GST_REGISTRY", registry.path().join("registry.bin"))
-        .env_remove("GST_PLUGIN_PATH_1_0")
-        .env_remove("GST_REGISTRY_1_0")
-        .output()
-        .expect("Python runs");
+    let command = |video: &Path| {
+        let mut command = example::python();
+        command
+            .args([&source("examples/pipeline.py"), video])
+            .env("GST_PLUGIN_PATH", &folder)
+            .env("GST_REGISTRY", registry.path().join("registry.bin"))
+            .env_remove("GST_PLUGIN_PATH_1_0")
+            .env_remove("GST_REGISTRY_1_0");
+        command
+    };
+    let missing = fail(&mut command(Path::new("/nowhere/clip.webm")));
+    assert!(missing.contains("/nowhere/clip.webm: "), "{missing}");
+    let output = command(&source("demo/clip.webm")).output();
+    let output = output.expect("Python runs");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && output.stderr.is_empty(),
@@ -82,7 +131,7 @@ mod cli {
     use gst_video::prelude::*;
     use gstresnet50::meta::classification_of;
 
-    use super::run;
+    use super::{fail, run};
     use crate::support::element::PATIENCE;
     use crate::support::example::{self, Running};
     use crate::support::{init, source};
@@ -133,52 +182,257 @@ mod cli {
         frames
     }
 
-    /// Around each cut of the demo clip there is a clip, called by its time and label. It begins
-    /// five seconds before the cut or up to one group of pictures (a second) earlier, ends five
-    /// seconds after it, as far as the video goes, and shows the cut.
+    /// How long the demo clip is.
+    const END: ClockTime = ClockTime::from_mseconds(14_400);
+
+    /// What the demo clip shows from a time on.
+    const CUTS: [(u64, &str); 3] = [(3_600, "espresso"), (7_200, "moped"), (10_800, "missile")];
+
+    /// Runs the example on a video, and returns the names of the clips that it has made. It has
+    /// printed each, and left nothing else.
+    fn record(video: &Path, folder: &Path, properties: &str) -> Vec<String> {
+        let more = [Path::new("--properties"), Path::new(properties)];
+        let arguments = [&[video, Path::new("--folder"), folder], &more[..]].concat();
+        let printed = run("record_events", &arguments);
+        let path = |f: std::io::Result<std::fs::DirEntry>| f.expect("a file").path();
+        let files = std::fs::read_dir(folder).expect("the folder");
+        let mut files: Vec<_> = files.map(path).collect();
+        files.sort();
+        let mut lines: Vec<_> = printed.lines().map(PathBuf::from).collect();
+        lines.sort();
+        assert_eq!(lines, files);
+        let name = |file: &PathBuf| file.file_name().and_then(|n| n.to_str()).map(str::to_owned);
+        files.iter().map(|f| name(f).expect("UTF-8")).collect()
+    }
+
+    /// How the clip of a change is called.
+    fn clip_name((time, label): &(ClockTime, String)) -> String {
+        let label = label.replace(' ', "-");
+        format!("{time:.3}_{label}.webm").replace(':', "-")
+    }
+
+    /// A clip of the demo clip begins five seconds before its change or up to one group of pictures
+    /// (a second) earlier, and ends five seconds after it, as far as the video goes. It shows a cut,
+    /// which tells when it begins.
+    fn check_clip(file: &Path, change: ClockTime) {
+        let name = file.display();
+        let frames = frames(file);
+        let (first, last) = (frames[0].0, frames.last().expect("frames").0);
+        let length = last - first + ClockTime::from_mseconds(40);
+        let cut = |(time, label): &(ClockTime, String)| {
+            let seen = |c: &&(u64, &str)| c.1 == label && *label != frames[0].1;
+            let cut = CUTS.iter().find(seen)?;
+            Some(ClockTime::from_mseconds(cut.0) - (*time - first))
+        };
+        let start = frames.iter().find_map(cut).expect("a cut");
+        let five = ClockTime::from_seconds(5);
+        let wanted = change.saturating_sub(five);
+        let earliest = wanted.saturating_sub(ClockTime::SECOND);
+        assert!((earliest..=wanted).contains(&start), "{name}: {start}");
+        let (end, wanted) = (start + length, END.min(change + five));
+        // Less than a frame: the container counts in milliseconds.
+        let off = end.max(wanted) - end.min(wanted);
+        assert!(off < ClockTime::from_mseconds(40), "{name}: {end}");
+    }
+
+    /// Around each cut of the demo clip there is a clip, called by its time and label.
     #[test]
     fn record_events() {
-        let scratch = tempfile::tempdir().expect("a folder");
-        let folder = scratch.path().join("clips");
-        let clip = source("demo/clip.webm");
-        let printed = run("record_events", &[&clip, Path::new("--folder"), &folder]);
-        let end = ClockTime::from_mseconds(14_400);
-        let events = [
-            (3_600, "0-00-03.600_espresso.webm"),
-            (7_200, "0-00-07.200_moped.webm"),
-            (10_800, "0-00-10.800_missile.webm"),
-        ];
-        let mut names = Vec::new();
-        for (cut, name) in events {
-            let file: PathBuf = folder.join(name);
-            assert!(printed.contains(name), "{printed}");
-            let cut = ClockTime::from_mseconds(cut);
-            let five = ClockTime::from_seconds(5);
-            let frames = frames(&file);
-            let (first, last) = (frames[0].0, frames.last().expect("frames").0);
-            let length = last - first + ClockTime::from_mseconds(40);
-
-            // What is seen changes at the cut, which tells when the clip begins.
-            let label = name.rsplit(['_', '.']).nth(1).expect("a label");
-            let change = frames.iter().position(|f| f.1 == label).expect(label);
-            let before = frames[change].0 - first;
-            let wanted = cut.min(five);
-            let longest = cut.min(five + ClockTime::SECOND);
-            assert!(before >= wanted && before <= longest, "{name}: {before}");
-            let after = length - before;
-            let wanted = (end - cut).min(five);
-            let off = after.max(wanted) - after.min(wanted);
-            // Less than a frame: the container counts in milliseconds.
-            assert!(off < ClockTime::from_mseconds(40), "{name}: {after}");
-            names.push(name.to_owned());
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().join("clips");
+        let names = record(&source("demo/clip.webm"), &folder, "");
+        let changes = CUTS.map(|(ms, label)| (ClockTime::from_mseconds(ms), label.to_owned()));
+        assert_eq!(names, changes.each_ref().map(clip_name));
+        for change in &changes {
+            check_clip(&folder.join(clip_name(change)), change.0);
         }
-        let mut found: Vec<_> = std::fs::read_dir(&folder)
-            .expect("the folder")
-            .map(|f| f.expect("a file").file_name().into_string().expect("UTF-8"))
-            .collect();
-        found.sort();
-        names.sort();
-        assert_eq!(found, names);
+    }
+
+    /// The changes of the element's decision, with these properties, as its buffers have them.
+    fn changes(video: &Path, properties: &str) -> Vec<(ClockTime, String)> {
+        let uri = glib::filename_to_uri(video, None).expect("a URI");
+        let line = format!(
+            "uridecodebin uri={uri} ! resnet50 model=builtin:efficientnet-lite0 {properties} ! \
+             appsink name=out sync=false"
+        );
+        let mut changes: Vec<(ClockTime, String)> = Vec::new();
+        look(&line, |sample| {
+            let buffer = sample.buffer().expect("a buffer");
+            let decision = classification_of(buffer).and_then(|c| c.decision);
+            let decision = decision.expect("a decision");
+            if changes.last().is_none_or(|c| c.1 != decision.name()) {
+                let time = buffer.pts().expect("a time");
+                changes.push((time, decision.name().to_owned()));
+            }
+            false
+        });
+        // What is decided first is no change.
+        changes.remove(0);
+        changes
+    }
+
+    /// With a decision layer the clips are around the changes of the decision, which come later
+    /// than the cuts, be they for a class, for a group, or for nothing.
+    #[test]
+    fn record_events_follows_decisions() {
+        let clip = source("demo/clip.webm");
+        let sure = "smoothing=1000000000 enter-confidence=0.6 leave-confidence=0.4";
+        let held = "groups=imagenet-groups smoothing=500000000 hold-time=4000000000";
+        for (properties, labels) in [
+            (sure, &["nothing", "espresso", "moped"][..]),
+            (held, &["drink", "motorcycle"]),
+        ] {
+            let changes = changes(&clip, properties);
+            for label in labels {
+                assert!(changes.iter().any(|c| c.1 == *label), "{changes:?}");
+            }
+            if properties == held {
+                let times = changes.windows(2).map(|c| c[1].0 - c[0].0);
+                assert!(times.min() >= Some(ClockTime::from_seconds(4)));
+            }
+            let is_cut = |c: &&(ClockTime, String)| c.0.mseconds() % 3_600 < 40;
+            assert_eq!(changes.iter().find(is_cut), None);
+
+            let folder = tempfile::tempdir().expect("a folder");
+            let folder = folder.path().join("clips");
+            let names = record(&clip, &folder, properties);
+            let expected: Vec<_> = changes.iter().map(clip_name).collect();
+            assert_eq!(names, expected, "{properties}");
+            for change in &changes {
+                check_clip(&folder.join(clip_name(change)), change.0);
+            }
+        }
+    }
+
+    /// A video that shows photographs for so many frames each, 25 a second.
+    fn write_video(file: &Path, (width, height): (u32, u32), parts: &[(&str, usize)]) {
+        init();
+        let line = &format!(
+            "appsrc name=in format=time caps=video/x-raw,format=RGB,width={width},height={height},\
+             framerate=25/1 ! videoconvert ! vp8enc deadline=1 cpu-used=8 \
+             target-bitrate=2000000 ! webmmux ! filesink name=file"
+        );
+        let pipeline = gst::parse::launch(line).expect(line);
+        let pipeline = Stopped(pipeline.downcast().expect("a pipeline"));
+        let by_name = |name| pipeline.0.by_name(name).expect("it is named");
+        by_name("file").set_property("location", file);
+        let input = by_name("in").downcast::<gst_app::AppSrc>();
+        let input = input.expect("an appsrc");
+        pipeline.0.set_state(gst::State::Playing).expect(line);
+        let frame = ClockTime::from_mseconds(40);
+        let mut time = ClockTime::ZERO;
+        for (name, count) in parts {
+            let photo = crate::support::photo(name);
+            let filter = image::imageops::FilterType::Triangle;
+            let photo = image::imageops::resize(&photo, width, height, filter).into_raw();
+            for _ in 0..*count {
+                let mut buffer = gst::Buffer::from_slice(photo.clone());
+                let new = buffer.make_mut();
+                new.set_pts(time);
+                new.set_duration(frame);
+                input.push_buffer(buffer).expect("it is taken");
+                time += frame;
+            }
+        }
+        input.end_of_stream().expect("it ends");
+        let bus = pipeline.0.bus().expect("a bus");
+        let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
+        let message = bus.timed_pop_filtered(PATIENCE, &wanted);
+        let message = message.expect("it comes to its end");
+        assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+    }
+
+    /// What flickers makes a clip each time, unless it is smoothed: then there is one, around the
+    /// change that lasts.
+    #[test]
+    fn record_events_of_a_flicker() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let video = folder.path().join("flicker.webm");
+        let (coffee, moped) = ("coffee.png", "motorcycle_left.png");
+        let flicker = [(moped, 3), (coffee, 5)].repeat(3);
+        write_video(
+            &video,
+            (320, 240),
+            &[&[(coffee, 50)], &flicker[..], &[(moped, 50)]].concat(),
+        );
+        let plain = record(&video, &folder.path().join("plain"), "");
+        assert_eq!(plain.len(), 7, "{plain:?}");
+        let smooth = "smoothing=1000000000 enter-confidence=0.5 leave-confidence=0.2";
+        let one = record(&video, &folder.path().join("smooth"), smooth);
+        let changes = changes(&video, smooth);
+        assert_eq!(one, changes.iter().map(clip_name).collect::<Vec<_>>());
+        assert!(
+            matches!(&*one, [name] if name.ends_with("_moped.webm")),
+            "{one:?}"
+        );
+    }
+
+    /// A change before the first frame has been encoded has its clip, too.
+    #[test]
+    fn record_events_from_the_first_frame() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let video = folder.path().join("early.webm");
+        // So large that the encoder is behind.
+        let size = (3840, 2160);
+        write_video(
+            &video,
+            size,
+            &[("coffee.png", 1), ("motorcycle_left.png", 9)],
+        );
+        let names = record(&video, &folder.path().join("clips"), "");
+        assert_eq!(names, ["0-00-00.040_moped.webm"]);
+        let frames = frames(&folder.path().join("clips").join(&names[0]));
+        assert_eq!(frames.len(), 10);
+    }
+
+    /// The first error is told, with the input that it is of.
+    #[test]
+    fn record_events_of_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut command = example::command("record_events");
+        let missing = "/nowhere/clip.webm";
+        let text = fail(command.arg(missing).arg("--folder").arg(folder.path()));
+        assert_eq!(text, format!("error: {missing}: Resource not found.\n"));
+        let mut command = example::command("record_events");
+        command.args(["rtsp://me:secret@127.0.0.1:1/camera?key=hidden", "--folder"]);
+        let text = fail(command.arg(folder.path()));
+        let begin = "error: rtsp://127.0.0.1:1/camera: ";
+        assert!(text.starts_with(begin), "{text}");
+        // It is not the input's fault if the model is missing.
+        let mut command = example::command("record_events");
+        command.arg(source("demo/clip.webm")).arg("--folder");
+        command
+            .arg(folder.path())
+            .args(["--model", "/nowhere/model.onnx"]);
+        let text = fail(&mut command);
+        assert!(
+            text.contains("/nowhere/model.onnx") && !text.contains("clip.webm"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn webcam_without_a_video() {
+        let mut command = example::command("webcam");
+        command.args(["--sink", "fakesink"]);
+        let text = fail(command.args(["--file", "/nowhere/clip.webm"]));
+        assert!(text.contains("/nowhere/clip.webm: "), "{text}");
+        let mut command = example::command("webcam");
+        command.args(["--sink", "fakesink"]);
+        let text = fail(command.args(["--device", "/dev/nowhere"]));
+        assert!(text.contains("/dev/nowhere"), "{text}");
+        let name = |f: std::io::Result<std::fs::DirEntry>| f.expect("a device").file_name();
+        let mut devices = std::fs::read_dir("/dev").expect("devices").map(name);
+        if devices.any(|d| d.to_string_lossy().starts_with("video")) {
+            eprintln!("in part skipped: this machine may have a camera");
+            return;
+        }
+        let mut command = example::command("webcam");
+        let text = fail(command.args(["--sink", "fakesink"]));
+        assert!(
+            text.contains("no camera") && text.contains("--device"),
+            "{text}"
+        );
     }
 
     /// A screen of this size that nobody sees.
@@ -277,6 +531,23 @@ mod cli {
             // Before the window is there, everything is off.
             (flat.len() / 200..flat.len() / 2).contains(&off)
         });
+    }
+
+    /// To close the window is how to end the program.
+    #[test]
+    fn webcam_ends_with_its_window() {
+        let screen = Screen::new();
+        let mut example = window(&screen, &["--test"]);
+        screen.watch("video/x-raw,format=RGB", |sample| {
+            assert!(example.0.try_wait().expect("a child").is_none(), "it ended");
+            pixels(sample).iter().any(|p| *p != [0; 3])
+        });
+        let mut command = example::python();
+        command
+            .arg(source("tests/python/close_windows.py"))
+            .env("DISPLAY", &screen.name);
+        assert!(command.status().expect("Python runs").success());
+        example::finish(&mut example.0);
     }
 
     /// The window shows the demo clip: what is on the screen is classified as what the clip shows.

@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::program::{program, weights};
+use support::program::{program, stderr, stdout, weights};
 
 /// Weights become the file that the element takes when it is told of none; a file whose name
 /// promises another checksum is refused, and one that is not there is named.
@@ -59,4 +59,63 @@ fn install_from_a_file() {
         .flatten()
         .collect();
     assert_eq!(left.len(), 1, "{left:?}");
+}
+
+/// A file without `--from`, or a name of weights without `--weights`, is answered with the command
+/// that was meant, an ONNX file with what is to be done with it; nothing is installed.
+#[test]
+fn names_the_option_that_is_missing() {
+    let home = tempfile::tempdir().expect("a folder");
+    for (argument, words) in [
+        ("my/w.pth", "gst-resnet50 model install --from my/w.pth"),
+        (
+            "https://a.org/w.pth",
+            "gst-resnet50 model install --from https://a.org/w.pth",
+        ),
+        (
+            "torchvision-v1",
+            "gst-resnet50 model install --weights torchvision-v1",
+        ),
+        ("my.onnx", "An ONNX file needs no installing"),
+    ] {
+        let output = program(home.path(), &["model", "install", argument]);
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains(words), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+    let help = program(home.path(), &["model", "install", "--help"]);
+    assert!(!stdout(&help).to_lowercase().contains("stray"));
+    // (GStreamer's registry is there.)
+    assert!(!home.path().join("gst-resnet50").exists());
+}
+
+/// The model that the program carries is inspected by its name, as text and as JSON; a name that
+/// no model has is refused with the one that there is.
+#[cfg(feature = "builtin-model")]
+#[test]
+fn inspects_the_builtin_model() {
+    let home = tempfile::tempdir().expect("a folder");
+    let name = gstresnet50::inference::BUILTIN;
+    let output = program(home.path(), &["model", "inspect", name]);
+    let text = stdout(&output);
+    assert!(output.status.success(), "{output:?}");
+    assert!(text.contains(&format!("file          {name}")), "{text}");
+    assert!(text.contains("architecture  not a ResNet: "), "{text}");
+
+    let output = program(home.path(), &["model", "inspect", "--json", name]);
+    let report: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!(report["file"], name);
+    assert_eq!(
+        report["contract"]["architecture"], "efficientnet-lite0",
+        "{report}"
+    );
+
+    let output = program(home.path(), &["model", "inspect", "builtin:vgg"]);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("builtin:vgg") && text.contains(name),
+        "{text}"
+    );
 }

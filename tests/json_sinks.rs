@@ -129,6 +129,27 @@ fn file() {
     check(&std::fs::read(path).expect("the file"));
 }
 
+/// `filesink` without a buffer: the lines are in the file while the stream goes on.
+#[test]
+fn file_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("seen.jsonl");
+    let sink = sink("filesink");
+    sink.set_property("location", path.to_str().expect("UTF-8"));
+    sink.set_property_from_str("buffer-mode", "unbuffered");
+    let rig = Rig::new(sink);
+    rig.send();
+    let end = Instant::now() + Duration::from(PATIENCE);
+    loop {
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        if bytes.split(|b| *b == b'\n').count() > LINES {
+            return check(&bytes);
+        }
+        assert!(Instant::now() < end, "the lines are not there");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// `fdsink` into the standard input of another process.
 #[test]
 fn pipe_of_a_process() {

@@ -172,6 +172,11 @@ impl Tagger {
             // picture is the same all the time.
             assert_eq!(line["results"][0]["label"], label, "{text}");
             assert!(line["time"].is_string() && line["pts"].is_u64(), "{text}");
+            // What is not in the lines of resnet50json comes before what is.
+            let (width, height) = size;
+            let middle = format!("\",\"width\":{width},\"height\":{height},\"pts\":");
+            let begins = text.starts_with(&format!("{{\"stream\":\"{url}\",\"time\":\""));
+            assert!(begins && text.contains(&middle), "{text}");
             seen += 1;
         }
     }
@@ -320,14 +325,15 @@ fn the_resolution_changes_over_udp() {
     resize("udp");
 }
 
-/// A password is for the camera alone. A file ends at its end, and with it the program; every one
+/// A password is for the camera alone, wherever in the URL it is, and cameras whose URLs differ in
+/// what is not shown have names of their own. A file, which may be given as a path, ends at its end, and with it the program; every one
 /// of its frames is classified.
 #[test]
 fn files_and_passwords() {
     let clip = glib::filename_to_uri(source("demo/clip.webm"), None).expect("a URI");
     let mut command = example::command("rtsp_tagger");
-    command.args(["--model", "builtin:efficientnet-lite0"]);
-    let output = command.arg(&*clip).output().expect("it runs");
+    let output = command.arg(source("demo/clip.webm")).output();
+    let output = output.expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(text.lines().count(), 360);
@@ -338,15 +344,51 @@ fn files_and_passwords() {
 
     // Nobody listens at that port.
     let mut command = example::command("rtsp_tagger");
-    command.args(["--model", "builtin:efficientnet-lite0", "--seconds", "2"]);
-    let url = format!("rtsp://me:secret@127.0.0.1:{}/camera", fixed_port());
-    let output = command.arg(url).output().expect("it runs");
+    command.args(["--seconds", "2"]);
+    let host = format!("127.0.0.1:{}", fixed_port());
+    for rest in [
+        "/camera",
+        "/camera?user=me&password=hidden",
+        "?password=veiled",
+    ] {
+        command.arg(format!("rtsp://me:secret@{host}{rest}"));
+    }
+    let output = command.output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{output:?}");
-    assert!(
-        text.contains("/camera: gone: ") && !text.contains("secret"),
-        "{text}"
-    );
+    for name in ["/camera", "/camera#2", ""] {
+        let line = format!("rtsp://{host}{name}: gone: ");
+        let line = text.lines().find_map(|l| l.strip_prefix(&line));
+        let line = line.unwrap_or_else(|| panic!("no {name} in:\n{text}"));
+        // What failed, and why.
+        let (why, next) = line.rsplit_once("; ").expect("two parts");
+        assert!(why.contains("onnect") && !why.ends_with('.'), "{line}");
+        assert!(next.starts_with("next call in "), "{line}");
+    }
+    for secret in ["secret", "hidden", "veiled"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+/// What can never work is refused at once, before any camera is called.
+#[test]
+fn refused() {
+    let camera = "rtsp://me:secret@127.0.0.1:9/";
+    for (arguments, words) in [
+        (&["--protocols", "foo", camera][..], "“foo” is none of tcp,"),
+        (&["--protocols", "tcp+", camera], "“” is none of tcp,"),
+        (&["/nowhere/clip.webm"], "nor a file"),
+        (&[camera, "nowhere://me:secret@camera/"], "nowhere"),
+    ] {
+        let mut command = example::command("rtsp_tagger");
+        let output = command.args(arguments).output().expect("it runs");
+        let text = String::from_utf8_lossy(&output.stderr);
+        // Not by a signal.
+        assert!(output.status.code().is_some_and(|c| c > 0), "{output:?}");
+        assert!(text.starts_with("error: "), "{text}");
+        assert!(text.contains(words), "{arguments:?}: {text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
 }
 
 /// A model that is not there is told once, before any camera is called.

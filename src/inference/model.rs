@@ -31,6 +31,21 @@ pub enum ModelSource {
     Builtin,
 }
 
+impl ModelSource {
+    /// Reads the ONNX model itself, with whatever is in it.
+    ///
+    /// # Errors
+    /// [`onnx::ReadError`], for a file that cannot be read or is no model.
+    pub fn open(&self) -> Result<onnx::Model, onnx::ReadError> {
+        match self {
+            Self::File(path) => onnx::Model::read(path),
+            Self::Builtin => {
+                onnx::Model::parse(Bytes::from_static(BUILTIN_FILE.unwrap_or_default()))
+            }
+        }
+    }
+}
+
 impl fmt::Display for ModelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -143,13 +158,7 @@ impl Model {
     /// # Errors
     /// [`ModelError`], saying what was expected and what was found.
     pub fn read(source: ModelSource) -> Result<Self, ModelError> {
-        let file = match &source {
-            ModelSource::File(path) => onnx::Model::read(path),
-            ModelSource::Builtin => {
-                onnx::Model::parse(Bytes::from_static(BUILTIN_FILE.unwrap_or_default()))
-            }
-        };
-        let file = file.map_err(|error| match (&source, error) {
+        let file = source.open().map_err(|error| match (&source, error) {
             (ModelSource::File(path), onnx::ReadError::Io(error)) => ModelError::Read {
                 path: path.clone(),
                 error,

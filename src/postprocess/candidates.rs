@@ -42,6 +42,16 @@ pub enum CandidatesError {
         /// A label or group that may be meant.
         nearest: Option<Arc<str>>,
     },
+    /// A list names one of the built-in groups, and there are no groups.
+    #[error(
+        "{list}: “{name}” is no label of the model; it is a group of imagenet-groups: set groups=imagenet-groups"
+    )]
+    WithoutGroups {
+        /// The list: `allow` or `deny`.
+        list: &'static str,
+        /// The group.
+        name: String,
+    },
     /// Everything is excluded.
     #[error("deny leaves nothing to decide for: it names all that allow names, or all there is")]
     Nothing,
@@ -66,7 +76,8 @@ impl Candidates {
     ///   a group denies all of its classes. It wins over `allow`.
     ///
     /// # Errors
-    /// [`CandidatesError::Unknown`] for a name that no label and no group has,
+    /// [`CandidatesError::Unknown`] for a name that no label and no group has, or, where there are
+    /// no groups and the name is one of `imagenet-groups`, [`CandidatesError::WithoutGroups`];
     /// [`CandidatesError::Nothing`] if no candidate is left.
     pub fn new(
         labels: &Labels,
@@ -75,6 +86,7 @@ impl Candidates {
         deny: &str,
     ) -> Result<Self, CandidatesError> {
         let labels = labels.names();
+        let is_builtin = |name: &str| groups.is_none() && is_imagenet_group(name, labels.len());
         let groups: Vec<(Arc<str>, &[usize])> = groups
             .into_iter()
             .flat_map(|groups| (0..groups.len()).map(|i| (groups.name(i), groups.classes(i))))
@@ -84,8 +96,8 @@ impl Candidates {
         let label_names = labels.iter().cloned().enumerate();
         let label_names = label_names.map(|(i, name)| (name, Named::Class(i)));
         let names = Names::new(group_names.chain(label_names));
-        let allowed = named("allow", allow, &names)?;
-        let denied = named("deny", deny, &names)?;
+        let allowed = named("allow", allow, &names, is_builtin)?;
+        let denied = named("deny", deny, &names, is_builtin)?;
 
         let mut is_denied = vec![false; labels.len()];
         for named in denied {
@@ -148,15 +160,28 @@ impl Candidates {
     }
 }
 
-/// What the names of a list stand for, each name's once.
+/// Whether one of the built-in groups has this name, and the model has the classes for them.
+fn is_imagenet_group(name: &str, classes: usize) -> bool {
+    let name = name.to_lowercase();
+    Groups::imagenet(classes)
+        .is_ok_and(|groups| (0..groups.len()).any(|i| groups.name(i).to_lowercase() == name))
+}
+
+/// What the names of a list stand for, each name's once. `is_builtin` tells of a name whether it
+/// would be a group if the built-in ones were in use.
 fn named(
     list: &'static str,
     text: &str,
     names: &Names<Named>,
+    is_builtin: impl Fn(&str) -> bool,
 ) -> Result<Vec<Named>, CandidatesError> {
     let mut all = Vec::new();
     for name in names.split(text) {
         let found = names.find(name);
+        if found.is_empty() && is_builtin(name) {
+            let name = name.into();
+            return Err(CandidatesError::WithoutGroups { list, name });
+        }
         if found.is_empty() {
             return Err(CandidatesError::Unknown {
                 list,
@@ -344,6 +369,30 @@ mod tests {
         );
         assert!(error("dog", "pug").contains("nothing to decide for"));
         assert!(error("", "dog,tabby").contains("nothing to decide for"));
+    }
+
+    /// A built-in group that is named without groups is not a label that is written wrong.
+    #[test]
+    fn a_builtin_group_without_groups() {
+        let without = |list: &'static str, name: &str| CandidatesError::WithoutGroups {
+            list,
+            name: name.into(),
+        };
+        for classes in [1000, 1001] {
+            let labels = Labels::default_for(classes);
+            let found = Candidates::new(&labels, None, "tabby, Dog", "");
+            assert_eq!(found, Err(without("allow", "Dog")));
+            let found = Candidates::new(&labels, None, "", "dog");
+            assert_eq!(found, Err(without("deny", "dog")));
+            let own = Groups::parse("cats: 281-285", "test", &labels).expect("groups");
+            let found = Candidates::new(&labels, Some(&own), "dog", "");
+            assert!(matches!(found, Err(CandidatesError::Unknown { .. })));
+        }
+        let text = without("allow", "dog").to_string();
+        assert!(text.ends_with("set groups=imagenet-groups"), "{text}");
+        // The groups are of no use to another model.
+        let found = Candidates::new(&labels(&["pug", "tabby"]), None, "dog", "");
+        assert!(matches!(found, Err(CandidatesError::Unknown { .. })));
     }
 
     /// The built-in groups leave each class in one candidate.

@@ -24,7 +24,7 @@ const PACKAGES: &[&str] = &[
     "gstreamer1.0-libav",
     // The element resnet50overlay; cairo's headers come with it.
     "libpango1.0-dev",
-    // textoverlay and a font, for the annotated video.
+    // ximagesink for a window, textoverlay to measure against; a font for the annotated video.
     "gstreamer1.0-x",
     "fonts-dejavu-core",
     // An MQTT broker and its clients, over which a test sends the lines of resnet50json.

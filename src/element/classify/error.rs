@@ -95,11 +95,13 @@ impl Error {
                 "Give the file that belongs to this model, one name a line"
             }
             Self::Labels(_) => "Check the path, its permissions and that the file is UTF-8 text",
-            Self::Groups(GroupsError::Read { .. } | GroupsError::NotText(_)) => {
-                "Check the path, its permissions and that the file is UTF-8 text"
+            Self::Groups(GroupsError::Read { .. }) => {
+                "Check the path and its permissions, or say imagenet-groups for the built-in ones"
             }
+            Self::Groups(GroupsError::NotText(_)) => "Give a file of UTF-8 text",
             Self::Groups(GroupsError::NotImagenet(_)) => "Or unset the property groups",
             Self::Groups(_) => "Mend the file that the property groups names",
+            Self::Candidates(CandidatesError::WithoutGroups { .. }) => "Or change the property",
             Self::Candidates(_) | Self::Setting { .. } => "Change the property or unset it",
             Self::Map(_) => {
                 "The memory must be readable by the processor: put gldownload, cudadownload or \
@@ -125,7 +127,9 @@ impl Error {
     pub fn text(&self) -> String {
         // What comes from ONNX Runtime ends in a full stop of its own.
         let what = self.to_string();
-        format!("{}. {}.", what.trim_end_matches('.'), self.remedy())
+        let what = what.trim_end_matches('.');
+        let stop = if what.ends_with('?') { "" } else { "." };
+        format!("{what}{stop} {}.", self.remedy())
     }
 
     /// The message for the bus.
@@ -157,5 +161,37 @@ impl Error {
                 gst::error_msg!(gst::StreamError::Failed, ("{}", text))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong ends in one stop, whatever it is.
+    #[test]
+    fn punctuation() {
+        let unknown = |nearest: Option<&str>| {
+            Error::from(CandidatesError::Unknown {
+                list: "allow",
+                name: "taby".into(),
+                nearest: nearest.map(Into::into),
+            })
+            .text()
+        };
+        assert_eq!(
+            unknown(None),
+            "allow: “taby” is neither a label of the model nor a group. Change the property or unset it."
+        );
+        let text = unknown(Some("tabby"));
+        let end = "; did you mean “tabby”? Change the property or unset it.";
+        assert!(text.ends_with(end), "{text}");
+        let without = CandidatesError::WithoutGroups {
+            list: "allow",
+            name: "dog".into(),
+        };
+        let text = Error::from(without).text();
+        let end = ": set groups=imagenet-groups. Or change the property.";
+        assert!(text.ends_with(end), "{text}");
     }
 }

@@ -18,11 +18,13 @@
  * ```bash
  * gst-launch-1.0 uridecodebin uri=rtsp://camera/stream ! resnet50 ! resnet50json only-changes=true ! tcpserversink port=5000
  * ```
- * sends a line for each change to all that have connected to port 5000.
+ * sends a line for each change to all that have connected to port 5000 from this machine. With
+ * `host=0.0.0.0` everyone who can reach the machine may connect, and nobody is asked who they are.
  * ```bash
- * gst-launch-1.0 v4l2src ! decodebin ! resnet50 ! tee name=t ! queue ! videoconvert ! autovideosink  t. ! queue ! resnet50json ! filesink location=seen.jsonl
+ * gst-launch-1.0 v4l2src ! decodebin ! resnet50 ! tee name=t ! queue ! videoconvert ! autovideosink  t. ! queue ! resnet50json ! filesink buffer-mode=unbuffered location=seen.jsonl
  * ```
- * shows a camera and writes down what is seen.
+ * shows a camera and writes down what is seen. `filesink` would keep the first lines to itself
+ * until they are 64 KiB; unbuffered, each is in the file at once.
  *
  * Since: plugins-resnet50-0.1.0
  */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `gst-resnet50 model inspect`: what an ONNX classifier is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use gstresnet50::inference::{BUILTIN, ModelSource, find_model};
 use gstresnet50::onnx;
 use gstresnet50::resnet50::{self, Verdict};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use super::precision::QUANTIZATION_KEY;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The ONNX file
+    /// The ONNX file, or builtin:efficientnet-lite0
     file: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -20,9 +21,14 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
-    let file = onnx::Model::read(&args.file).map_err(|e| {
+    let source = match args.file.to_str() {
+        Some(name) if is_builtin(&args.file, name) => find_model(Some(name))
+            .map_err(|e| format!("{e}; where a build has one, it is {BUILTIN}"))?,
+        _ => ModelSource::File(args.file.clone()),
+    };
+    let file = source.open().map_err(|e| {
         let hint = super::weights_hint(&args.file);
-        format!("“{}” cannot be inspected: {e}{hint}", args.file.display())
+        format!("“{source}” cannot be inspected: {e}{hint}")
     })?;
     let graph = file.graph.as_ref().ok_or("the model has no graph")?;
     let size = resnet50::size(graph, 224);
@@ -102,4 +108,9 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         },
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a model of the program is meant, and not a file that happens to be called so.
+fn is_builtin(file: &Path, name: &str) -> bool {
+    name.starts_with("builtin:") && !file.exists()
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `gst-resnet50 model install`: published weights become the ONNX file that the element finds.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use bytes::Bytes;
+use clap::ValueEnum as _;
 use gstresnet50::inference::{Contract, ContractLabels, OutputKind};
 use gstresnet50::preprocess::{ColorOrder, Fit};
 use gstresnet50::resnet50::weights::{self, ResNet50Weights};
@@ -43,6 +44,10 @@ pub struct Args {
     /// The ONNX file to write [default: where the element looks]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// What stands there without an option: a mistake, which is answered with the option that is
+    /// missing
+    #[arg(hide = true)]
+    stray: Vec<OsString>,
     /// The longest wait for a byte of a download, in milliseconds
     #[arg(long, hide = true, default_value_t = 30_000)]
     idle_limit: u64,
@@ -74,6 +79,9 @@ impl Options<'_> {
 }
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
+    if let Some(stray) = args.stray.first() {
+        return Err(no_option(stray).into());
+    }
     let output = match &args.output {
         Some(file) => file.clone(),
         None => paths::installed_model()
@@ -234,6 +242,21 @@ fn convert(file: Bytes, name: &str, options: Options<'_>) -> crate::Result<Netwo
         contract: serde_json::to_string(&contract)?,
         architecture,
     })
+}
+
+/// What to do with an argument that says not what it is.
+fn no_option(stray: &OsStr) -> String {
+    let text = stray.to_string_lossy();
+    let is_weights = Weights::from_str(&text, true).is_ok();
+    let option = if is_weights { "--weights" } else { "--from" };
+    let hint = onnx_hint(stray.as_ref());
+    if !hint.is_empty() {
+        return format!("“{text}” is no file of weights{hint}");
+    }
+    format!(
+        "“{text}” stands there without an option; what you mean is probably: \
+         gst-resnet50 model install {option} {text}"
+    )
 }
 
 /// What to do with an ONNX file, where weights are wanted.
