@@ -351,6 +351,40 @@ fn tags() {
     }
 }
 
+/// Where no region ever counts, an INFO message says so, once, and why; where one did, none does.
+#[test]
+fn nothing_ever_counts() {
+    let car = [spot((3, 4, 9, 7), RED).kind("car")];
+    let face = [spot((3, 4, 9, 7), RED).kind("face")];
+    let none: [Spot; 0] = [];
+    for (first, others, parts) in [
+        (&none[..], &none[..], &["detector", "region=frame"][..]),
+        (&none, &car, &["car", "9x7 at 3,4", "face, dog"]),
+        (&face, &car, &[]),
+    ] {
+        for mode in ["exact", "live"] {
+            let (element, _folder) = colors();
+            element.set_property_from_str("mode", mode);
+            element.set_property("roi-types", "face, dog");
+            let info = rgb(16, 12);
+            let (mut harness, bus) = play(&element, &info);
+            for i in 0..300u64 {
+                let spots = if i == 0 { first } else { others };
+                through(&mut harness, scene(&info, 40 * i, spots));
+            }
+            let told = messages(&bus, &element, gst::MessageType::Info);
+            assert_eq!(told.len(), usize::from(!parts.is_empty()), "{mode}");
+            for message in told {
+                let gst::MessageView::Info(info) = message.view() else {
+                    unreachable!("only these were asked for");
+                };
+                let text = info.error().to_string();
+                assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+            }
+        }
+    }
+}
+
 /// `resnet50json` writes a line for each region that `resnet50` has classified, after the frame's.
 #[test]
 fn lines_of_json() {
