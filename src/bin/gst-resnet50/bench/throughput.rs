@@ -232,14 +232,13 @@ fn pipeline(
         .format(gst::Format::Time)
         .build();
     // From the source's own thread, as a file or a decoder would have it.
-    let mut turn = frames.to_vec().into_iter().cycle();
+    let (frames, mut next) = (frames.to_vec(), 0);
     source.set_callbacks(
         gst_app::AppSrcCallbacks::builder()
             .need_data(move |source, _| {
-                if let Some(frame) = turn.next() {
-                    // It is refused only at the end.
-                    let _ = source.push_buffer(frame.copy());
-                }
+                // It is refused only at the end.
+                let _ = source.push_buffer(frames[next % frames.len()].copy());
+                next += 1;
             })
             .build(),
     );
