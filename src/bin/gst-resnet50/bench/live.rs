@@ -16,6 +16,7 @@ use gstresnet50::meta::classification_of;
 use gstresnet50::resnet50::Batch;
 use hdrhistogram::Histogram;
 
+use super::usage::busy;
 use super::{Result, Scratch, compare, frame};
 
 /// How long the camera plays, and how much of its beginning and of its end are compared.
@@ -133,27 +134,6 @@ fn loaded(model: &str) -> Result<(gst::Element, gst::Element)> {
         }
     }
     Ok((element()?, holder))
-}
-
-/// What the threads of this process have run for, by whether they are the engine's.
-fn busy() -> Result<(Duration, Duration)> {
-    let (mut engine, mut others) = (Duration::ZERO, Duration::ZERO);
-    for entry in std::fs::read_dir("/proc/self/task")? {
-        let task = entry?.path();
-        // One that has ended meanwhile is not there any more.
-        let Ok(text) = std::fs::read_to_string(task.join("schedstat")) else {
-            continue;
-        };
-        let name = std::fs::read_to_string(task.join("comm")).unwrap_or_default();
-        let nanoseconds = text.split(' ').next().and_then(|n| n.parse().ok());
-        let time = Duration::from_nanos(nanoseconds.unwrap_or_default());
-        if name.starts_with("resnet50-") {
-            engine += time;
-        } else {
-            others += time;
-        }
-    }
-    Ok((engine, others))
 }
 
 /// The headline: decodes and classifies a video as fast as it plays.

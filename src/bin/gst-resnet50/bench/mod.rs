@@ -13,6 +13,7 @@ mod overlay;
 mod preprocess;
 mod streams;
 mod throughput;
+mod usage;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -49,6 +50,9 @@ pub struct Args {
     /// Rounds of each comparison; the median counts
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
+    /// Numbers of live streams, separated by commas [default: all of the table]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub streams: Vec<usize>,
     /// Write the tables into this file as well
     #[arg(long, value_name = "FILE")]
     pub write: Option<PathBuf>,
@@ -117,7 +121,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         section(throughput::measure(args)?);
     }
     if is_wanted(Section::Streams) {
-        let (table, chart) = streams::measure()?;
+        let (table, chart) = streams::measure(args)?;
         section(table);
         if let Some(path) = &args.write {
             write_chart(&path.with_file_name(CHART), &chart)?;

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
+use gstresnet50::inference::Session;
 use hdrhistogram::Histogram;
 
 use super::chart::Chart;
-use super::throughput::bare_loop;
-use super::{Result, Scratch, compare, frame};
+use super::usage::{MOST_FOREIGN, Usage};
+use super::{Args, Result, Scratch, compare, frame, median, throughput};
 
 /// Numbers of streams, and the size of their frames. The chart is of the smaller ones.
 const CASES: [(usize, (u32, u32)); 6] = [
@@ -27,8 +28,11 @@ const CASES: [(usize, (u32, u32)); 6] = [
 const SMALL: (u32, u32) = (640, 480);
 const LARGE: (u32, u32) = (1920, 1080);
 
-/// How long the streams play.
-const TIME: Duration = Duration::from_secs(6);
+/// How long the streams play in one round.
+const TIME: Duration = Duration::from_secs(4);
+
+/// Pictures of a Run.
+const BATCH: usize = 4;
 
 /// Frames a second of each.
 const RATE: u32 = 30;
@@ -41,6 +45,10 @@ struct Load {
     lost: u64,
     inferences: f64,
     bare: f64,
+    /// Inferences over those of the bare loop, by round, from the least on.
+    ratios: Vec<f64>,
+    /// What all but the Runs takes of the cores' time, 0 to 1.
+    beside: f64,
     /// The least of a stream's share of the mean.
     fairness: f64,
     p50: Duration,
@@ -49,33 +57,41 @@ struct Load {
     megabytes: f64,
 }
 
-pub fn measure() -> Result<(String, Chart)> {
+pub fn measure(args: &Args) -> Result<(String, Chart)> {
     let mut text = String::from("## Live streams\n\n");
     writeln!(
         text,
-        "NV12 at {RATE} frames a second, each stream a pipeline `appsrc ! resnet50 mode=live batch-size=4 ! fakesink` of its own, all with ResNet50 v1.5 in int8, {} s each. The bare loop runs the same model on all cores before and after, with nothing else. The delay is that from the element's sink pad to its source pad. A stream's share is its inferences over the mean's: 1 is perfectly fair. With one stream all of its frames may be inferred, and no more than that.\n",
-        TIME.as_secs()
+        "NV12 at {RATE} frames a second, each stream a pipeline `appsrc ! resnet50 mode=live batch-size={BATCH} ! fakesink` of its own, all with ResNet50 v1.5 in int8. {} rounds of {} s; before and after each, while the streams are silent, a bare loop runs the same model on all cores, {BATCH} pictures a Run, and nothing else; the ratio is the median of the rounds' own, with the least and the greatest. Rounds in which other processes had more than {:.0} % of the cores were measured again. “Besides Runs” is the share of the cores' time that pre-processing, GStreamer and the source take. The delay is that from the element's sink pad to its source pad. A stream's share is its inferences over the mean's: 1 is perfectly fair. With one stream all of its frames may be inferred, and no more than that.\n",
+        args.rounds,
+        TIME.as_secs(),
+        MOST_FOREIGN * 100.0,
     )?;
     writeln!(
         text,
-        "| streams | size | frames in | frames lost | inferences a second | bare loop | inferred / bare | least share | delay p50 | delay p99 | memory a further stream |\n|---|---|---|---|---|---|---|---|---|---|---|"
+        "| streams | size | frames in | frames lost | inferences a second | bare loop | inferred / bare | besides Runs | least share | delay p50 | delay p99 | memory a further stream |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
     )?;
     let scratch = Scratch::new()?;
     let file = compare::file("int8", &scratch)?;
     let mut loads: Vec<Load> = Vec::new();
     for (streams, size) in CASES {
-        let load = play(&file, streams, size)?;
+        if !args.streams.is_empty() && !args.streams.contains(&streams) {
+            continue;
+        }
+        let load = play(&file, streams, size, args.rounds)?;
         let further = (streams > 1).then(|| load.megabytes / (streams - 1) as f64);
         writeln!(
             text,
-            "| {streams} | {}x{} | {} | {} | {:.1} | {:.1} | {:.3} | {:.2} | {:.3} ms | {:.3} ms | {} |",
+            "| {streams} | {}x{} | {} | {} | {:.1} | {:.1} | {:.3} ({:.3} to {:.3}) | {:.1} % | {:.2} | {:.3} ms | {:.3} ms | {} |",
             size.0,
             size.1,
             load.frames,
             load.lost,
             load.inferences,
             load.bare,
-            load.inferences / load.bare,
+            load.ratios[load.ratios.len() / 2],
+            load.ratios[0],
+            load.ratios[load.ratios.len() - 1],
+            load.beside * 100.0,
             load.fairness,
             load.p50.as_secs_f64() * 1e3,
             load.p99.as_secs_f64() * 1e3,
@@ -120,7 +136,7 @@ impl Stream {
         let element = gst::ElementFactory::make("resnet50")
             .property("model", file)
             .property_from_str("mode", "live")
-            .property("batch-size", 4u32)
+            .property("batch-size", BATCH as u32)
             .build()?;
         let sink = gst::ElementFactory::make("fakesink")
             .property("sync", false)
@@ -159,9 +175,12 @@ impl Stream {
         })
     }
 
+    fn stats(&self) -> gst::Structure {
+        self.element.property("stats")
+    }
+
     fn inferences(&self) -> u64 {
-        let stats = self.element.property::<gst::Structure>("stats");
-        stats.get("inferences").unwrap_or_default()
+        self.stats().get("inferences").unwrap_or_default()
     }
 }
 
@@ -172,25 +191,52 @@ impl Drop for Stream {
     }
 }
 
-fn play(file: &str, count: usize, size: (u32, u32)) -> Result<Load> {
+/// What the streams did in one round, and the bare loop meanwhile.
+struct Round {
+    /// Inferences of each stream.
+    counts: Vec<u64>,
+    rate: f64,
+    bare: f64,
+    beside: f64,
+}
+
+/// Streams that are fed as long as this lives, in step, as if the cameras were: the worst case.
+struct Feed<'a> {
+    stop: &'a AtomicBool,
+    /// How many of them; 0 for silence.
+    playing: &'a AtomicUsize,
+}
+
+impl Drop for Feed<'_> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+fn play(file: &str, count: usize, size: (u32, u32), rounds: u32) -> Result<Load> {
     let info = VideoInfo::builder(VideoFormat::Nv12, size.0, size.1)
         .fps(gst::Fraction::new(RATE as i32, 1))
         .build()?;
-    let before = bare_loop(file, 4)?;
+    let frame = frame(&info);
+    let mut bare = throughput::sessions(file, BATCH, Some((&info, &frame)))?;
+    // All that it ever takes of memory it has from now on.
+    throughput::run(&mut bare)?;
     let histogram = Histogram::new_with_bounds(100, 10_000_000_000, 3)?;
     let delays = Arc::new(Mutex::new(histogram));
     let streams = (0..count)
         .map(|_| Stream::new(file, &info, &delays))
         .collect::<Result<Vec<_>>>()?;
-    let frame = frame(&info);
     let stop = AtomicBool::new(false);
     let pushed = AtomicU64::new(0);
     let playing = AtomicUsize::new(1);
     let start = |stream: &Stream| stream.pipeline.set_state(gst::State::Playing);
     start(&streams[0])?;
     let interval = Duration::from_secs(1) / RATE;
-    let played: Result<_> = std::thread::scope(|scope| {
-        // One clock for all, as if the cameras were in step: the worst case.
+    let (rounds, megabytes) = std::thread::scope(|scope| -> Result<_> {
+        let feed = Feed {
+            stop: &stop,
+            playing: &playing,
+        };
         scope.spawn(|| {
             let begun = Instant::now();
             for i in 0.. {
@@ -216,34 +262,31 @@ fn play(file: &str, count: usize, size: (u32, u32)) -> Result<Load> {
             }
         };
         wait_for(&streams[..1]);
-        let first_alone = compare::resident();
-        let started = streams[1..].iter().try_for_each(|s| start(s).map(drop));
-        playing.store(count, Ordering::Relaxed);
-        if started.is_ok() {
-            wait_for(&streams);
-        }
+        let first_alone = compare::resident()?;
+        streams[1..].iter().try_for_each(|s| start(s).map(drop))?;
+        feed.playing.store(count, Ordering::Relaxed);
+        wait_for(&streams);
         delays
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .reset();
-        let first: Vec<u64> = streams.iter().map(Stream::inferences).collect();
-        std::thread::sleep(TIME);
-        let last = streams.iter().map(Stream::inferences);
-        let counts: Vec<u64> = last.zip(first).map(|(last, first)| last - first).collect();
-        let all = compare::resident();
-        stop.store(true, Ordering::Relaxed);
-        started?;
-        Ok((counts, (all? as f64 - first_alone? as f64) / 1e6))
-    });
-    let (counts, megabytes) = played?;
+        let rounds = play_rounds(&streams, &feed, &mut bare, rounds)?;
+        let megabytes = (compare::resident()? as f64 - first_alone as f64) / 1e6;
+        Ok((rounds, megabytes))
+    })?;
     // What is in the queues of the sources still has to come through.
-    std::thread::sleep(Duration::from_millis(500));
+    std::thread::sleep(SETTLE);
     let frames = pushed.load(Ordering::Relaxed);
     let out: u64 = streams.iter().map(|s| s.out.load(Ordering::Relaxed)).sum();
     drop(streams);
-    let after = bare_loop(file, 4)?;
-    let total: u64 = counts.iter().sum();
-    let mean = total as f64 / count as f64;
+    let middle =
+        |of: &dyn Fn(&Round) -> f64| median(&mut rounds.iter().map(of).collect::<Vec<_>>());
+    let mut ratios: Vec<_> = rounds.iter().map(|r| r.rate / r.bare).collect();
+    // In order, too.
+    median(&mut ratios);
+    let of_stream = |i: usize| rounds.iter().map(|r| r.counts[i]).sum::<u64>();
+    let counts: Vec<_> = (0..count).map(of_stream).collect();
+    let mean = counts.iter().sum::<u64>() as f64 / count as f64;
     let least = counts.iter().min().copied().unwrap_or_default();
     let delays = delays.lock().unwrap_or_else(PoisonError::into_inner);
     let quantile = |q| Duration::from_nanos(delays.value_at_quantile(q));
@@ -252,11 +295,64 @@ fn play(file: &str, count: usize, size: (u32, u32)) -> Result<Load> {
         size,
         frames,
         lost: frames - out,
-        inferences: total as f64 / TIME.as_secs_f64(),
-        bare: (before + after) / 2.0,
+        inferences: middle(&|r| r.rate),
+        bare: middle(&|r| r.bare),
+        ratios,
+        beside: middle(&|r| r.beside),
         fairness: least as f64 / mean,
         p50: quantile(0.5),
         p99: quantile(0.99),
         megabytes,
     })
+}
+
+/// How long it takes, for sure, until all that is under way is done.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// In turn the streams and, while they are silent, the bare loop.
+fn play_rounds(
+    streams: &[Stream],
+    feed: &Feed<'_>,
+    bare: &mut [Session],
+    rounds: u32,
+) -> Result<Vec<Round>> {
+    let mut in_silence = || {
+        feed.playing.store(0, Ordering::Relaxed);
+        std::thread::sleep(SETTLE);
+        let before = Usage::now()?;
+        let rate = throughput::run(bare)?;
+        Ok::<_, Box<dyn std::error::Error>>((rate, Usage::now()?.since(&before)?.foreign))
+    };
+    let mut again = 0;
+    let mut played = Vec::new();
+    let mut last = in_silence()?;
+    while played.len() < rounds as usize {
+        feed.playing.store(streams.len(), Ordering::Relaxed);
+        std::thread::sleep(SETTLE);
+        let first: Vec<u64> = streams.iter().map(Stream::inferences).collect();
+        let before = Usage::now()?;
+        std::thread::sleep(TIME);
+        let after = Usage::now()?;
+        let counts = streams.iter().map(Stream::inferences).zip(first);
+        let counts: Vec<u64> = counts.map(|(last, first)| last - first).collect();
+        let shares = after.since(&before)?;
+        let next = in_silence()?;
+        let rate = counts.iter().sum::<u64>() as f64 / after.seconds_since(&before);
+        let foreign = shares.foreign.max(last.1).max(next.1);
+        let bare = (last.0 + next.0) / 2.0;
+        last = next;
+        if foreign > MOST_FOREIGN && again < 2 * rounds {
+            again += 1;
+            continue;
+        }
+        let preprocess = streams[0].stats().get::<gst::Structure>("preprocess")?;
+        let preprocess = preprocess.get::<u64>("p50")? as f64 / 1e9;
+        played.push(Round {
+            beside: shares.others + preprocess * rate / shares.cores,
+            counts,
+            rate,
+            bare,
+        });
+    }
+    Ok(played)
 }
