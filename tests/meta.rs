@@ -4,7 +4,7 @@
 mod support;
 
 use gstresnet50::meta::{
-    Classification, Decision, Group, META_NAME, attach, classification_of, register,
+    Classification, Decision, Group, META_NAME, attach, classification_of, regions_of, register,
 };
 use support::lines::seen;
 
@@ -85,5 +85,36 @@ fn a_class_called_nothing() {
             Ok(answer.decision.as_ref().map_or("", Decision::name))
         );
         assert_eq!(Classification::from_structure(&structure), Some(answer));
+    }
+}
+
+/// A region whose detector gave no type has an empty one, and one whose type is a number that
+/// stands for no text as well.
+#[test]
+fn region_without_a_type() {
+    support::init();
+    for kind in [0, glib::ffi::GQuark::MAX] {
+        let mut buffer = gst::Buffer::new();
+        let new = buffer.make_mut();
+        // SAFETY: the buffer is writable, and outlives the call.
+        let meta = unsafe {
+            gst_video::ffi::gst_buffer_add_video_region_of_interest_meta_id(
+                new.as_mut_ptr(),
+                kind,
+                1,
+                2,
+                3,
+                4,
+            )
+        };
+        assert!(!meta.is_null());
+        let regions = regions_of(new);
+        assert_eq!(regions.len(), 1);
+        let region = &regions[0].0;
+        assert_eq!(&*region.kind, "");
+        assert_eq!(
+            (region.x, region.y, region.width, region.height),
+            (1, 2, 3, 4)
+        );
     }
 }

@@ -130,7 +130,7 @@ impl Candidates {
     }
 
     /// How many candidates there are; at least one.
-    #[allow(clippy::len_without_is_empty)]
+    #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.candidates.len()
     }
