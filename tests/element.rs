@@ -224,7 +224,10 @@ fn events_go_through() {
     ] {
         let kind = event.type_();
         assert!(harness.push_event(event), "{kind:?}");
-        assert_eq!(events(&mut harness), [kind]);
+        // While the buffer before it is still on its way, it waits for its turn.
+        let event = harness.pull_event().expect("an event in a minute");
+        assert_eq!(event.type_(), kind);
+        assert_eq!(events(&mut harness), []);
     }
 
     let custom = gst::Structure::new_empty("back-from-there");
