@@ -15,9 +15,6 @@ pub(super) const LANES: usize = 16;
 /// Samples of this depth are filtered exactly as Pillow does it.
 pub(super) const EXACT_DEPTH: u32 = 8;
 
-/// Windows are padded to a multiple of this many taps, for the horizontal kernel.
-pub(super) const BLOCK: usize = 8;
-
 /// The weights of one axis of one component.
 #[derive(Debug)]
 pub(super) struct Filter {
@@ -27,19 +24,11 @@ pub(super) struct Filter {
     pub count: Vec<u32>,
     /// Weights in fixed point, `taps` of them an output, zero after `count`.
     pub weights: Vec<i32>,
-    /// The same for the horizontal SIMD kernel, in parts that fit 16 bits. Each pair of outputs
-    /// has, for each [`BLOCK`] of taps, the weights of the first and of the second output; where a
-    /// weight has more than 16 bits (`split > 0`) these are the high parts, the low parts of both
-    /// follow, and `weight = (high << split) + low`.
-    pub parts: Vec<i16>,
-    /// The same for the vertical SIMD kernel: for each output `taps / 2` pairs of neighbouring
-    /// weights, the first in the low 16 bits, then as many pairs of low parts if `split > 0`.
-    pub pairs: Vec<i32>,
-    /// Weights an output: the longest window, rounded up to [`BLOCK`].
+    /// Weights an output: the longest window.
     pub taps: usize,
     /// Bits behind the binary point of a weight.
     pub precision: u32,
-    /// Where `parts` divides a weight; 0 where it does not.
+    /// Where [`Pairs`] divide a weight; 0 where they do not.
     pub split: u32,
     /// Outputs that are wanted, without padding.
     pub len: usize,
@@ -107,16 +96,13 @@ impl Filter {
             }),
             "a window outside of the span"
         );
-        let longest = windows.iter().map(|(_, w)| w.len()).max().unwrap_or(1);
-        let taps = longest.next_multiple_of(BLOCK);
+        let taps = windows.iter().map(|(_, w)| w.len()).max().unwrap_or(1);
         // Outputs beyond the wanted ones repeat the first window with zero weights.
         let padded = len.next_multiple_of(LANES);
         let mut filter = Self {
             first: vec![windows[0].0; padded],
             count: vec![0; padded],
             weights: vec![0; padded * taps],
-            parts: vec![0; padded * taps * part_count(split)],
-            pairs: vec![0; padded * taps / 2 * part_count(split)],
             taps,
             precision,
             split,
@@ -129,44 +115,87 @@ impl Filter {
             for (t, weight) in weights.into_iter().enumerate() {
                 let fixed = (0.5 + weight * f64::from(1u32 << precision)) as i32;
                 filter.weights[i * taps + t] = fixed;
-                let (high, low) = (fixed >> split, fixed & ((1 << split) - 1));
-                let place = parts_of(i, t, taps, split);
-                let pair = i * taps / 2 * part_count(split) + t / 2;
-                let half = t % 2 * 16;
-                filter.parts[place.0] = high as i16;
-                filter.pairs[pair] |= high << half;
-                if split > 0 {
-                    filter.parts[place.1] = low as i16;
-                    filter.pairs[pair + taps / 2] |= low << half;
-                }
             }
         }
         filter
     }
 
-    /// The pairs of output `y`: high parts and low parts.
-    pub fn pairs_of(&self, y: usize) -> (&[i32], &[i32]) {
-        let stride = self.taps / 2 * part_count(self.split);
-        self.pairs[y * stride..][..stride].split_at(self.taps / 2)
-    }
-
-    /// The longest window.
-    pub fn longest(&self) -> usize {
-        self.count.iter().copied().max().unwrap_or(1) as usize
+    /// The samples of output `i`'s window.
+    pub fn window(&self, i: usize) -> std::ops::Range<usize> {
+        let first = self.first[i] as usize;
+        first..first + self.count[i] as usize
     }
 }
 
-/// How many parts a weight has.
-fn part_count(split: u32) -> usize {
-    if split > 0 { 2 } else { 1 }
+/// Where the pairs of [`Pairs`] begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Align {
+    /// With the first sample of each window.
+    Window,
+    /// With every second sample of the filter's span.
+    Even,
 }
 
-/// Where in [`Filter::parts`] the high and the low part of tap `t` of output `i` stand.
-fn parts_of(i: usize, t: usize, taps: usize, split: u32) -> (usize, usize) {
-    let count = part_count(split);
-    let pair = i / 2 * taps * 2 * count;
-    let high = pair + t / BLOCK * BLOCK * 2 * count + i % 2 * BLOCK + t % BLOCK;
-    (high, high + BLOCK * 2)
+/// A filter's weights for `vpmaddwd`, which multiplies two neighbouring samples of 16 bits with a
+/// weight each and adds the products.
+#[derive(Debug)]
+pub(super) struct Pairs {
+    /// The first pair of each output, counted from the start of the span ([`Align::Even`]).
+    pub first: Vec<u32>,
+    /// For each output [`Self::count`] pairs of weights, the first of each in its low 16 bits. Of
+    /// weights with more than 16 bits (`Filter::split > 0`) these are the high parts, followed by
+    /// as many pairs of low parts; `weight = (high << split) + low`.
+    pub weights: Vec<i32>,
+    /// Pairs an output.
+    pub count: usize,
+    /// 1 or 2, as the weights have one part or two.
+    pub parts: usize,
+}
+
+impl Pairs {
+    /// The weights of `filter` in pairs.
+    pub fn new(filter: &Filter, align: Align) -> Self {
+        let odd = |first: u32| match align {
+            Align::Window => 0,
+            Align::Even => (first as usize - filter.span.start) % 2,
+        };
+        let windows = || filter.first.iter().zip(&filter.count);
+        let count = windows()
+            .map(|(first, count)| (odd(*first) + *count as usize).div_ceil(2))
+            .max()
+            .unwrap_or(1);
+        let parts = if filter.split > 0 { 2 } else { 1 };
+        let mut weights = vec![0; filter.first.len() * count * parts];
+        for (i, (first, taps)) in windows().enumerate() {
+            let output = &mut weights[i * count * parts..][..count * parts];
+            for t in 0..*taps as usize {
+                let weight = filter.weights[i * filter.taps + t];
+                let place = odd(*first) + t;
+                let (pair, half) = (place / 2, place % 2 * 16);
+                output[pair] |= (weight >> filter.split) << half;
+                if parts == 2 {
+                    output[count + pair] |= (weight & ((1 << filter.split) - 1)) << half;
+                }
+            }
+        }
+        let start = filter.span.start;
+        Self {
+            first: filter
+                .first
+                .iter()
+                .map(|first| ((*first as usize - start) / 2) as u32)
+                .collect(),
+            weights,
+            count,
+            parts,
+        }
+    }
+
+    /// The pairs of output `i`: high parts, and low parts or nothing.
+    pub fn of(&self, i: usize) -> (&[i32], &[i32]) {
+        let stride = self.count * self.parts;
+        self.weights[i * stride..][..stride].split_at(self.count)
+    }
 }
 
 fn triangle(x: f64) -> f64 {
@@ -201,7 +230,7 @@ mod tests {
         }
     }
 
-    /// Weights sum to one within a rounding step each, and the halves are the weights.
+    /// Weights sum to one within a rounding step each.
     #[test]
     fn weights_sum_to_one() {
         for (input, scaled) in [(1, 224), (451, 384), (1080, 256), (8192, 7), (3, 8192)] {
@@ -213,13 +242,34 @@ mod tests {
                         .map(|w| i64::from(*w))
                         .sum();
                     assert!((sum - (1 << f.precision)).abs() <= i64::from(f.count[i]));
-                    for t in 0..f.taps {
-                        let (high, low) = parts_of(i, t, f.taps, f.split);
-                        let mut weight = i32::from(f.parts[high]) << f.split;
-                        if f.split > 0 {
-                            weight += i32::from(f.parts[low]);
-                        }
-                        assert_eq!(weight, f.weights[i * f.taps + t]);
+                }
+            }
+        }
+    }
+
+    /// The pairs are the weights, each at its sample.
+    #[test]
+    fn pairs() {
+        for (input, scaled) in [(1, 224), (451, 384), (1080, 256), (600, 7), (3, 800)] {
+            for (depth, align) in [(8, Align::Even), (8, Align::Window), (12, Align::Even)] {
+                let f = Filter::new(&axis(input, scaled), 5, 0, 0.0, depth);
+                let pairs = Pairs::new(&f, align);
+                for i in 0..f.len {
+                    let start = match align {
+                        Align::Window => f.first[i] as usize,
+                        Align::Even => f.span.start + 2 * pairs.first[i] as usize,
+                    };
+                    let before = f.first[i] as usize - start;
+                    let mut expected = vec![0; before];
+                    expected.extend(&f.weights[i * f.taps..][..f.count[i] as usize]);
+                    expected.resize(2 * pairs.count, 0);
+                    let (high, low) = pairs.of(i);
+                    let part = |pairs: &[i32], t: usize| match pairs.get(t / 2) {
+                        Some(pair) => (pair >> (t % 2 * 16)) as i16 as i32,
+                        None => 0,
+                    };
+                    for (t, weight) in expected.into_iter().enumerate() {
+                        assert_eq!((part(high, t) << f.split) + part(low, t), weight);
                     }
                 }
             }

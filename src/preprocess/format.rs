@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a pixel format means to the resampler: components, their places, their colours.
 
+use std::ops::Range;
+
 use gst_video::{VideoChromaSite, VideoColorMatrix, VideoColorRange, VideoFormat, VideoFormatInfo};
 
 use super::filter::EXACT_DEPTH;
@@ -61,6 +63,15 @@ pub(super) struct Component {
     /// Subsampling, as powers of two.
     pub w_sub: u32,
     pub h_sub: u32,
+}
+
+impl Component {
+    /// The bytes of a row that hold some of its samples.
+    pub fn bytes(&self, samples: &Range<usize>) -> Range<usize> {
+        let Packing { step, .. } = self.packing;
+        let start = self.offset + samples.start * step;
+        start..start + (samples.len() - 1) * step + self.packing.bytes()
+    }
 }
 
 /// The components that carry colour: one for grey, else three (R, G, B or Y, U, V).

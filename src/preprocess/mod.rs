@@ -29,7 +29,8 @@ pub use resample::ShortPlane;
 pub use tensor::{ColorOrder, ElementType, Layout, Slot, is_valid_mean, is_valid_std};
 
 use filter::Filter;
-use format::Color;
+use format::{Color, Component};
+use kernel::GROUP;
 use resample::Resampler;
 use tensor::{Tables, Writer};
 
@@ -92,8 +93,10 @@ pub enum Error {
 pub struct Preprocessor {
     target: Target,
     geometry: Geometry,
+    /// One for each plane that has a part in the colours.
     resamplers: Vec<Resampler>,
-    planes: Vec<usize>,
+    /// Of each component, the resampler and its number there.
+    components: Vec<(usize, usize)>,
     color: Color,
     writer: Writer,
     rgb: [Vec<u8>; 3],
@@ -146,24 +149,38 @@ impl Preprocessor {
             target.resize,
         );
         let format = info.format_info();
-        let components = format::components(&format);
-        let resamplers = components
-            .iter()
-            .map(|c| {
-                let (dx, dy) = format::siting_shift(info.chroma_site(), c.w_sub, c.h_sub);
-                let depth = c.packing.target;
-                Resampler::new(
-                    *c,
-                    Filter::new(&geometry.x, part.x, c.w_sub, dx, depth),
-                    Filter::new(&geometry.y, part.y, c.h_sub, dy, depth),
-                )
+        let filters = |c: &Component| {
+            let (dx, dy) = format::siting_shift(info.chroma_site(), c.w_sub, c.h_sub);
+            let depth = c.packing.target;
+            (
+                Filter::new(&geometry.x, part.x, c.w_sub, dx, depth),
+                Filter::new(&geometry.y, part.y, c.h_sub, dy, depth),
+            )
+        };
+        let mut planes: Vec<Vec<Component>> = Vec::new();
+        let mut places = Vec::new();
+        for component in format::components(&format) {
+            let known = planes.iter().position(|p| p[0].plane == component.plane);
+            let index = known.unwrap_or(planes.len());
+            if known.is_none() {
+                planes.push(Vec::new());
+            }
+            places.push((index, planes[index].len()));
+            planes[index].push(component);
+        }
+        let resamplers = planes
+            .into_iter()
+            .map(|plane| {
+                let (_, rows) = filters(&plane[0]);
+                let columns = plane.into_iter().map(|c| (c, filters(&c).0));
+                Resampler::new(columns.collect(), rows)
             })
             .collect();
         let colorimetry = info.colorimetry();
         Self {
             geometry,
             resamplers,
-            planes: components.iter().map(|c| c.plane).collect(),
+            components: places,
             color: format::color(&format, colorimetry.range(), colorimetry.matrix()),
             writer: Writer {
                 layout: target.layout,
@@ -204,23 +221,28 @@ impl Preprocessor {
         }
 
         self.resamplers.iter_mut().for_each(Resampler::reset);
-        for row in 0..y.len as usize {
-            self.rgb_row(picture, row)?;
-            let rgb = self.rgb.each_ref().map(Vec::as_slice);
-            self.writer
-                .row(slot, y.dest as usize + row, x.dest as usize, rgb);
+        let rows = y.len as usize;
+        for first in (0..rows).step_by(GROUP) {
+            for resampler in &mut self.resamplers {
+                resampler.group(self.backend, picture, first)?;
+            }
+            for i in 0..GROUP.min(rows - first) {
+                self.rgb_row(i);
+                let rgb = self.rgb.each_ref().map(Vec::as_slice);
+                let row = y.dest as usize + first + i;
+                self.writer.row(slot, row, x.dest as usize, rgb);
+            }
         }
         Ok(())
     }
 
-    /// Resamples one row of every component and converts it to 8-bit R'G'B' in `self.rgb`.
-    fn rgb_row(&mut self, picture: &Picture<'_>, y: usize) -> Result<(), Error> {
+    /// Converts row `i` of the newest group to 8-bit R'G'B' in `self.rgb`.
+    fn rgb_row(&mut self, i: usize) {
         let mut rows: [&[i16]; 3] = [&[]; 3];
-        for ((resampler, plane), row) in self.resamplers.iter_mut().zip(&self.planes).zip(&mut rows)
-        {
-            *row = resampler.row(self.backend, &picture.planes[*plane], y)?;
+        for (row, (resampler, strand)) in rows.iter_mut().zip(&self.components) {
+            *row = self.resamplers[*resampler].row(*strand, i);
         }
-        if self.planes.len() == 1 {
+        if self.components.len() == 1 {
             rows = [rows[0]; 3];
         }
         match &self.color {
@@ -243,7 +265,6 @@ impl Preprocessor {
                 kernel::to_rgb(self.backend, matrix, rows, rgb);
             }
         }
-        Ok(())
     }
 
     /// What [`Fit::Letterbox`] leaves free is black.
