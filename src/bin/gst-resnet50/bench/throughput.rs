@@ -19,8 +19,8 @@ const ROUND: Duration = Duration::from_secs(3);
 /// Batches of the bare loop; the best counts.
 const BATCHES: [usize; 3] = [1, 4, 8];
 
-/// The element's, when it is not to run one frame at a time.
-const BATCH: usize = 4;
+/// The element's, of which the best counts too.
+const BATCH_SIZES: [usize; 2] = [4, 8];
 
 /// Different frames in memory: far more than a core's own caches hold.
 const FRAMES: usize = 16;
@@ -29,13 +29,13 @@ pub fn measure(args: &Args) -> Result<String> {
     let mut text = String::from("## Throughput, mode exact\n\n");
     writeln!(
         text,
-        "1080p NV12 frames from memory ({FRAMES} of them in turn) through `appsrc ! resnet50 batch-size={BATCH} ! fakesink` as fast as they go, against a loop that does nothing but run the same model on the same pictures, pre-processed before, with ONNX Runtime on all cores: a thread a core side by side, each with Runs of {BATCHES:?} pictures, whichever is best over all rounds. All have warmed up, and take turns of {} s in one process, each round with another one first; the ratios are medians of the rounds' own, with the least and the greatest. Rounds in which other processes had more than {:.0} % of the cores were measured again. What the element does besides (pre-processing, the classes, the metadata, GStreamer) is in its figure. “One at a time” is the element with `max-in-flight=1`: all threads in one Run, nothing side by side.\n",
+        "1080p NV12 frames from memory ({FRAMES} of them in turn) through `appsrc ! resnet50 ! fakesink` as fast as they go, with `batch-size` {BATCH_SIZES:?}, against a loop that does nothing but run the same model on the same pictures, pre-processed before, with ONNX Runtime on all cores: a thread a core side by side, each with Runs of {BATCHES:?} pictures. Of either the batch counts that is best over all rounds. All have warmed up, and take turns of {} s in one process, each round with another one first; the ratios are medians of the rounds' own, with the least and the greatest. Rounds in which other processes had more than {:.0} % of the cores were measured again. What the element does besides (pre-processing, the classes, the metadata, GStreamer) is in its figure. “One at a time” is the element with `max-in-flight=1`: all threads in one Run, nothing side by side.\n",
         ROUND.as_secs(),
         MOST_FOREIGN * 100.0,
     )?;
     writeln!(
         text,
-        "| model | bare loop, images a second (batch) | element, frames a second | element / bare | one at a time | gain | rounds (again) |\n|---|---|---|---|---|---|---|"
+        "| model | bare loop, images a second (batch) | element, frames a second (batch) | element / bare | one at a time | gain | rounds (again) |\n|---|---|---|---|---|---|---|"
     )?;
     let mut shares = String::from(
         "Where the time of all cores goes meanwhile; the last column is the processor time of all but the Runs for each frame.\n\n| model | Runs | pre-processing | GStreamer and the source | other processes | idle | ms a frame |\n|---|---|---|---|---|---|---|\n",
@@ -60,13 +60,24 @@ pub fn measure(args: &Args) -> Result<String> {
 enum Contestant {
     /// The bare loop with this batch.
     Bare(usize),
-    Element,
+    /// The element with this `batch-size`.
+    Element(usize),
+    /// The element with one frame at a time.
     Single,
 }
 
-/// What a pipeline has done in its turn.
-struct Played {
+/// What one has done in a turn.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    /// Pictures a second.
     rate: f64,
+    /// Where a pipeline's time went.
+    usage: Option<Played>,
+}
+
+/// Where a pipeline's time went.
+#[derive(Debug, Clone, Copy)]
+struct Played {
     /// Of the cores' time.
     shares: Shares,
     /// The share of pre-processing, which is in that of the engine.
@@ -79,75 +90,81 @@ fn case(name: &str, file: &str, rounds: u32) -> Result<(String, String)> {
         .fps(gst::Fraction::new(30, 1))
         .build()?;
     let frames: Vec<_> = (0..FRAMES).map(|_| frame(&info)).collect();
-    let mut contestants: Vec<_> = BATCHES.into_iter().map(Contestant::Bare).collect();
-    contestants.extend([Contestant::Element, Contestant::Single]);
-    let mut rates = vec![Vec::new(); contestants.len()];
-    let mut played = Vec::new();
-    let mut again = 0;
-    let mut round = 0;
-    while played.len() < rounds as usize {
-        let mut figures = vec![0.0; contestants.len()];
+    let bare = BATCHES.map(Contestant::Bare);
+    let elements = BATCH_SIZES.map(Contestant::Element);
+    let contestants = [&bare[..], &elements, &[Contestant::Single]].concat();
+    let mut turns = vec![Vec::new(); contestants.len()];
+    let (mut done, mut again) = (0, 0);
+    while done < rounds {
+        let mut round = Vec::new();
         let mut foreign: f64 = 0.0;
-        let mut turn = None;
         for place in 0..contestants.len() {
-            let index = (place + round) % contestants.len();
+            let index = (place + (done + again) as usize) % contestants.len();
             let before = Usage::now()?;
-            figures[index] = match contestants[index] {
-                Contestant::Bare(batch) => bare_loop(file, batch, Some((&info, &frames[0])))?,
-                Contestant::Element => {
-                    let played = pipeline(file, &info, &frames, 0)?;
-                    turn.insert(played).rate
-                }
-                Contestant::Single => pipeline(file, &info, &frames, 1)?.rate,
+            let turn = match contestants[index] {
+                Contestant::Bare(batch) => Turn {
+                    rate: bare_loop(file, batch, Some((&info, &frames[0])))?,
+                    usage: None,
+                },
+                Contestant::Element(batch) => pipeline(file, &info, &frames, batch, 0)?,
+                Contestant::Single => pipeline(file, &info, &frames, 1, 1)?,
             };
+            round.push((index, turn));
             foreign = foreign.max(Usage::now()?.since(&before)?.foreign);
         }
-        round += 1;
         // Whether a round counts is not to depend on what it says; and there is an end to it.
         if foreign > MOST_FOREIGN && again < 2 * rounds {
             again += 1;
             continue;
         }
-        for (rates, figure) in rates.iter_mut().zip(figures) {
-            rates.push(figure);
+        done += 1;
+        for (index, turn) in round {
+            turns[index].push(turn);
         }
-        played.extend(turn);
     }
-    let middle = |rates: &[f64]| median(&mut rates.to_vec());
-    let best = (0..BATCHES.len())
-        .max_by(|a, b| middle(&rates[*a]).total_cmp(&middle(&rates[*b])))
-        .ok_or("there is a batch")?;
-    let (element, single) = (&rates[BATCHES.len()], &rates[BATCHES.len() + 1]);
-    let ratios = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a / b).collect::<Vec<_>>();
-    let mut against = ratios(element, &rates[best]);
+
+    let rates = |index: usize| turns[index].iter().map(|t| t.rate).collect::<Vec<_>>();
+    let middle = |index: usize| median(&mut rates(index));
+    let best = |indices: std::ops::Range<usize>| {
+        let first = indices.start;
+        indices.fold(first, |a, b| if middle(b) > middle(a) { b } else { a })
+    };
+    let ratios = |a: usize, b: usize| -> Vec<f64> {
+        let pairs = turns[a].iter().zip(&turns[b]);
+        pairs.map(|(a, b)| a.rate / b.rate).collect()
+    };
+    let bare = best(0..BATCHES.len());
+    let single = contestants.len() - 1;
+    let element = best(BATCHES.len()..single);
+    let mut against = ratios(element, bare);
     let ratio = median(&mut against);
     let row = format!(
-        "| {name} | {:.1} ({}) | {:.1} | {ratio:.3} ({:.3} to {:.3}) | {:.1} | {:.2} | {rounds} ({again}) |",
-        middle(&rates[best]),
-        BATCHES[best],
+        "| {name} | {:.1} ({}) | {:.1} ({}) | {ratio:.3} ({:.3} to {:.3}) | {:.1} | {:.2} | {rounds} ({again}) |",
+        middle(bare),
+        BATCHES[bare],
         middle(element),
+        BATCH_SIZES[element - BATCHES.len()],
         against[0],
         against[against.len() - 1],
         middle(single),
-        middle(&ratios(element, single)),
+        median(&mut ratios(element, single)),
     );
-    let share = |of: &dyn Fn(&Played) -> f64| {
-        let mut shares: Vec<_> = played.iter().map(of).collect();
-        median(&mut shares) * 100.0
+    let share = |of: &dyn Fn(f64, &Played) -> f64| {
+        let turns = turns[element].iter();
+        let mut shares: Vec<_> = turns
+            .filter_map(|turn| Some(of(turn.rate, turn.usage.as_ref()?)))
+            .collect();
+        median(&mut shares)
     };
-    let beside = median(
-        &mut played
-            .iter()
-            .map(|p| (p.prepared + p.shares.others) * p.shares.cores / p.rate * 1e3)
-            .collect::<Vec<_>>(),
-    );
+    let percent = |of: &dyn Fn(&Played) -> f64| 100.0 * share(&|_, played| of(played));
     let row_of_shares = format!(
-        "| {name} | {:.1} % | {:.1} % | {:.1} % | {:.1} % | {:.1} % | {beside:.2} |",
-        share(&|p| p.shares.engine - p.prepared),
-        share(&|p| p.prepared),
-        share(&|p| p.shares.others),
-        share(&|p| p.shares.foreign),
-        share(&|p| p.shares.idle),
+        "| {name} | {:.1} % | {:.1} % | {:.1} % | {:.1} % | {:.1} % | {:.2} |",
+        percent(&|p| p.shares.engine - p.prepared),
+        percent(&|p| p.prepared),
+        percent(&|p| p.shares.others),
+        percent(&|p| p.shares.foreign),
+        percent(&|p| p.shares.idle),
+        share(&|rate, p| (p.prepared + p.shares.others) * p.shares.cores / rate * 1e3),
     );
     Ok((row, row_of_shares))
 }
@@ -225,8 +242,9 @@ fn pipeline(
     file: &str,
     info: &VideoInfo,
     frames: &[gst::Buffer],
+    batch: usize,
     max_in_flight: u32,
-) -> Result<Played> {
+) -> Result<Turn> {
     let source = gst_app::AppSrc::builder()
         .caps(&info.to_caps()?)
         .format(gst::Format::Time)
@@ -242,7 +260,6 @@ fn pipeline(
             })
             .build(),
     );
-    let batch = if max_in_flight == 1 { 1 } else { BATCH };
     let element = gst::ElementFactory::make("resnet50")
         .property("model", file)
         .property_from_str("mode", "exact")
@@ -288,10 +305,12 @@ fn pipeline(
         let stats = element.property::<gst::Structure>("stats");
         let preprocess: gst::Structure = stats.get("preprocess")?;
         let preprocess = preprocess.get::<u64>("p50")? as f64 / 1e9;
-        Ok(Played {
-            prepared: preprocess * rate / shares.cores,
+        Ok(Turn {
             rate,
-            shares,
+            usage: Some(Played {
+                prepared: preprocess * rate / shares.cores,
+                shares,
+            }),
         })
     })();
     // To NULL it always goes.
