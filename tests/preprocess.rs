@@ -305,6 +305,45 @@ fn extreme_shapes() {
     }
 }
 
+/// However a picture of one colour is made smaller, the colour is what it is without: neither what
+/// products lose nor how weights are rounded shows, in none of the levels.
+#[test]
+fn levels_stay() {
+    support::init();
+    let target = Target {
+        element: ElementType::U8,
+        ..target(224)
+    };
+    for format in [VideoFormat::Nv12, VideoFormat::P01010le, VideoFormat::Yuy2] {
+        let level = |(w, h), level: u8| {
+            let info = VideoInfo::builder(format, w, h)
+                .colorimetry(&"bt709".parse().expect("a colorimetry"))
+                .build()
+                .expect("video info");
+            let mut frame = Frame::new(info, 0, 0);
+            for (plane, _) in &mut frame.planes {
+                plane.fill(level);
+                if format == VideoFormat::P01010le {
+                    // The ten high bits of a word: white is all ones.
+                    for word in plane.as_chunks_mut::<2>().0 {
+                        word[0] &= 0xc0;
+                    }
+                }
+            }
+            tensor(&frame, &target, Backend::detect())
+        };
+        for value in (0..=255).step_by(3) {
+            let expected = level((224, 224), value);
+            // Windows of 3, 9 and 60 rows.
+            for size in [(300, 301), (960, 1080), (224, 6600)] {
+                let found = level(size, value);
+                let apart = found.iter().zip(&expected).filter(|(a, b)| a != b).count();
+                assert_eq!(apart, 0, "{format:?} {size:?} {value}");
+            }
+        }
+    }
+}
+
 /// What is missing is said: a plane that ends one byte early, a slot of another size or type.
 #[test]
 fn short_planes_and_wrong_slots() {

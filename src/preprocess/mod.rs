@@ -6,9 +6,9 @@
 //! divide by the standard deviation. From RGB and grey frames the result equals it to the last bit.
 //!
 //! Nothing of the picture that the tensor does not need is touched, and there is no conversion of
-//! the whole frame: every component is resampled as it lies in its plane (`filter`, `kernel`),
-//! and each finished row then goes through one pass of colour conversion, normalization and
-//! layout into the slot (`tensor`). All of it is integer arithmetic up to the table of
+//! the whole frame: every component is resampled as it lies in its plane (`filter`, `resample`,
+//! `kernel`), eight rows of the tensor at a time, and each finished row then goes through one pass
+//! of colour conversion, normalization and layout into the slot (`tensor`). All of it is integer arithmetic up to the table of
 //! normalized values, so every [`Backend`] gives the same bits.
 //!
 //! This room knows pixel formats and memory, and nothing of pads, caps or models.

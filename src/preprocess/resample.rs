@@ -8,6 +8,10 @@ use super::format::Component;
 use super::frame::{Picture, Plane};
 use super::kernel::{self, Backend, Fine, GROUP, PAIR, Packing, Rows};
 
+/// How many output rows before its use a row of the plane is sent for. The parts of a frame that
+/// are wanted lie so far apart in memory that the processor does not foresee them.
+const AHEAD: usize = 4;
+
 /// Resamples the components that lie in one plane. Only the rows that the next output rows need
 /// are kept, so that the working set stays in the nearest caches whatever the size of the picture.
 #[derive(Debug)]
@@ -18,10 +22,6 @@ pub(super) struct Resampler {
     strands: Vec<Strand>,
     group: Group,
 }
-
-/// How many output rows before its use a row of the plane is sent for. The parts of a frame that
-/// are wanted lie so far apart in memory that the processor does not foresee them.
-const AHEAD: usize = 4;
 
 /// What is read of the plane.
 #[derive(Debug)]
@@ -167,6 +167,7 @@ impl Resampler {
         &out[i * width..][..width]
     }
 
+    /// [`Self::group`] with [`Order::Across`].
     fn across_first(
         &mut self,
         backend: Backend,
@@ -218,6 +219,7 @@ impl Resampler {
         Ok(())
     }
 
+    /// [`Self::group`] with [`Order::Down`].
     fn down_first(
         &mut self,
         backend: Backend,
