@@ -12,7 +12,7 @@ use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 use gstresnet50::inference::BUILTIN;
 use gstresnet50::meta::{Classification, Region, classification_of};
-use support::element::{PATIENCE, answer, bare, caps, element, info, loaded, play, text, through};
+use support::element::{Rig, answer, bare, caps, element, info, play, text, through};
 use support::onnx::Net;
 use support::regions::{classified, flush, mark, posted, spot, stat};
 use support::{lines, pack, photo};
@@ -41,87 +41,32 @@ fn detector() -> gst::Element {
     )
 }
 
-/// `appsrc ! facedetect ! …between… ! resnet50 ! appsink`.
-struct Line {
-    pipeline: gst::Pipeline,
-    bus: gst::Bus,
-    src: gst_app::AppSrc,
-    sink: gst_app::AppSink,
-    classifier: gst::Element,
+/// `appsrc ! facedetect ! …between… ! resnet50 ! …behind… ! appsink`, playing.
+fn line(info: &VideoInfo, between: &str, classifier: &gst::Element, behind: &str) -> Rig {
+    let bin = |description: &str| -> gst::Element {
+        // Caps at the end of a description need something to stand before.
+        let description = format!("{description} ! identity");
+        let bin = gst::parse::bin_from_description(&description, true);
+        bin.unwrap_or_else(|e| panic!("{description}: {e}"))
+            .upcast()
+    };
+    let rig = Rig::among(
+        &[detector(), bin(between)],
+        classifier,
+        &[bin(behind)],
+        info,
+    );
+    rig.play().expect("it plays");
+    rig
 }
 
-impl Line {
-    /// Plays, with these elements between the detector and the classifier, and behind both.
-    fn new(info: &VideoInfo, between: &str, classifier: &gst::Element, behind: &str) -> Self {
-        let detector = detector();
-        let pipeline = gst::Pipeline::new();
-        pipeline.set_auto_flush_bus(false);
-        let src = gst_app::AppSrc::builder()
-            .caps(&caps(info))
-            .format(gst::Format::Time)
-            .build();
-        let sink = gst_app::AppSink::builder()
-            .sync(false)
-            .async_(false)
-            .build();
-        let bin = |description: &str| -> gst::Element {
-            // Caps at the end of a description need something to stand before.
-            let description = format!("{description} ! identity");
-            let bin = gst::parse::bin_from_description(&description, true);
-            bin.unwrap_or_else(|e| panic!("{description}: {e}"))
-                .upcast()
-        };
-        let (between, behind) = (bin(between), bin(behind));
-        let all = [
-            src.upcast_ref(),
-            &detector,
-            &between,
-            classifier,
-            &behind,
-            sink.upcast_ref(),
-        ];
-        pipeline.add_many(all).expect("they go in");
-        gst::Element::link_many(all).expect("they link");
-        let bus = pipeline.bus().expect("a bus");
-        pipeline.set_state(gst::State::Playing).expect("it plays");
-        assert!(loaded(&bus), "the model is loaded");
-        Self {
-            pipeline,
-            bus,
-            src,
-            sink,
-            classifier: classifier.clone(),
-        }
-    }
-
-    fn push(&self, info: &VideoInfo, picture: &image::RgbImage, milliseconds: u64) {
-        let mut frame = pack::buffer(info, picture);
-        let new = frame.make_mut();
-        new.set_pts(gst::ClockTime::from_mseconds(milliseconds));
-        new.set_duration(gst::ClockTime::from_mseconds(40));
-        self.src.push_buffer(frame).expect("it goes in");
-    }
-
-    fn pull(&self) -> gst::Buffer {
-        let sample = self.sink.try_pull_sample(PATIENCE);
-        let sample = sample.unwrap_or_else(|| {
-            let error = self.bus.pop_filtered(&[gst::MessageType::Error]);
-            panic!("nothing comes out: {error:?}")
-        });
-        sample.buffer_owned().expect("a sample of one buffer")
-    }
-
-    fn single(&self, info: &VideoInfo, picture: &image::RgbImage) -> gst::Buffer {
-        self.push(info, picture, 0);
-        self.pull()
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        // A pipeline that is dropped while playing is a warning, which would hide the panic.
-        let _ = self.pipeline.set_state(gst::State::Null);
-    }
+/// A frame with a time in milliseconds.
+fn frame(info: &VideoInfo, picture: &image::RgbImage, milliseconds: u64) -> gst::Buffer {
+    let mut frame = pack::buffer(info, picture);
+    let new = frame.make_mut();
+    new.set_pts(gst::ClockTime::from_mseconds(milliseconds));
+    new.set_duration(gst::ClockTime::from_mseconds(40));
+    frame
 }
 
 /// A classifier of the regions with the built-in model.
@@ -212,8 +157,8 @@ fn alone(picture: &image::RgbImage, region: &Region) -> Vec<(i32, u32)> {
 fn face() {
     let (info, picture) = astronaut();
     let classifier = classifier();
-    let line = Line::new(&info, "identity", &classifier, "identity");
-    let out = line.single(&info, &picture);
+    let rig = line(&info, "identity", &classifier, "identity");
+    let out = rig.classify(frame(&info, &picture, 0));
     let (region, answer) = the_face(&out, (512, 512));
     is_sane(&answer);
     assert!(answer.fresh);
@@ -229,18 +174,18 @@ fn no_face() {
     let picture = photo("chelsea.png");
     let info = info(VideoFormat::Rgb, picture.width(), picture.height());
     let classifier = classifier();
-    let line = Line::new(&info, "identity", &classifier, "identity");
-    let out = line.single(&info, &picture);
+    let rig = line(&info, "identity", &classifier, "identity");
+    let out = rig.classify(frame(&info, &picture, 0));
     assert!(classified(&out).is_empty());
     assert_eq!(classification_of(&out), None);
     assert_eq!(stat(&classifier, "inferences"), 0);
-    drop(line);
+    drop(rig);
 
     // With `both` the cat is seen, and that it has no human face is no matter.
     let classifier = self::classifier();
     classifier.set_property_from_str("region", "both");
-    let line = Line::new(&info, "identity", &classifier, "identity");
-    let out = line.single(&info, &picture);
+    let rig = line(&info, "identity", &classifier, "identity");
+    let out = rig.classify(frame(&info, &picture, 0));
     assert!(classified(&out).is_empty());
     let top = answer(&out).top().expect("a class").index;
     // ImageNet's five kinds of cats.
@@ -280,8 +225,8 @@ fn converted_and_scaled() {
         ),
     ] {
         let classifier = classifier();
-        let line = Line::new(&info, between, &classifier, "identity");
-        let out = line.single(&info, &picture);
+        let rig = line(&info, between, &classifier, "identity");
+        let out = rig.classify(frame(&info, &picture, 0));
         let (region, found) = the_face(&out, size);
         is_sane(&found);
         assert_eq!(stat(&classifier, "inferences"), 1);
@@ -315,7 +260,7 @@ fn followed_into_json() {
     classifier.set_property("interval", 4u32);
     classifier.set_property("roi-types", "Face");
     classifier.set_property_from_str("messages", "all");
-    let line = Line::new(
+    let rig = line(
         &info,
         "videoconvert ! video/x-raw,format=NV12",
         &classifier,
@@ -326,13 +271,14 @@ fn followed_into_json() {
         let moved = image::RgbImage::from_fn(512, 512, |x, y| {
             *picture.get_pixel((x + 3 * i).min(511), (y + 2 * i).min(511))
         });
-        line.push(&info, &moved, 40 * u64::from(i));
+        let frame = frame(&info, &moved, 40 * u64::from(i));
+        rig.src.push_buffer(frame).expect("it goes in");
     }
-    line.src.end_of_stream().expect("it ends");
+    rig.src.end_of_stream().expect("it ends");
     let mut places = Vec::new();
     let mut kept = None;
     for i in 0..8u64 {
-        let buffer = line.pull();
+        let buffer = rig.pull();
         let found = lines::parse(&buffer.map_readable().expect("readable"));
         assert_eq!(found.len(), 1, "{i}: {found:?}");
         let found = &found[0];
@@ -347,8 +293,8 @@ fn followed_into_json() {
         places.push(found["region"]["x"].as_u64().expect("a place"));
     }
     assert!(places[7] < places[0], "the face has moved: {places:?}");
-    assert_eq!(stat(&line.classifier, "inferences"), 2);
-    let told = posted(&line.bus, &classifier);
+    assert_eq!(stat(&rig.element, "inferences"), 2);
+    let told = posted(&rig.bus, &classifier);
     assert_eq!(told.len(), 2);
     for message in told {
         let region: gst::Structure = message.get("region").expect("a region");
@@ -364,8 +310,8 @@ fn two_classifiers() {
     let constant = Net::constant(vec![0.0, 9.0]).write(folder.path(), "two.onnx");
     let first = element(&constant);
     first.set_property_from_str("region", "rois");
-    let line = Line::new(&info, "identity", &first, "identity");
-    let out = line.single(&info, &picture);
+    let rig = line(&info, "identity", &first, "identity");
+    let out = rig.classify(frame(&info, &picture, 0));
     let (region, answer) = the_face(&out, (512, 512));
     assert_eq!(answer.model.as_ref(), text(&folder.path().join("two.onnx")));
     let (mut harness, _bus) = play(&classifier(), &info);

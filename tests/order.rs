@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use gst::prelude::*;
 use gst_video::VideoInfo;
-use gstresnet50::meta::classification_of;
+use gstresnet50::meta::{classification_of, regions_of};
 use proptest::prelude::*;
 use support::element::{caps, element, plain, play, rgb, text, through};
 use support::onnx::{FREE, Net, Whim};
+use support::regions::{mark, spot};
 
 /// After this long a stream is taken to stand still. Nothing here takes a tenth of it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,6 +33,9 @@ enum Step {
     Interval(u32),
     StillLimit(bool),
     Model(bool),
+    /// What is classified: the frame, its objects or both; and whether those that a tracker knows
+    /// each time or every third frame.
+    Region(&'static str, bool),
     /// The end of the stream, and then the next: after a flush, or without one.
     Eos(bool),
     /// To NULL and back.
@@ -50,6 +54,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1u32..4).prop_map(Step::Interval),
         1 => any::<bool>().prop_map(Step::StillLimit),
         1 => any::<bool>().prop_map(Step::Model),
+        2 => (prop::sample::select(vec!["frame", "rois", "both"]), any::<bool>())
+            .prop_map(|(region, often)| Step::Region(region, often)),
         1 => any::<bool>().prop_map(Step::Eos),
         1 => Just(Step::Restart),
     ]
@@ -105,15 +111,24 @@ impl Bench {
                     if map.chunks_exact(3).next() != Some(&color(number)) {
                         seen.wrong = Some(format!("frame {number} has other pixels"));
                     }
-                    // A frame with an answer of its own has the right one, whichever of the models
-                    // it is from.
-                    if let Some(answer) = classification_of(&buffer)
-                        && answer.fresh
-                        && answer
-                            .top()
-                            .is_none_or(|c| ![(number % 3) as i32, 3].contains(&c.index))
+                    let (regions, answers): (Vec<_>, Vec<_>) =
+                        regions_of(&buffer).into_iter().unzip();
+                    if regions.len() as u64 != number % 3 {
+                        seen.wrong = Some(format!("frame {number} has the regions {regions:?}"));
+                    }
+                    // What has an answer of its own has the right one, whichever of the models it
+                    // is from.
+                    for answer in answers
+                        .into_iter()
+                        .chain([classification_of(&buffer)])
+                        .flatten()
                     {
-                        seen.wrong = Some(format!("frame {number} has {answer:?}"));
+                        let is_right = answer
+                            .top()
+                            .is_some_and(|c| [(number % 3) as i32, 3].contains(&c.index));
+                        if answer.fresh && !is_right {
+                            seen.wrong = Some(format!("frame {number} has {answer:?}"));
+                        }
                     }
                     seen.numbers.push(number);
                     Ok(gst::FlowSuccess::Ok)
@@ -185,6 +200,12 @@ impl Bench {
 
     fn buffer(&self, number: u64) -> gst::Buffer {
         let mut buffer = plain(&self.info, color(number));
+        // Two objects, of which a tracker knows one, come and go.
+        let objects = [
+            spot((0, 0, 8, 6), color(number)).id(7),
+            spot((1, 2, 3, 4), color(number)),
+        ];
+        mark(&mut buffer, &objects[..(number % 3) as usize]);
         let b = buffer.make_mut();
         b.set_offset(number);
         b.set_pts(gst::ClockTime::from_mseconds(40 * number));
@@ -237,6 +258,11 @@ impl Bench {
             Step::Model(other) => {
                 self.element
                     .set_property("model", text(models[usize::from(*other)]));
+            }
+            Step::Region(region, often) => {
+                let interval: u64 = if *often { 0 } else { 120_000_000 };
+                self.element.set_property_from_str("region", region);
+                self.element.set_property("reclassify-interval", interval);
             }
             Step::Eos(is_flushed) => {
                 self.end();

@@ -95,11 +95,10 @@ pub fn regions_of(buffer: &gst::BufferRef) -> Vec<(Region, Option<Classification
     buffer
         .iter_meta::<VideoRegionOfInterestMeta>()
         .map(|meta| {
-            let params = meta.params().filter(|p| p.name() == PARAM_NAME);
-            let classification = params.last();
+            let param = meta.param(PARAM_NAME);
             (
                 Region::from_meta(&meta),
-                classification.and_then(Classification::from_structure),
+                param.and_then(Classification::from_structure),
             )
         })
         .collect()
@@ -121,7 +120,28 @@ pub fn attach_regions(buffer: &mut gst::BufferRef, seen: &[(usize, &Classificati
     }
 }
 
-/// Puts a classification onto a region. Of several, the last one counts.
+/// Puts a classification onto a region, in place of an earlier one.
 pub fn attach_region(meta: &mut VideoRegionOfInterestMeta, classification: &Classification) {
+    remove_params(meta, PARAM_NAME);
     meta.add_param(classification.to_structure(PARAM_NAME));
+}
+
+/// Takes the parameters of this name away, for which there is no function.
+fn remove_params(meta: &mut VideoRegionOfInterestMeta, name: &str) {
+    let raw: *mut VideoRegionOfInterestMeta = meta;
+    // SAFETY: the binding's type is a transparent one around the C structure, which is borrowed
+    // for writing; it owns its list, and the list its structures.
+    unsafe {
+        let raw = raw.cast::<gst_video::ffi::GstVideoRegionOfInterestMeta>();
+        let mut node = (*raw).params;
+        while !node.is_null() {
+            let next = (*node).next;
+            let param = (*node).data.cast::<gst::ffi::GstStructure>();
+            if gst::StructureRef::from_glib_borrow(param).name() == name {
+                (*raw).params = glib::ffi::g_list_delete_link((*raw).params, node);
+                gst::ffi::gst_structure_free(param);
+            }
+            node = next;
+        }
+    }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::support::element::*;
 use crate::support::lines;
+use crate::support::onnx::Net;
 use crate::support::regions::*;
 
 /// What a message is about: the tracker's id of the region, none for the whole frame, and the
@@ -487,4 +488,36 @@ fn boxes_of_the_overlay() {
         }
     }
     assert!((70..130).all(|x| !changed(x, 140)), "in the face");
+}
+
+/// A second `resnet50` puts its own answers in the place of the first one's, and leaves what the
+/// detector wrote, and the regions that are not its own.
+#[test]
+fn second_element_replaces_the_answers() {
+    let (first, _folder) = colors();
+    let (second, _folder) = colors_by(Net::constant(vec![0.0, 9.0, 0.0]));
+    second.set_property_from_str("roi-types", "person");
+    let info = rgb(64, 48);
+    let (mut one, _bus) = play(&first, &info);
+    let (mut two, _bus) = play(&second, &info);
+    let spots = [
+        spot((1, 2, 9, 7), BLUE).kind("person").id(7),
+        spot((20, 3, 8, 8), GREEN).kind("car"),
+    ];
+    let between = through(&mut one, scene(&info, 0, &spots));
+    let kept = between.clone();
+    let out = through(&mut two, between);
+    assert_eq!(classes(&out), [Some(1), Some(1)]);
+    assert_eq!(answers(&out).iter().flatten().count(), 2);
+    let names: Vec<Vec<_>> = out
+        .iter_meta::<gst_video::VideoRegionOfInterestMeta>()
+        .map(|meta| meta.params().map(|p| p.name().to_string()).collect())
+        .collect();
+    assert_eq!(names[0], ["detection", "tracking", "classification"]);
+    assert_eq!(names[1], ["detection", "classification"]);
+    assert_eq!(
+        classes(&kept),
+        [Some(2), Some(1)],
+        "the buffer between is not touched"
+    );
 }

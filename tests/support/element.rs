@@ -183,7 +183,7 @@ pub fn warnings(bus: &gst::Bus, from: &gst::Element) -> Vec<glib::Error> {
         .collect()
 }
 
-/// `appsrc ! resnet50 ! appsink` in a pipeline whose bus keeps what was posted.
+/// `appsrc ! … ! resnet50 ! … ! appsink` in a pipeline whose bus keeps what was posted.
 pub struct Rig {
     pub pipeline: gst::Pipeline,
     pub bus: gst::Bus,
@@ -194,6 +194,16 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(element: &gst::Element, info: &VideoInfo) -> Self {
+        Self::among(&[], element, &[], info)
+    }
+
+    /// With other elements before and behind it.
+    pub fn among(
+        before: &[gst::Element],
+        element: &gst::Element,
+        behind: &[gst::Element],
+        info: &VideoInfo,
+    ) -> Self {
         let pipeline = gst::Pipeline::new();
         // Otherwise the way to READY throws away what is to be counted.
         pipeline.set_auto_flush_bus(false);
@@ -205,10 +215,17 @@ impl Rig {
             .sync(false)
             .async_(false)
             .build();
-        pipeline
-            .add_many([src.upcast_ref(), element, sink.upcast_ref()])
-            .expect("they go into the pipeline");
-        gst::Element::link_many([src.upcast_ref(), element, sink.upcast_ref()]).expect("links");
+        let ends = [src.upcast_ref(), sink.upcast_ref()].map(|end: &gst::Element| end.clone());
+        let all = [
+            &ends[..1],
+            before,
+            std::slice::from_ref(element),
+            behind,
+            &ends[1..],
+        ]
+        .concat();
+        pipeline.add_many(&all).expect("they go into the pipeline");
+        gst::Element::link_many(&all).expect("links");
         Self {
             bus: pipeline.bus().expect("a pipeline has a bus"),
             pipeline,
@@ -233,6 +250,11 @@ impl Rig {
     /// Plays one frame and takes it back.
     pub fn classify(&self, buffer: gst::Buffer) -> gst::Buffer {
         self.src.push_buffer(buffer).expect("appsrc takes it");
+        self.pull()
+    }
+
+    /// The next frame.
+    pub fn pull(&self) -> gst::Buffer {
         let sample = self.sink.try_pull_sample(PATIENCE);
         let sample = sample.unwrap_or_else(|| panic!("no frame: {:?}", self.errors()));
         sample.buffer_owned().expect("a sample of one buffer")

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The element as a neighbour in a pipeline: caps, events, times, flags, memory, states,
+//! properties, messages, metadata.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod events;
+mod frames;
+mod results;
+mod settings;
+mod states;
+
+use gst::prelude::*;
+use gstresnet50::meta::META_NAME;
+use support::element::*;
+use support::onnx::Net;
+
+/// An element that tells red, green and blue apart, and the folder that its model lies in.
+fn color() -> (gst::Element, tempfile::TempDir) {
+    support::init();
+    let folder = tempfile::tempdir().expect("a folder");
+    let element = element(&Net::color().write(folder.path(), "color.onnx"));
+    (element, folder)
+}
+
+/// All element messages of an element.
+fn element_messages(bus: &gst::Bus, from: &gst::Element) -> Vec<gst::Structure> {
+    messages(bus, from, gst::MessageType::Element)
+        .iter()
+        .filter_map(|m| m.structure().map(ToOwned::to_owned))
+        .collect()
+}
+
+/// How many of this plugin's metas a buffer has.
+fn metas(buffer: &gst::BufferRef) -> usize {
+    buffer
+        .iter_meta::<gst::Meta>()
+        .filter(|m| {
+            m.try_as_custom_meta()
+                .is_some_and(|c| c.structure().name() == META_NAME)
+        })
+        .count()
+}
+
+/// The pixels of a buffer.
+fn bytes(buffer: &gst::BufferRef) -> Vec<u8> {
+    buffer.map_readable().expect("readable").to_vec()
+}
+
+/// Plays an element with `behind` on its source pad, and gives its sink pad, negotiated.
+fn play_before(element: &gst::Element, behind: &gst::Pad, info: &gst_video::VideoInfo) -> gst::Pad {
+    behind.set_active(true).expect("the pad is active");
+    let src = element.static_pad("src").expect("a source pad");
+    src.link(behind).expect("they link");
+    element.set_state(gst::State::Playing).expect("it plays");
+    let sink = element.static_pad("sink").expect("a sink pad");
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    sink.send_event(gst::event::StreamStart::new("s"));
+    sink.send_event(gst::event::Caps::new(&caps(info)));
+    sink.send_event(gst::event::Segment::new(&segment));
+    sink
+}
+
+fn stop_before(element: &gst::Element, behind: &gst::Pad) {
+    element.set_state(gst::State::Null).expect("it stops");
+    let src = element.static_pad("src").expect("a source pad");
+    src.unlink(behind).expect("they were linked");
+    behind.set_active(false).expect("the pad is inactive");
+}
+
+/// Frames go in until one is refused: it is a later one than that which could not leave.
+fn until_error(sink: &gst::Pad, info: &gst_video::VideoInfo) -> gst::FlowError {
+    let flows = std::iter::repeat_with(|| sink.chain(plain(info, RED)));
+    flows.take(1000).find_map(Result::err).expect("an error")
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Properties, before playing and meanwhile.
+
+use gst::prelude::*;
+use gst_video::VideoFormat;
+use gstresnet50::inference::BUILTIN;
+
+use super::{color, element_messages};
+use crate::support::element::*;
+use crate::support::onnx::Net;
+
+/// `interval`: every Nth frame is inferred; the others carry its answer and its age.
+#[test]
+fn interval() {
+    let (element, _folder) = color();
+    element.set_property("interval", 3u32);
+    let info = rgb(8, 6);
+    let (mut harness, _bus) = play(&element, &info);
+    let colors = [RED, GREEN, BLUE, GREEN, RED, RED, BLUE, RED];
+    let found: Vec<_> = colors
+        .into_iter()
+        .enumerate()
+        .map(|(i, color)| {
+            let buffer = through(&mut harness, timed(&info, color, 40 * i as u64));
+            let answer = answer(&buffer);
+            let age = answer.age.expect("all have a PTS").mseconds();
+            (answer.fresh, age, top(&buffer))
+        })
+        .collect();
+    let expected = [
+        (true, 0, 0),
+        (false, 40, 0),
+        (false, 80, 0),
+        (true, 0, 1),
+        (false, 40, 1),
+        (false, 80, 1),
+        (true, 0, 2),
+        (false, 40, 2),
+    ];
+    assert_eq!(found, expected);
+}
+
+/// `interval`, `top-k` and `threshold` take effect with the next frame.
+#[test]
+fn settings_while_playing() {
+    let (element, _folder) = color();
+    let info = rgb(8, 6);
+    let (mut harness, _bus) = play(&element, &info);
+    let mut next = |color| answer(&through(&mut harness, plain(&info, color)));
+    assert_eq!(next([255, 128, 64]).results.len(), 3);
+    element.set_property("top-k", 2u32);
+    assert_eq!(next([255, 128, 64]).results.len(), 2);
+    element.set_property("threshold", 0.6f32);
+    let answer = next([255, 128, 64]);
+    assert_eq!(answer.results.len(), 1);
+    assert_eq!(answer.results[0].confidence, 1.0);
+    element.set_property("threshold", 0.0f32);
+    assert_eq!(next([64, 128, 255]).results.len(), 2);
+    element.set_property("interval", 3u32);
+    let fresh: Vec<bool> = (0..6).map(|_| next(GREEN).fresh).collect();
+    assert_eq!(fresh.iter().filter(|f| **f).count(), 2, "{fresh:?}");
+    element.set_property("interval", 1u32);
+    let fresh: Vec<bool> = (0..4).map(|_| next(GREEN).fresh).collect();
+    assert_eq!(fresh[1..], [true; 3], "{fresh:?}");
+}
+
+/// A threshold that no class reaches leaves a classification without results.
+#[test]
+fn nothing_above_the_threshold() {
+    let (element, _folder) = color();
+    element.set_property("threshold", 0.9f32);
+    let info = rgb(8, 6);
+    let (mut harness, _bus) = play(&element, &info);
+    let buffer = through(&mut harness, plain(&info, [100, 120, 140]));
+    assert!(answer(&buffer).results.is_empty());
+    assert!(answer(&buffer).fresh);
+}
+
+/// `labels` while playing: new names are used; wrong ones are a WARNING, and the old ones stay.
+#[test]
+fn labels_while_playing() {
+    let (element, folder) = color();
+    let info = rgb(8, 6);
+    let (mut harness, bus) = play(&element, &info);
+    let mut name = || {
+        let answer = answer(&through(&mut harness, plain(&info, GREEN)));
+        answer.top().expect("a class").label.to_string()
+    };
+    assert_eq!(name(), "class 1");
+    let good = folder.path().join("good.txt");
+    std::fs::write(&good, "rot\ngrün\nblau\n").expect("a file");
+    element.set_property("labels", text(&good));
+    assert_eq!(name(), "grün");
+    element.set_property("labels", "/nowhere/labels.txt");
+    assert_eq!(name(), "grün");
+    assert_eq!(name(), "grün");
+    let warnings = warnings(&bus, &element);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].message().contains("/nowhere/labels.txt"));
+    element.set_property("labels", None::<&str>);
+    assert_eq!(name(), "class 1");
+    assert!(errors(&bus, &element).is_empty());
+}
+
+/// `model` while playing: the next frame has the new one's answer; a wrong one is a WARNING, the
+/// old one goes on, and a right one after it is taken.
+#[test]
+fn model_while_playing() {
+    let (element, folder) = color();
+    let info = rgb(8, 6);
+    let (mut harness, bus) = play(&element, &info);
+    let mut class = || top(&through(&mut harness, plain(&info, RED)));
+    assert_eq!(class(), 0);
+    let other = Net::constant(vec![0.0, 0.0, 0.0, 9.0]).write(folder.path(), "other.onnx");
+    element.set_property("model", text(&other));
+    assert!(loaded(&bus));
+    assert_eq!(class(), 3);
+    let model: gst::Structure = element.property("model-info");
+    assert_eq!(model.get::<&str>("model"), Ok(text(&other)));
+    assert!(warnings(&bus, &element).is_empty());
+
+    element.set_property("model", "/nowhere/model.onnx");
+    assert_eq!(class(), 3);
+    let warning = bus.timed_pop_filtered(PATIENCE, &[gst::MessageType::Warning]);
+    let warning = warning.expect("a warning");
+    let gst::MessageView::Warning(warning) = warning.view() else {
+        unreachable!("only warnings were asked for");
+    };
+    assert!(warning.error().message().contains("/nowhere/model.onnx"));
+    assert_eq!(class(), 3);
+    let model: gst::Structure = element.property("model-info");
+    assert_eq!(model.get::<&str>("model"), Ok(text(&other)));
+
+    element.set_property("model", text(&folder.path().join("color.onnx")));
+    assert!(loaded(&bus));
+    assert_eq!(class(), 0);
+    assert!(warnings(&bus, &element).is_empty());
+    assert!(errors(&bus, &element).is_empty());
+}
+
+/// With `messages=change` a new model's first answer is a change, though its best class has the
+/// number of the old one's.
+#[test]
+fn change_of_the_model_is_a_change() {
+    let (element, folder) = color();
+    element.set_property_from_str("messages", "change");
+    let info = rgb(8, 6);
+    let (mut harness, bus) = play(&element, &info);
+    through(&mut harness, plain(&info, RED));
+    through(&mut harness, plain(&info, RED));
+    let other = Net::constant(vec![9.0, 0.0, 0.0]).write(folder.path(), "other.onnx");
+    element.set_property("model", text(&other));
+    assert!(loaded(&bus));
+    through(&mut harness, plain(&info, RED));
+    through(&mut harness, plain(&info, RED));
+    // Besides that of the new model itself.
+    assert_eq!(element_messages(&bus, &element).len(), 2 + 1);
+}
+
+/// Every property may be changed in the state that the contract names, has a blurb, and the
+/// default that the contract names.
+#[test]
+fn properties() {
+    crate::support::init();
+    let element = gst::ElementFactory::make("resnet50").build();
+    let element = element.expect("the element");
+    let (ready, playing) = (
+        gst::PARAM_FLAG_MUTABLE_READY,
+        gst::PARAM_FLAG_MUTABLE_PLAYING,
+    );
+    let null = glib::ParamFlags::empty();
+    let text = |value: &glib::Value| {
+        if let Ok(text) = value.get::<Option<String>>() {
+            text.unwrap_or_else(|| "unset".into())
+        } else if let Ok(structure) = value.get::<Option<gst::Structure>>() {
+            structure.map_or_else(|| "unset".into(), |s| s.to_string())
+        } else {
+            value.serialize().expect("text").to_string()
+        }
+    };
+    for (name, mutable, default) in [
+        ("model", playing, "unset"),
+        ("labels", playing, "unset"),
+        ("provider", ready, "cpu"),
+        ("provider-options", ready, "unset"),
+        ("device-id", ready, "0"),
+        ("threads", ready, "0"),
+        ("interval", playing, "1"),
+        ("top-k", playing, "5"),
+        ("threshold", playing, "0"),
+        ("activation", ready, "auto"),
+        ("fit", ready, "auto"),
+        ("resize", ready, "0"),
+        ("mean", ready, "<  >"),
+        ("std", ready, "<  >"),
+        ("color-order", ready, "auto"),
+        ("messages", playing, "none"),
+        ("runtime-library", null, "unset"),
+        ("active-provider", null, "unset"),
+        ("model-info", null, "unset"),
+    ] {
+        let property = element.find_property(name).expect(name);
+        let all = ready | playing | gst::PARAM_FLAG_MUTABLE_PAUSED;
+        assert_eq!(property.flags() & all, mutable, "{name}");
+        let read_only = matches!(name, "active-provider" | "model-info");
+        let writable = property.flags().contains(glib::ParamFlags::WRITABLE);
+        assert_eq!(writable, !read_only, "{name}");
+        assert!(property.blurb().is_some_and(|b| b.len() > 20), "{name}");
+        assert_eq!(text(&element.property_value(name)), default, "{name}");
+    }
+    let stats = element.find_property("stats").expect("stats");
+    assert!(!stats.flags().contains(glib::ParamFlags::WRITABLE));
+}
+
+/// Every property gives back what was set, and can be set from text as gst-launch does.
+#[test]
+fn properties_from_text() {
+    let element = bare();
+    for (name, value) in [
+        ("model", BUILTIN),
+        ("labels", "/some/labels.txt"),
+        ("provider", "tensorrt,cuda,cpu"),
+        ("device-id", "1"),
+        ("threads", "3"),
+        ("interval", "4"),
+        ("top-k", "7"),
+        ("threshold", "0.25"),
+        ("activation", "sigmoid"),
+        ("fit", "letterbox"),
+        ("resize", "232"),
+        ("color-order", "bgr"),
+        ("messages", "change"),
+        ("runtime-library", "/some/libonnxruntime.so"),
+    ] {
+        element.set_property_from_str(name, value);
+        let found = element.property_value(name);
+        let found = found.get::<Option<String>>().map_or_else(
+            |_| {
+                element
+                    .property_value(name)
+                    .serialize()
+                    .expect("text")
+                    .to_string()
+            },
+            Option::unwrap_or_default,
+        );
+        assert_eq!(found, value, "{name}");
+    }
+    element.set_property_from_str("mean", "<0.1, 0, 1>");
+    let mean: gst::Array = element.property("mean");
+    let mean: Vec<f64> = mean.iter().map(|v| v.get().expect("a double")).collect();
+    assert_eq!(mean, [0.1, 0.0, 1.0]);
+    element.set_property_from_str("provider-options", "options,trt_fp16_enable=1");
+    let options: gst::Structure = element.property("provider-options");
+    assert_eq!(options.get::<i32>("trt_fp16_enable"), Ok(1));
+}
+
+/// The element is a filter for analysis that nobody plugs unasked, and its pads take exactly the
+/// formats that pre-processing knows.
+#[test]
+fn factory() {
+    crate::support::init();
+    let factory = gst::ElementFactory::find("resnet50").expect("the factory");
+    assert_eq!(factory.rank(), gst::Rank::NONE);
+    assert_eq!(factory.metadata("klass"), Some("Filter/Analyzer/Video"));
+    for template in factory.static_pad_templates() {
+        let caps = template.caps();
+        for format in gstresnet50::preprocess::FORMATS {
+            let info = info(*format, 8192, 8192);
+            assert!(self::caps(&info).is_subset(&caps), "{format:?}");
+        }
+        let unknown = gst_video::VideoCapsBuilder::new()
+            .format(VideoFormat::Rgb16)
+            .build();
+        assert!(!caps.can_intersect(&unknown));
+    }
+}
