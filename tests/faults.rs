@@ -396,16 +396,18 @@ fn flow_that_is_over() {
 }
 
 /// A stream whose sink lets nothing through keeps its frames and nobody else's: the others are
-/// inferred frame by frame, and when the sink lets go the first one goes on where it was.
+/// inferred frame by frame, and when the sink lets go after a minute the first one goes on where
+/// it was.
 #[test]
 fn paused_stream() {
     const FRAMES: u64 = 60;
+    const BETWEEN: Duration = Duration::from_secs(1);
     support::init();
     let folder = tempfile::tempdir().expect("a folder");
     let net = Net::color().batch(FREE).busy(1);
     let path = net.write(folder.path(), "busy.onnx");
     let all: Vec<u64> = (0..FRAMES).map(|i| 40 * i).collect();
-    for mode in MODES {
+    let in_mode = |mode: &str| {
         let stands = [0; 4].map(|_| {
             stand(&path, mode, |e| {
                 e.set_property("sessions", 2u32);
@@ -422,6 +424,7 @@ fn paused_stream() {
                 until("an inference", || {
                     stand.stat("inferences") > i || mode == "exact"
                 });
+                std::thread::sleep(BETWEEN);
             }
         };
         std::thread::scope(|scope| {
@@ -452,7 +455,13 @@ fn paused_stream() {
         for stand in &stands {
             assert!(stand.errors().is_empty());
         }
-    }
+    };
+    std::thread::scope(|scope| {
+        let modes = MODES.map(|mode| scope.spawn(move || in_mode(mode)));
+        for mode in modes {
+            mode.join().expect("no panic");
+        }
+    });
 }
 
 /// A program that gives up while the model is still being loaded ends in peace: ONNX Runtime's own
