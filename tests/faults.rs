@@ -5,6 +5,8 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glib::error::ErrorDomain;
@@ -462,6 +464,80 @@ fn paused_stream() {
             mode.join().expect("no panic");
         }
     });
+}
+
+/// What mode exact says of its latency is what it needs for a frame, not how long what is behind
+/// has held frames up, nor how long the model took to be loaded.
+#[test]
+fn latency_is_its_own() {
+    const HELD: Duration = Duration::from_secs(4);
+    support::init();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = Net::color().batch(FREE).write(folder.path(), "color.onnx");
+    let stand = stand(&path, "exact", |e| e.set_property("max-in-flight", 3u32));
+    let source = gst::Pad::builder(gst::PadDirection::Src)
+        .query_function(|pad, parent, query| match query.view_mut() {
+            gst::QueryViewMut::Latency(query) => {
+                query.set(true, gst::ClockTime::ZERO, gst::ClockTime::NONE);
+                true
+            }
+            _ => gst::Pad::query_default(pad, parent, query),
+        })
+        .build();
+    source.link(&stand.sink()).expect("they link");
+    source.set_active(true).expect("the pad is active");
+    let latency = || {
+        let mut query = gst::query::Latency::new();
+        assert!(stand.ask(&mut query));
+        Duration::from(query.result().1)
+    };
+    stand.set(|behind| behind.is_blocked = true);
+    std::thread::scope(|scope| {
+        // More than there is room for.
+        let pushed = scope.spawn(|| {
+            for i in 0..8 {
+                assert_eq!(stand.push(RED, 40 * i), Ok(FlowSuccess::Ok));
+            }
+        });
+        stand.until("a frame that is held", |behind| behind.held == 1);
+        std::thread::sleep(HELD);
+        stand.set(|behind| behind.is_blocked = false);
+        pushed.join().expect("no panic");
+    });
+    stand.until("all frames", |behind| behind.frames.len() == 8);
+    let own = latency();
+    assert!(own > Duration::ZERO && own < HELD / 2, "{own:?}");
+}
+
+/// The first error on the bus is the one that says what is wrong with the model: frames that come
+/// while it is being posted wait for it.
+#[test]
+fn the_reason_comes_first() {
+    support::init();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("broken.onnx");
+    std::fs::write(&path, "no model").expect("written");
+    for mode in MODES {
+        let element = element(&path);
+        element.set_property_from_str("mode", mode);
+        let stand = Stand::new(&element);
+        let (told, slow) = (Arc::new(AtomicBool::new(false)), Duration::from_millis(100));
+        stand.bus.set_sync_handler({
+            let told = Arc::clone(&told);
+            move |_, message| {
+                // Some applications take their time.
+                std::thread::sleep(slow);
+                if message.type_() == gst::MessageType::Error {
+                    told.store(true, Ordering::SeqCst);
+                }
+                gst::BusSyncReply::Pass
+            }
+        });
+        element.set_state(gst::State::Playing).expect("it begins");
+        stand.stream();
+        until("an error", || stand.push(RED, 0) == Err(FlowError::Error));
+        assert!(told.load(Ordering::SeqCst), "{mode}");
+    }
 }
 
 /// A program that gives up while the model is still being loaded ends in peace: ONNX Runtime's own

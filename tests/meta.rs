@@ -88,6 +88,19 @@ fn a_class_called_nothing() {
     }
 }
 
+/// What another program wrote may have GST_CLOCK_TIME_NONE where a time is never unknown.
+#[test]
+fn times_that_are_none() {
+    support::init();
+    let mut structure = full().to_structure("classification");
+    for field in ["inference-time", "age"] {
+        structure.set(field, u64::MAX);
+    }
+    let read = Classification::from_structure(&structure).expect("a classification");
+    assert_eq!(read.inference_time, gst::ClockTime::ZERO);
+    assert_eq!(read.age, None);
+}
+
 /// A region whose detector gave no type has an empty one, and one whose type is a number that
 /// stands for no text as well.
 #[test]

@@ -2,7 +2,9 @@
 //! The elements: the only place that knows GObject and pads.
 
 pub mod classify;
+mod crop;
 pub mod json;
 #[cfg(feature = "overlay")]
 pub mod overlay;
+mod time;
 mod unclassified;

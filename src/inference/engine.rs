@@ -42,6 +42,9 @@ pub const RUN_LIMIT: Duration = Duration::from_secs(30);
 /// How long a Run that is told to end may take for it.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The longest time between two looks at a Run that counts as watched.
+const GLANCE: Duration = Duration::from_secs(2);
+
 /// A picture on its way through an engine. A job that is dropped without an answer was lost: the
 /// engine ends, or something in it has panicked.
 pub trait Job: Send {
@@ -94,7 +97,11 @@ struct State {
 /// A Run that goes on.
 #[derive(Debug, Default)]
 struct Running {
-    since: Option<Instant>,
+    /// When somebody last looked at it, or it began.
+    seen: Option<Instant>,
+    /// How long it has taken under somebody's eyes. A process that was stopped meanwhile, or has
+    /// nobody who waits, does not know what a Run would have done in that time.
+    watched: Duration,
     terminated: bool,
 }
 
@@ -103,7 +110,7 @@ struct Shared {
     work: Condvar,
     running: Vec<Mutex<Running>>,
     terminators: Vec<Terminator>,
-    /// A Run did not even end when it was told to.
+    /// There is no worker at all.
     lost: AtomicBool,
     capacity: usize,
     run_limit: Duration,
@@ -318,26 +325,26 @@ impl Engine {
         self.classes
     }
 
-    /// Ends Runs that take too long. Whoever waits for an answer calls this now and then.
+    /// Ends Runs that take too long. Whoever waits for an answer calls this each second or so.
     ///
     /// # Errors
-    /// [`RunError::Lost`] if one does not end: no answer will come any more.
+    /// [`RunError::Lost`] if one does not end, as long as it does not: no answer will come of it.
     pub fn check(&self) -> Result<(), RunError> {
+        let mut is_lost = self.shared.lost.load(Ordering::Relaxed);
         for (running, terminator) in self.shared.running.iter().zip(&self.shared.terminators) {
             let mut running = lock(running);
-            let Some(since) = running.since else {
+            let Some(seen) = running.seen else {
                 continue;
             };
-            let time = since.elapsed();
-            if time > self.shared.run_limit && !running.terminated {
+            running.watched += seen.elapsed().min(GLANCE);
+            running.seen = Some(Instant::now());
+            if running.watched > self.shared.run_limit && !running.terminated {
                 running.terminated = true;
                 terminator.terminate();
             }
-            if time > self.shared.run_limit + GRACE {
-                self.shared.lost.store(true, Ordering::Relaxed);
-            }
+            is_lost |= running.watched > self.shared.run_limit + GRACE;
         }
-        match self.shared.lost.load(Ordering::Relaxed) {
+        match is_lost {
             true => Err(RunError::Lost(self.shared.run_limit + GRACE)),
             false => Ok(()),
         }
@@ -356,7 +363,7 @@ impl Drop for Engine {
         // Their streams are told without the lock.
         drop(jobs);
         for (running, terminator) in self.shared.running.iter().zip(&self.shared.terminators) {
-            if lock(running).since.is_some() {
+            if lock(running).seen.is_some() {
                 terminator.terminate();
             }
         }
@@ -511,7 +518,7 @@ fn work(shared: &Shared, index: usize, mut session: Session) {
         let run = AssertUnwindSafe(|| run(shared, index, &mut session, jobs));
         if catch_unwind(run).is_err() {
             // The jobs are dropped, which their streams take for an error.
-            lock(&shared.running[index]).since = None;
+            lock(&shared.running[index]).seen = None;
             gst::error!(super::log::CAT, "a worker panicked");
         }
     }
@@ -612,8 +619,8 @@ fn watched<T>(
 ) -> (Result<T, RunError>, Duration) {
     let begun = Instant::now();
     *lock(&shared.running[index]) = Running {
-        since: Some(begun),
-        terminated: false,
+        seen: Some(begun),
+        ..Running::default()
     };
     let outcome = run();
     let time = begun.elapsed();

@@ -106,7 +106,10 @@ pub fn shared_engine(
         }
     };
     let mut cell = cell.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(engine) = cell.upgrade() {
+    // One of whose Runs never ends is of no use to anybody new.
+    if let Some(engine) = cell.upgrade()
+        && engine.check().is_ok()
+    {
         return Ok(engine);
     }
     let engine = Arc::new(Engine::load(runtime, model, options)?);

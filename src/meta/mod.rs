@@ -154,7 +154,7 @@ impl Classification {
             provider: structure.get::<&str>("provider").ok()?.into(),
             fresh: structure.get("fresh").ok()?,
             age: time(structure.get("age").ok()?),
-            inference_time: gst::ClockTime::from_nseconds(structure.get("inference-time").ok()?),
+            inference_time: time(structure.get("inference-time").ok()?).unwrap_or_default(),
             results: list(structure, "results", class)?,
             groups: match structure.has_field("groups") {
                 true => list(structure, "groups", group)?,

@@ -50,6 +50,34 @@ fn events_go_through() {
     assert_eq!(custom.count(), 1);
 }
 
+/// A sink's throttle time is a rate, until the sink asks otherwise, or the element stops.
+#[test]
+fn throttle() {
+    let (element, _folder) = color();
+    let info = rgb(8, 6);
+    let qos =
+        |kind, difference| gst::event::Qos::new(kind, 1.0, difference, gst::ClockTime::SECOND);
+    let half_a_second = 500_000_000;
+    for _ in 0..2 {
+        let (mut harness, _bus) = play(&element, &info);
+        let mut time = 0;
+        let mut inferred = |harness: &mut Harness| {
+            let fresh = (0..10).filter(|_| {
+                time += 100;
+                answer(&through(harness, timed(&info, RED, time))).fresh
+            });
+            fresh.count()
+        };
+        assert_eq!(inferred(&mut harness), 10);
+        harness.push_upstream_event(qos(gst::QOSType::Throttle, half_a_second));
+        assert_eq!(inferred(&mut harness), 2);
+        harness.push_upstream_event(qos(gst::QOSType::Underflow, -40_000_000));
+        assert_eq!(inferred(&mut harness), 10);
+        harness.push_upstream_event(qos(gst::QOSType::Throttle, half_a_second));
+        assert_eq!(inferred(&mut harness), 2);
+    }
+}
+
 /// After EOS the element can be flushed and goes on.
 #[test]
 fn flush_after_eos() {

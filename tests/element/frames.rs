@@ -305,25 +305,65 @@ fn read_only_memory() {
 fn allocation_query() {
     let (element, _folder) = color();
     let info = rgb(8, 6);
-    for offered in [true, false] {
+    let overlay = gst::ElementFactory::make("resnet50overlay").build();
+    let overlay = overlay.expect("the element");
+    for (element, offered) in [(&element, true), (&element, false), (&overlay, true)] {
         let behind = gst::Pad::builder(gst::PadDirection::Sink)
             .chain_function(|_, _, _| Ok(gst::FlowSuccess::Ok))
             .query_function(move |pad, parent, query| match query.view_mut() {
                 gst::QueryViewMut::Allocation(query) => {
                     if offered {
                         query.add_allocation_meta::<gst_video::VideoMeta>(None);
+                        query.add_allocation_meta::<gst_video::VideoCropMeta>(None);
                     }
                     true
                 }
                 _ => gst::Pad::query_default(pad, parent, query),
             })
             .build();
-        let sink = play_before(&element, &behind, &info);
+        let sink = play_before(element, &behind, &info);
         assert_eq!(sink.chain(plain(&info, RED)), Ok(gst::FlowSuccess::Ok));
         let mut query = gst::query::Allocation::new(Some(&caps(&info)), true);
         let answered = sink.query(&mut query);
         let found = query.find_allocation_meta::<gst_video::VideoMeta>();
         assert_eq!(found.is_some(), offered, "answered: {answered}");
-        stop_before(&element, &behind);
+        // Cropping is not to be left to what is behind: here the whole would be looked at.
+        let crop = query.find_allocation_meta::<gst_video::VideoCropMeta>();
+        assert_eq!(crop, None, "{}", element.name());
+        stop_before(element, &behind);
     }
+}
+
+/// A frame that is a part of what its memory holds is looked at, and no more: with an element
+/// before that leaves the cropping to others, and with regions.
+#[test]
+fn cropped_by_others() {
+    let (element, _folder) = color();
+    element.set_property_from_str("region", "both");
+    let (memory, info) = (rgb(16, 12), rgb(8, 6));
+    let (mut harness, _bus) = play(&element, &info);
+    let mut frame = pack::buffer(&memory, &pack::plain(16, 12, RED));
+    let new = frame.make_mut();
+    {
+        let mut map = new.map_writable().expect("writable");
+        let stride = memory.stride()[0] as usize;
+        for (y, row) in map.chunks_mut(stride).enumerate() {
+            for (x, pixel) in row[..48].chunks_mut(3).enumerate() {
+                // The lower right corner is green, and its own lower right corner blue.
+                if x >= 5 && y >= 4 {
+                    pixel.copy_from_slice(if x >= 11 && y >= 8 { &BLUE } else { &GREEN });
+                }
+            }
+        }
+    }
+    let (w, h) = (memory.width(), memory.height());
+    let flags = gst_video::VideoFrameFlags::empty();
+    gst_video::VideoMeta::add(new, flags, VideoFormat::Rgb, w, h).expect("the meta");
+    gst_video::VideoCropMeta::add(new, (5, 4, 8, 6));
+    gst_video::VideoRegionOfInterestMeta::add(new, "thing", (6, 4, 2, 2));
+    let out = through(&mut harness, frame);
+    assert_eq!(top(&out), 1, "green");
+    let regions = gstresnet50::meta::regions_of(&out);
+    let region = regions[0].1.as_ref().and_then(|answer| answer.top());
+    assert_eq!(region.map(|class| class.index), Some(2), "blue");
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod events;
 mod frames;
+mod limits;
 mod results;
 mod settings;
 mod states;

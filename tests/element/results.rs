@@ -41,6 +41,40 @@ fn messages_by_kind() {
     }
 }
 
+/// With `messages=change` the first answer of a new stream, of a new segment and after a flush is
+/// told, though it is what the last one was.
+#[test]
+fn messages_of_a_new_stream() {
+    let (element, _folder) = color();
+    element.set_property_from_str("messages", "change");
+    let info = rgb(8, 6);
+    let (mut harness, bus) = play(&element, &info);
+    let segment = |start| {
+        let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        segment.set_start(gst::ClockTime::from_seconds(start));
+        gst::event::Segment::new(&segment)
+    };
+    let stream = gst::event::StreamStart::new("another");
+    let begin = gst::event::FlushStart::new();
+    let end = gst::event::FlushStop::new(true);
+    for (events, expected) in [
+        (vec![segment(0)], 1),
+        (vec![], 0),
+        (vec![segment(1)], 1),
+        (vec![stream, segment(1)], 1),
+        (vec![], 0),
+        (vec![begin, end, segment(1)], 1),
+    ] {
+        for event in events {
+            assert!(harness.push_event(event));
+        }
+        for _ in 0..2 {
+            through(&mut harness, timed(&info, RED, 2000));
+        }
+        assert_eq!(element_messages(&bus, &element).len(), expected);
+    }
+}
+
 /// The message has the metadata's fields and the frame's times, by the segment that it lies in.
 #[test]
 fn message_fields() {

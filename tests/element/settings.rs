@@ -138,6 +138,43 @@ fn model_while_playing() {
     assert!(errors(&bus, &element).is_empty());
 }
 
+/// A model and its labels that are set one after the other while another is in use come into use
+/// together, whatever the order, and nothing is said of what does not fit in between.
+#[test]
+fn model_and_labels_while_playing() {
+    let (element, folder) = color();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path
+    };
+    let (three, two) = (file("three.txt", "a\nb\nc\n"), file("two.txt", "x\ny\n"));
+    element.set_property("labels", text(&three));
+    let info = rgb(8, 6);
+    let (mut harness, bus) = play(&element, &info);
+    let mut label = || {
+        let answer = answer(&through(&mut harness, plain(&info, RED)));
+        answer.top().expect("a class").label.to_string()
+    };
+    assert_eq!(label(), "a");
+    let other = Net::constant(vec![0.0, 9.0]).write(folder.path(), "other.onnx");
+    // The model first: what is being loaded had the labels of before, which do not fit.
+    element.set_property("model", text(&other));
+    element.set_property("labels", text(&two));
+    assert!(loaded(&bus));
+    assert_eq!(label(), "y");
+    let told = warnings(&bus, &element);
+    assert!(told.is_empty(), "{told:?}");
+
+    let same = file("same.txt", "r\ns\nt\n");
+    element.set_property("model", text(&folder.path().join("color.onnx")));
+    element.set_property("labels", text(&same));
+    assert!(loaded(&bus));
+    assert_eq!(label(), "r");
+    assert!(warnings(&bus, &element).is_empty());
+    assert!(errors(&bus, &element).is_empty());
+}
+
 /// With `messages=change` a new model's first answer is a change, though its best class has the
 /// number of the old one's.
 #[test]

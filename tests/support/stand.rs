@@ -126,6 +126,11 @@ impl Stand {
         self.sink().chain(timed(&self.info, color, milliseconds))
     }
 
+    /// Asks what is before: a query from behind.
+    pub fn ask(&self, query: &mut gst::QueryRef) -> bool {
+        self.pad.peer_query(query)
+    }
+
     pub fn behind(&self) -> MutexGuard<'_, Behind> {
         self.behind.0.lock().expect("not poisoned")
     }

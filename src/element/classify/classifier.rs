@@ -9,6 +9,7 @@ use super::decide::{Choice, Sample};
 use super::error::Error;
 use super::settings::{FrameSettings, Settings};
 use super::still::Still;
+use super::subject::Part;
 use crate::inference::{
     ContractLabels, Engine, EngineOptions, Model, OutputKind, Port, Provider, RUN_LIMIT, Runtime,
     SessionOptions, find_model, known_model, shared_engine,
@@ -178,49 +179,55 @@ impl Classifier {
         Ok(())
     }
 
-    /// Forgets the frames before: the next one is no still picture.
-    pub fn reset(&self) {
-        lock(&self.still).reset();
-    }
-
     /// Writes a frame, or a part of it, into its part of the input tensor. Returns false if a
     /// whole frame looks like the one before it, as `skip-still` has it.
     pub fn fill(
         &self,
         buffer: &gst::BufferRef,
         info: &gst_video::VideoInfo,
-        part: Option<Rect>,
+        part: &Part,
         settings: &FrameSettings,
         slot: &mut Slot<'_>,
     ) -> Result<bool, Error> {
         check_layout(buffer, info)?;
-        let process = |preprocessor: &mut Preprocessor, slot: &mut Slot<'_>| {
+        let process = |info, preprocessor: &mut Preprocessor, slot: &mut Slot<'_>| {
             let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)
                 .map_err(|e| Error::Map(e.message.to_string()))?;
             Ok::<_, Error>(preprocessor.process(&Picture::from_frame(&frame), slot)?)
         };
-        if let Some(part) = part {
-            // Objects move: what is made for this place is of no use for the next.
-            let mut preprocessor = Preprocessor::of_part(info, part, &self.target);
-            process(&mut preprocessor, slot)?;
+        let rect = part.place.as_ref().map(|place| place.rect);
+        // What is made for one place is of no use for another, and objects move.
+        if let Some((whole, rect)) = uncropped(buffer, info, rect) {
+            let mut preprocessor = Preprocessor::of_part(&whole, rect, &self.target);
+            process(&whole, &mut preprocessor, slot)?;
+        } else if let Some(rect) = rect {
+            let mut preprocessor = Preprocessor::of_part(info, rect, &self.target);
+            process(info, &mut preprocessor, slot)?;
+        } else {
+            let mut preprocessor = self.preprocessor(info);
+            process(info, &mut preprocessor, slot)?;
+            let mut preprocessors = lock(&self.preprocessors);
+            if preprocessors.0.as_ref() == Some(info) {
+                preprocessors.1.push(preprocessor);
+            }
+        }
+        if part.place.is_some() {
             return Ok(true);
         }
-        let mut preprocessor = self.preprocessor(info);
-        process(&mut preprocessor, slot)?;
-        let mut preprocessors = lock(&self.preprocessors);
-        if preprocessors.0.as_ref() == Some(info) {
-            preprocessors.1.push(preprocessor);
-        }
-        drop(preprocessors);
+        let mut still = lock(&self.still);
         let limit = settings.skip_still;
-        let is_still = limit > 0.0
-            && lock(&self.still).is_still(
-                slot,
-                &self.target,
-                buffer.pts(),
-                limit,
-                settings.skip_still_max,
-            );
+        if limit <= 0.0 {
+            // Answers come that are not of what was kept.
+            *still = Still::default();
+            return Ok(true);
+        }
+        let is_still = still.is_still(
+            slot,
+            &self.target,
+            (part.subject.number, buffer.pts()),
+            limit,
+            settings.skip_still_max,
+        );
         Ok(!is_still)
     }
 
@@ -386,6 +393,32 @@ fn check_layout(buffer: &gst::BufferRef, info: &gst_video::VideoInfo) -> Result<
         ));
     }
     Ok(())
+}
+
+/// A buffer's memory as a frame of its own, and where in it this part of the frame lies, if the
+/// frame is only a part of it. Nobody was told that this element knows of that, yet some always
+/// have it so.
+fn uncropped(
+    buffer: &gst::BufferRef,
+    info: &gst_video::VideoInfo,
+    part: Option<Rect>,
+) -> Option<(gst_video::VideoInfo, Rect)> {
+    let (left, top, ..) = buffer.meta::<gst_video::VideoCropMeta>()?.rect();
+    let memory = buffer.meta::<gst_video::VideoMeta>()?;
+    let whole = gst_video::VideoInfo::builder(info.format(), memory.width(), memory.height())
+        .colorimetry(&info.colorimetry())
+        .chroma_site(info.chroma_site())
+        .par(info.par())
+        .build();
+    let part = part.unwrap_or(Rect::whole(info.width(), info.height()));
+    let place = Rect {
+        x: part.x.checked_add(left)?,
+        y: part.y.checked_add(top)?,
+        ..part
+    };
+    // One that says otherwise than its memory is not believed.
+    let fits = place.clip(memory.width(), memory.height()) == Some(place);
+    Some((whole.ok().filter(|_| fits)?, place))
 }
 
 /// What pre-processing is to do: the properties, else the model's contract, else the defaults.

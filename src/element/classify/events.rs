@@ -7,6 +7,7 @@ use std::time::Duration;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
+use super::super::crop;
 use super::imp::{CAT, Resnet50};
 use super::settings::Mode;
 use super::stream::{Item, Model};
@@ -138,24 +139,28 @@ impl Resnet50 {
                 return false;
             }
         }
-        gst::Pad::query_default(pad, Some(&*self.obj()), query)
+        let is_answered = gst::Pad::query_default(pad, Some(&*self.obj()), query);
+        crop::refuse(query);
+        is_answered
     }
 
     pub(super) fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
         use gst::EventView;
         match event.view() {
             EventView::Qos(qos) => {
+                // A sink with a throttle time sends nothing else, and one without never sends it.
                 let (kind, _, difference, _) = qos.get();
-                if kind == gst::QOSType::Throttle {
-                    let spacing = u64::try_from(difference).ok().filter(|d| *d > 0);
-                    let spacing = spacing.map(gst::ClockTime::from_nseconds);
-                    gst::debug!(
-                        CAT,
-                        imp = self,
-                        "asked for a frame each {spacing:?} at most"
-                    );
-                    self.stream.lock().rate.throttle(spacing);
-                }
+                let spacing = match kind {
+                    gst::QOSType::Throttle => u64::try_from(difference).ok().filter(|d| *d > 0),
+                    _ => None,
+                };
+                let spacing = spacing.map(gst::ClockTime::from_nseconds);
+                gst::log!(
+                    CAT,
+                    imp = self,
+                    "asked for a frame each {spacing:?} at most"
+                );
+                self.stream.lock().rate.throttle(spacing);
             }
             // What was not linked may be linked now.
             EventView::Reconfigure(_) => {

@@ -80,7 +80,10 @@ impl Resnet50 {
         let pieces = pieces.collect();
         inner.items.push_back(Item::Frame {
             buffer,
-            arrived,
+            // Not from its arrival: the time that it had to wait for room, because what is behind
+            // takes nothing, or for the model, is none that this element needs for a frame.
+            queued: Instant::now(),
+            ready: None,
             pieces,
             from: (!jobs.is_empty()).then(|| Arc::clone(&loaded)),
         });
@@ -149,7 +152,7 @@ impl Resnet50 {
                     part,
                     ..
                 } = news;
-                is_posted(&mut inner, part, classification, settings.messages)
+                is_posted(part, classification, settings.messages)
             });
             let seen = parts.into_iter().filter_map(|part| {
                 let carried = part.subject.known().carried(buffer.pts())?;

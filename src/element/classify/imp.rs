@@ -134,6 +134,7 @@ impl Resnet50 {
             if inner.load != load {
                 return;
             }
+            inner.settled = load;
             let mut shown = lock(&self.shown);
             shown.provider = Some(loaded.port.engine().provider().name());
             shown.info = Some(loaded.info.clone());
@@ -175,11 +176,8 @@ impl Resnet50 {
             if inner.load != load {
                 return;
             }
-            let stays = matches!(inner.model, Model::Ready(_));
-            if !stays {
-                inner.model = Model::Failed;
-            }
-            stays
+            inner.settled = load;
+            matches!(inner.model, Model::Ready(_))
         };
         self.progress(gst::ProgressType::Error, "the model cannot be loaded");
         if stays {
@@ -187,17 +185,27 @@ impl Resnet50 {
         } else {
             self.post_error_message(error.message());
         }
-        // After the message, so that it is the first.
+        // After the message, so that it is the first: frames that come meanwhile still wait.
+        {
+            let mut inner = self.stream.lock();
+            if inner.load == load && !stays {
+                inner.model = Model::Failed;
+            }
+        }
         self.stream.notify();
     }
 
     /// Takes over a model or labels that were set while playing. Where they are wrong, the old
     /// ones stay.
     fn reload(&self, property: &str) {
-        let loaded = match &self.stream.lock().model {
-            Model::None => return,
-            Model::Ready(loaded) => Some(Arc::clone(loaded)),
-            Model::Loading | Model::Failed => None,
+        let loaded = {
+            let inner = self.stream.lock();
+            match &inner.model {
+                Model::None => return,
+                // What is being loaded was to have what was set before.
+                Model::Ready(loaded) if inner.settled == inner.load => Some(Arc::clone(loaded)),
+                Model::Ready(_) | Model::Loading | Model::Failed => None,
+            }
         };
         let settings = self.settings();
         match (property, loaded) {
@@ -223,7 +231,7 @@ impl Resnet50 {
             inner.model = Model::Loading;
             inner.is_live = None;
             inner.latency = super::latency::Latency::default();
-            inner.posted_topic = None;
+            inner.rate = super::rate::Rate::default();
             inner.subjects = Subjects::default();
             inner.qos = None;
         }

@@ -52,10 +52,9 @@ impl Job for FrameJob {
         };
         let begun = Instant::now();
         self.stream.taken(self.ticket, &self.part);
-        let rect = self.part.place.as_ref().map(|place| place.rect);
         let filled = self
             .classifier
-            .fill(&buffer, &self.info, rect, &self.settings, slot);
+            .fill(&buffer, &self.info, &self.part, &self.settings, slot);
         // Before anybody is told: the stream may then have the only reference.
         drop(buffer);
         self.preprocess = begun.elapsed();

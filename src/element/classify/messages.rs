@@ -8,7 +8,7 @@ use gst::subclass::prelude::*;
 
 use super::imp::Resnet50;
 use super::settings::Messages;
-use super::stream::{Inner, Topic};
+use super::stream::Topic;
 use super::subject::Part;
 use super::watch::Hint;
 use crate::meta::Classification;
@@ -111,21 +111,13 @@ impl Resnet50 {
 }
 
 /// Whether this answer is to be posted.
-pub(super) fn is_posted(
-    inner: &mut Inner,
-    part: &Part,
-    answer: &Classification,
-    messages: Messages,
-) -> bool {
+pub(super) fn is_posted(part: &Part, answer: &Classification, messages: Messages) -> bool {
     match messages {
         Messages::None => false,
         Messages::All => true,
         Messages::Change => {
             let topic = Some(Topic::of(answer));
-            let before = match part.place {
-                None => std::mem::replace(&mut inner.posted_topic, topic.clone()),
-                Some(_) => std::mem::replace(&mut part.subject.known().topic, topic.clone()),
-            };
+            let before = std::mem::replace(&mut part.subject.known().topic, topic.clone());
             before != topic
         }
     }

@@ -35,14 +35,17 @@ impl Resnet50 {
             }
             let (guard, timed_out) = self.stream.wait_for(inner, LOOK);
             inner = guard;
-            if timed_out
-                && let Some(item) = inner.items.front_mut()
-                && let Item::Frame {
-                    from: Some(from), ..
-                } = item
-                && let Err(error) = from.port.engine().check()
-            {
-                item.fail(error.into());
+            if timed_out {
+                // One error is told, and all that wait for that engine go.
+                for item in &mut inner.items {
+                    if let Item::Frame {
+                        from: Some(from), ..
+                    } = item
+                        && let Err(error) = from.port.engine().check()
+                    {
+                        item.fail(error.into());
+                    }
+                }
             }
         };
         inner.is_pushing = true;
@@ -62,10 +65,11 @@ impl Resnet50 {
             Item::Frame { .. } if is_over => None,
             Item::Frame {
                 buffer,
-                arrived,
+                queued,
+                ready,
                 pieces,
                 from: _,
-            } => Some(self.push(buffer, arrived, pieces)),
+            } => Some(self.push(buffer, queued, ready.unwrap_or(queued), pieces)),
         };
         let mut inner = self.stream.lock();
         inner.is_pushing = false;
@@ -95,7 +99,8 @@ impl Resnet50 {
     fn push(
         &self,
         mut buffer: gst::Buffer,
-        arrived: Instant,
+        queued: Instant,
+        ready: Instant,
         pieces: Vec<Piece>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let mut answered = Vec::new();
@@ -124,10 +129,10 @@ impl Resnet50 {
         let mut posted = Vec::new();
         let (tags, segment, is_news) = {
             let mut inner = self.stream.lock();
-            let is_news = !answered.is_empty() && inner.latency.observe(arrived.elapsed());
+            let is_news = !answered.is_empty() && inner.latency.leave(queued, ready);
             for (part, number, answer) in answered {
                 if let Some(answer) = inner.take(*answer, &part, number, pts) {
-                    if is_posted(&mut inner, &part, &answer, settings.messages) {
+                    if is_posted(&part, &answer, settings.messages) {
                         posted.push(seen.len());
                     }
                     seen.push((part, answer));

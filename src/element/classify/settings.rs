@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gst::prelude::*;
 
+use super::super::time::clock_time;
 use super::decide::IMAGENET_GROUPS;
 use crate::inference::BUILTIN;
 use crate::postprocess::{Activation, Policy};
@@ -322,7 +323,7 @@ impl Settings {
             "max-rate" => self.frame.max_rate = get(value),
             "skip-still" => self.frame.skip_still = get(value),
             "skip-still-max" => {
-                self.frame.skip_still_max = gst::ClockTime::from_nseconds(get(value));
+                self.frame.skip_still_max = clock_time(get(value));
             }
             "share" => self.share = get(value),
             "activation" => self.activation = get(value),
@@ -340,7 +341,7 @@ impl Settings {
             "roi-types" => self.frame.roi_types = RoiTypes::new(text()),
             "roi-min-size" => self.frame.roi_min_size = get(value),
             "reclassify-interval" => {
-                self.frame.reclassify_interval = gst::ClockTime::from_nseconds(get(value));
+                self.frame.reclassify_interval = clock_time(get(value));
             }
             "smoothing" => self.frame.policy.smoothing = get(value),
             "enter-confidence" => self.frame.policy.enter = get(value),

@@ -7,23 +7,20 @@ use crate::preprocess::{ColorOrder, Layout, Slot, Target};
 #[derive(Debug, Default)]
 pub struct Still {
     tensor: Vec<f32>,
+    /// Which subject's it is: with another begins a stream that knows of no answer.
+    subject: u64,
     pts: Option<gst::ClockTime>,
 }
 
 impl Still {
-    /// Forgets it.
-    pub fn reset(&mut self) {
-        *self = Self::default();
-    }
-
     /// Whether a tensor differs from the last inferred one by less than `limit` (mean absolute
-    /// difference, in units where white is 1), and that one is not older than `longest`. If not,
-    /// this one takes its place.
+    /// difference, in units where white is 1), and that one is of the same subject and not older
+    /// than `longest`. If not, this one takes its place, unless it is of an earlier subject or time.
     pub fn is_still(
         &mut self,
         slot: &Slot<'_>,
         target: &Target,
-        pts: Option<gst::ClockTime>,
+        (subject, pts): (u64, Option<gst::ClockTime>),
         limit: f32,
         longest: gst::ClockTime,
     ) -> bool {
@@ -36,13 +33,18 @@ impl Still {
         let age = pts
             .zip(self.pts)
             .and_then(|(now, then)| now.checked_sub(then));
-        let is_near = age.is_some_and(|age| age <= longest) && self.tensor.len() == values.len();
+        let is_near = subject == self.subject
+            && age.is_some_and(|age| age <= longest)
+            && self.tensor.len() == values.len();
         if is_near && difference(&self.tensor, &values, target) < limit {
             return true;
         }
-        if pts >= self.pts {
-            self.tensor = values;
-            self.pts = pts;
+        if (subject, pts) >= (self.subject, self.pts) {
+            *self = Self {
+                tensor: values,
+                subject,
+                pts,
+            };
         }
         false
     }
@@ -117,10 +119,17 @@ mod tests {
         let time = |ms| Some(gst::ClockTime::from_mseconds(ms));
         let longest = gst::ClockTime::from_mseconds(100);
         let mut still = Still::default();
-        let mut look = |value: f32, pts| {
+        let mut look_at = |value: f32, subject, pts| {
             let mut values = [value; 6];
-            still.is_still(&Slot::F32(&mut values), &target, pts, 0.05, longest)
+            let slot = Slot::F32(&mut values);
+            still.is_still(&slot, &target, (subject, pts), 0.05, longest)
         };
+        // What was under way when another began is not what that is compared with.
+        assert!(!look_at(0.5, 0, time(1000)));
+        assert!(!look_at(0.5, 1, time(0)));
+        assert!(!look_at(0.5, 0, time(1001)));
+        assert!(look_at(0.5, 1, time(1)));
+        let mut look = |value: f32, pts| look_at(value, 2, pts);
         assert!(!look(0.5, time(0)));
         assert!(look(0.5, time(40)));
         assert!(look(0.55, time(80)));

@@ -35,7 +35,9 @@ pub enum Item {
     Event(gst::Event),
     Frame {
         buffer: gst::Buffer,
-        arrived: Instant,
+        /// When it began to wait, and when it need not have waited any longer.
+        queued: Instant,
+        ready: Option<Instant>,
         pieces: Vec<Piece>,
         /// Where the answers come from: the way there must stay open, though another model may
         /// have taken its place meanwhile.
@@ -154,6 +156,8 @@ pub struct Inner {
     pub model: Model,
     /// Tells the loading that goes on from one that nobody waits for any more.
     pub load: u64,
+    /// The last one that came to an end, be it a bad one.
+    pub settled: u64,
     pub info: Option<Arc<gst_video::VideoInfo>>,
     pub rate: Rate,
     /// What has not left yet (mode exact).
@@ -168,8 +172,6 @@ pub struct Inner {
     pub news: Vec<News>,
     /// Something went wrong with a frame that has left already (mode live).
     pub failure: Option<Error>,
-    /// What was last posted of the whole frame with `messages=change`.
-    pub posted_topic: Option<Topic>,
     /// Of the frames that leave.
     pub segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     /// Of the frames that come.
@@ -190,6 +192,7 @@ impl Default for Inner {
             number: 0,
             model: Model::None,
             load: 0,
+            settled: 0,
             info: None,
             rate: Rate::default(),
             items: VecDeque::new(),
@@ -199,7 +202,6 @@ impl Default for Inner {
             subjects: Subjects::default(),
             news: Vec::new(),
             failure: None,
-            posted_topic: None,
             segment: None,
             arriving: None,
             latency: Latency::default(),
@@ -296,6 +298,9 @@ impl Stream {
             *wait = Wait::Ready(ticket.number, outcome);
             // One of many regions is nothing to wake anybody for.
             let is_ready = !item.waits();
+            if let (true, Item::Frame { ready, .. }) = (is_ready, item) {
+                *ready = Some(Instant::now());
+            }
             drop(inner);
             if is_ready {
                 self.notify();
@@ -328,9 +333,6 @@ impl Inner {
     pub fn restart(&mut self) {
         self.rate.reset();
         self.subjects.reset();
-        if let Model::Ready(loaded) = &self.model {
-            loaded.classifier.reset();
-        }
     }
 
     /// What frames that have left already have to say is of a time that is over.
@@ -401,7 +403,6 @@ impl Inner {
     pub fn renew(&mut self) {
         self.restart();
         self.forget();
-        self.posted_topic = None;
         if self.frames() == 0 {
             self.generation += 1;
         }

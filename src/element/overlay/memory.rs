@@ -70,10 +70,14 @@ impl Memory {
         let held = self.held.as_ref()?;
         Some(Known {
             answer: &held.answer,
-            age: held.answer.age.map(|age| age + idle).or_else(|| {
-                let counts = held.answer.fresh && held.seen.is_some();
-                counts.then_some(idle)
-            }),
+            age: held
+                .answer
+                .age
+                .map(|age| age.saturating_add(idle))
+                .or_else(|| {
+                    let counts = held.answer.fresh && held.seen.is_some();
+                    counts.then_some(idle)
+                }),
             rate: now.stream.and_then(|stream| self.rate.at(stream)),
         })
     }

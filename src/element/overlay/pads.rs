@@ -8,6 +8,7 @@ use gst::subclass::prelude::*;
 use gst_video::CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION as COMPOSITION;
 use gst_video::{VideoInfo, VideoOverlayCompositionMeta};
 
+use super::super::crop;
 use super::content::Content;
 use super::imp::{CAT, Resnet50Overlay};
 use super::memory::{Memory, Now};
@@ -220,7 +221,9 @@ impl Resnet50Overlay {
     /// The same for both pads: `other` is the one on the other side.
     fn query(&self, pad: &gst::Pad, other: &gst::Pad, query: &mut gst::QueryRef) -> bool {
         let gst::QueryViewMut::Caps(query) = query.view_mut() else {
-            return gst::Pad::query_default(pad, Some(&*self.obj()), query);
+            let is_answered = gst::Pad::query_default(pad, Some(&*self.obj()), query);
+            crop::refuse(query);
+            return is_answered;
         };
         let filter = query.filter_owned();
         let template = pad.pad_template_caps();

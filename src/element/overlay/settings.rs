@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use gst::prelude::*;
 
+use super::super::time::clock_time;
+
 /// The corner that the classes of the frame are drawn in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstResnet50OverlayPosition")]
@@ -132,11 +134,6 @@ impl Settings {
             _ => unreachable!("no such property: {name}"),
         }
     }
-}
-
-/// A time of any length: the greatest number is GStreamer's "none", and one less is as long.
-fn clock_time(nanoseconds: u64) -> gst::ClockTime {
-    gst::ClockTime::from_nseconds(nanoseconds.min(gst::ClockTime::MAX.nseconds()))
 }
 
 /// All of them.
