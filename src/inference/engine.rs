@@ -14,6 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::layout::layout;
 use super::model::Model;
 use super::provider::Provider;
 use super::runtime::Runtime;
@@ -138,25 +139,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many Runs side by side and how many threads each.
-///
-/// On the processor, Runs of one thread side by side are the best throughput and need no spinning;
-/// several threads in one Run are the shortest time for one frame. A device runs one at a time.
-fn layout(options: &EngineOptions, provider: Provider) -> (usize, usize) {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let (sessions, threads) = (options.sessions, options.session.threads);
-    match (sessions, threads) {
-        (0, 0) if provider != Provider::Cpu || options.single => (1, cores),
-        (0, 0) => (cores, 1),
-        (0, threads) if provider == Provider::Cpu && !options.single => {
-            ((cores / threads).max(1), threads)
-        }
-        (0, threads) => (1, threads),
-        (sessions, 0) => (sessions, (cores / sessions).max(1)),
-        both => both,
-    }
-}
-
 /// Runs every shape that will be in use once, on all sessions at the same time as later on: what a
 /// provider compiles for a shape, and the memory that it takes, are not left for the first frames.
 fn warm_up(sessions: &mut [Session]) -> Result<(), RunError> {
@@ -196,7 +178,8 @@ impl Engine {
     ) -> Result<Self, SessionError> {
         // The layout is that of the first provider: another that takes its place is the processor.
         let first = options.session.providers.first().copied();
-        let (sessions, threads) = layout(options, first.unwrap_or(Provider::Cpu));
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let (sessions, threads) = layout(options, first.unwrap_or(Provider::Cpu), cores);
         let session_options = SessionOptions {
             threads,
             ..options.session.clone()

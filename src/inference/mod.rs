@@ -5,6 +5,7 @@
 
 mod contract;
 mod engine;
+mod layout;
 mod log;
 mod model;
 mod probe;
