@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use gstresnet50::inference::{
-    Engine, EngineOptions, Job, Model, ModelSource, Provider, RUN_LIMIT, RunError, RunTimes,
-    Runtime, SessionOptions,
+    Cancel, Engine, EngineOptions, Job, Model, ModelSource, Provider, RUN_LIMIT, RunError,
+    RunTimes, Runtime, SessionError, SessionOptions,
 };
 use gstresnet50::preprocess::Slot;
 use support::onnx::{FREE, Net};
@@ -365,5 +365,28 @@ fn jobs_that_go_wrong() {
         let (job, outcome) = pixel([0.0, 1.0, 0.0]);
         port.push([job as Box<dyn Job>], Duration::ZERO);
         assert_eq!(scores(&outcome).0, [0.0, 1.0, 0.0]);
+    }
+}
+
+/// A load that was cancelled gives no engine. One that has come to its end is out of reach: the
+/// engine may serve other streams by then.
+#[test]
+fn cancelled_loads() {
+    support::init();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = Net::color().batch(FREE).write(folder.path(), "net.onnx");
+    let runtime = Runtime::load(None, &[]).expect("ONNX Runtime");
+    let model = Model::read(ModelSource::File(path)).expect("a model");
+    let cancel = Cancel::default();
+    let load = || Engine::load_unless(runtime, &model, &options(), &cancel);
+    let engine = Arc::new(load().expect("an engine"));
+    cancel.cancel();
+    let again = load();
+    assert!(matches!(again, Err(SessionError::Cancelled)), "{again:?}");
+    let port = engine.port();
+    for _ in 0..3 {
+        let (job, outcome) = pixel([1.0, 0.0, 0.0]);
+        port.push([job as Box<dyn Job>], Duration::ZERO);
+        assert_eq!(scores(&outcome).0, [1.0, 0.0, 0.0]);
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! The only room that names `ort`.
 
+mod cancel;
 mod contract;
 mod engine;
 mod layout;
@@ -15,6 +16,7 @@ mod runtime;
 mod session;
 mod signature;
 
+pub use cancel::Cancel;
 pub use contract::{Contract, ContractError, ContractLabels, OutputKind};
 pub use engine::{Engine, EngineOptions, Job, Port, RUN_LIMIT, RunTimes};
 pub use model::{BUILTIN, Model, ModelError, ModelSource, find_model};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gstresnet50::inference::{
-    BUILTIN, Engine, EngineOptions, Model, ModelSource, Provider, RUN_LIMIT, Runtime,
+    BUILTIN, Cancel, Engine, EngineOptions, Model, ModelSource, Provider, RUN_LIMIT, Runtime,
     SessionOptions, shared_engine,
 };
 
@@ -22,7 +22,7 @@ use crate::support::onnx::{FREE, Net};
 #[test]
 fn streams_are_served_fairly() {
     const STREAMS: u64 = 16;
-    let (_folder, model) = slow(8);
+    let (_folder, model) = slow(16);
     let info = rgb(64, 48);
     let elements: Vec<_> = (0..STREAMS)
         .map(|_| {
@@ -36,12 +36,10 @@ fn streams_are_served_fairly() {
     let counts = |field: &str| -> Vec<u64> { elements.iter().map(|e| stat(e, field)).collect() };
     let begun = Instant::now();
     let mut frames = 0;
-    while counts("inferences").iter().sum::<u64>() < STREAMS * 30 {
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
-            "{:?}",
-            counts("inferences")
-        );
+    let sum = |field| counts(field).iter().sum::<u64>();
+    while sum("inferences") < STREAMS * 30 || sum("busy") < sum("inferences") {
+        let late = begun.elapsed() > Duration::from_secs(60);
+        assert!(!late, "{:?} {:?}", counts("inferences"), counts("busy"));
         let time = 33 * frames;
         for (harness, _) in &mut streams {
             let out = through(harness, timed(&info, RED, time));
@@ -52,13 +50,11 @@ fn streams_are_served_fairly() {
         std::thread::sleep(Duration::from_millis(2));
     }
     let (inferences, busy) = (counts("inferences"), counts("busy"));
-    for (inferred, busy) in inferences.iter().zip(&busy) {
-        assert!(busy > inferred, "too few: {inferences:?} {busy:?}");
-    }
     let mean = inferences.iter().sum::<u64>() as f64 / STREAMS as f64;
     for count in &inferences {
         assert!(*count as f64 >= mean / 2.0, "{inferences:?}");
     }
+    assert!(!busy.contains(&0), "a stream was never overtaken: {busy:?}");
     for ((_, bus), element) in streams.iter().zip(&elements) {
         assert!(errors(bus, element).is_empty());
         assert_eq!(stat(element, "frames"), frames);
@@ -83,7 +79,7 @@ fn engine_options() -> EngineOptions {
 fn get(model: &Path, options: &EngineOptions) -> Arc<Engine> {
     let runtime = Runtime::load(None, &[]).expect("ONNX Runtime");
     let model = Model::read(ModelSource::File(model.into())).expect("a model");
-    shared_engine(runtime, &model, options).expect("an engine")
+    shared_engine(runtime, &model, options, &Cancel::default()).expect("an engine")
 }
 
 /// Equal wishes get one engine, others another; it ends with its last user, and a file that was
@@ -182,7 +178,7 @@ fn no_thread_spins_in_pauses() {
                 }
                 eprintln!("{threads} threads: {idle:?} of {pauses:?}");
                 assert!(
-                    idle < pauses / 5,
+                    idle < pauses / 20,
                     "{threads} threads: {idle:?} of {pauses:?}"
                 );
             }

@@ -78,8 +78,8 @@ fn live_flows_while_loading() {
     assert!(errors(&bus, &element).is_empty());
 }
 
-/// A load that is stopped in its midst ends as cancelled, and nothing waits for it but the way to
-/// NULL, which waits for what cannot be interrupted.
+/// A load that is stopped in its midst ends as cancelled, and at once: not even the way to NULL,
+/// which waits for what cannot be interrupted, takes nearly as long as the rest of the load would.
 #[test]
 fn a_long_load_is_cancelled() {
     use gst::{MessageView, ProgressType};
@@ -112,8 +112,7 @@ fn a_long_load_is_cancelled() {
         // It is about to be tried, which is what takes long.
         while !progress().1.contains("trying") {}
         let begun = Instant::now();
-        let ready = rig.pipeline.set_state(gst::State::Ready);
-        ready.expect("it stops");
+        rig.stop();
         shortest = shortest.min(begun.elapsed());
         match progress() {
             (ProgressType::Canceled, _) => cancelled += 1,
@@ -121,7 +120,6 @@ fn a_long_load_is_cancelled() {
             (ProgressType::Complete, _) => {}
             other => panic!("{other:?}"),
         }
-        rig.stop();
         let provider: Option<String> = element.property("active-provider");
         assert_eq!(provider, None, "nothing is taken over afterwards");
         while let Some(message) = rig.bus.pop() {
@@ -133,4 +131,27 @@ fn a_long_load_is_cancelled() {
     // And it still works.
     rig.play().expect("it plays");
     assert_eq!(top(&rig.classify(plain(&info, RED))), 0);
+}
+
+/// Where an element that loads the model for others too is stopped, another one takes over.
+#[test]
+fn another_takes_over_a_cancelled_load() {
+    let (_folder, model) = slow(300);
+    let [first, second] = [0; 2].map(|_| element(&model));
+    let info = rgb(8, 6);
+    let [first, second] = [&first, &second].map(|element| Rig::new(element, &info));
+    for rig in [&first, &second] {
+        let playing = rig.pipeline.set_state(gst::State::Playing);
+        playing.expect("it starts to load");
+        let trying = |message: gst::Message| {
+            let structure = message.structure();
+            structure.is_some_and(|s| s.get("text").is_ok_and(|t: String| t.contains("trying")))
+        };
+        while !trying(rig.bus.timed_pop(PATIENCE).expect("it goes on")) {}
+    }
+    first.stop();
+    assert!(loaded(&second.bus), "the second one loads it");
+    assert_eq!(top(&second.classify(plain(&info, BLUE))), 2);
+    assert!(second.errors().is_empty());
+    second.stop();
 }
