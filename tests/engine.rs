@@ -4,13 +4,13 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gstresnet50::inference::{
-    Engine, EngineOptions, Job, Model, ModelSource, Provider, RUN_LIMIT, RunError, RunTimes,
-    Runtime, SessionOptions,
+    Cancel, Engine, EngineOptions, Job, Model, ModelSource, Provider, RUN_LIMIT, RunError,
+    RunTimes, Runtime, SessionError, SessionOptions,
 };
 use gstresnet50::preprocess::Slot;
 use support::onnx::{FREE, Net};
@@ -158,41 +158,63 @@ fn part_of_a_batch() {
     }
 }
 
-/// Each stream has its turn: one with a hundred jobs does not keep another's only one waiting
-/// behind them.
+/// Notes that its turn has come, and is not run.
+struct Noted(u32, mpsc::Sender<u32>);
+
+impl Job for Noted {
+    fn fill(&mut self, _: &mut Slot<'_>) -> bool {
+        let _ = self.1.send(self.0);
+        false
+    }
+    fn done(self: Box<Self>, _: Result<&[f32], RunError>, _: RunTimes) {}
+}
+
+/// The streams to which the one worker turns, in their order, where so many jobs of each stream
+/// wait when it becomes free: all of the first stream's have come first, then all of the second's.
+fn turns(batch: usize, jobs: &[u32]) -> Vec<u32> {
+    let options = EngineOptions { batch, ..options() };
+    let engine = engine(&Net::color().batch(FREE), &options);
+    let (blocker, began) = Blocker::new();
+    let other = engine.port();
+    other.push([Box::new(blocker) as Box<dyn Job>], Duration::ZERO);
+    let free = began.recv_timeout(PATIENCE).expect("a worker has taken it");
+    let (turn, order) = mpsc::channel();
+    let ports: Vec<_> = jobs.iter().map(|_| engine.port()).collect();
+    for ((stream, count), port) in jobs.iter().enumerate().zip(&ports) {
+        for _ in 0..*count {
+            let job = Noted(stream as u32, turn.clone());
+            port.push([Box::new(job) as Box<dyn Job>], Duration::ZERO);
+        }
+    }
+    drop(free);
+    let turns = 0..jobs.iter().sum();
+    turns
+        .map(|_| order.recv_timeout(PATIENCE).expect("all have their turn"))
+        .collect()
+}
+
+/// Each stream has its turn before another has its second one, in a batch and from batch to batch.
 #[test]
-fn turns() {
-    let engine = engine(&Net::color().batch(FREE).busy(1), &options());
-    let (busy, idle) = (engine.port(), engine.port());
-    let order = Arc::new(Mutex::new(Vec::new()));
-    struct Noted(u32, Arc<Mutex<Vec<u32>>>, mpsc::Sender<()>);
-    impl Job for Noted {
-        fn fill(&mut self, _: &mut Slot<'_>) -> bool {
-            self.1.lock().expect("not poisoned").push(self.0);
-            true
-        }
-        fn done(self: Box<Self>, _: Result<&[f32], RunError>, _: RunTimes) {
-            let _ = self.2.send(());
+fn turns_of_equals() {
+    for batch in [1, 2, 3, 4] {
+        let order = turns(batch, &[30, 30, 30]);
+        for round in order.chunks(3) {
+            let mut round = round.to_vec();
+            round.sort_unstable();
+            assert_eq!(round, [0, 1, 2], "{batch}: {order:?}");
         }
     }
-    let (done, all) = mpsc::channel();
-    let push = |port: &gstresnet50::inference::Port, name| {
-        port.push(
-            [Box::new(Noted(name, Arc::clone(&order), done.clone())) as Box<dyn Job>],
-            Duration::ZERO,
-        );
-    };
-    (0..100).for_each(|_| push(&busy, 0));
-    push(&idle, 1);
-    for _ in 0..101 {
-        all.recv_timeout(PATIENCE).expect("all are run");
+}
+
+/// One with a hundred jobs does not keep others' only ones waiting behind them.
+#[test]
+fn turns_beside_a_busy_one() {
+    for batch in [1, 4] {
+        let order = turns(batch, &[100, 1, 1]);
+        let mut first = order[..3].to_vec();
+        first.sort_unstable();
+        assert_eq!(first, [0, 1, 2], "{batch}: {order:?}");
     }
-    let order = order.lock().expect("not poisoned");
-    let place = order
-        .iter()
-        .position(|name| *name == 1)
-        .expect("it was run");
-    assert!(place < 100, "{place}");
 }
 
 /// A newer job takes the place of the one of its subject. Those of other subjects stay behind the
@@ -343,5 +365,28 @@ fn jobs_that_go_wrong() {
         let (job, outcome) = pixel([0.0, 1.0, 0.0]);
         port.push([job as Box<dyn Job>], Duration::ZERO);
         assert_eq!(scores(&outcome).0, [0.0, 1.0, 0.0]);
+    }
+}
+
+/// A load that was cancelled gives no engine. One that has come to its end is out of reach: the
+/// engine may serve other streams by then.
+#[test]
+fn cancelled_loads() {
+    support::init();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = Net::color().batch(FREE).write(folder.path(), "net.onnx");
+    let runtime = Runtime::load(None, &[]).expect("ONNX Runtime");
+    let model = Model::read(ModelSource::File(path)).expect("a model");
+    let cancel = Cancel::default();
+    let load = || Engine::load_unless(runtime, &model, &options(), &cancel);
+    let engine = Arc::new(load().expect("an engine"));
+    cancel.cancel();
+    let again = load();
+    assert!(matches!(again, Err(SessionError::Cancelled)), "{again:?}");
+    let port = engine.port();
+    for _ in 0..3 {
+        let (job, outcome) = pixel([1.0, 0.0, 0.0]);
+        port.push([job as Box<dyn Job>], Duration::ZERO);
+        assert_eq!(scores(&outcome).0, [1.0, 0.0, 0.0]);
     }
 }

@@ -14,6 +14,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::cancel::Cancel;
+use super::layout::layout;
 use super::model::Model;
 use super::provider::Provider;
 use super::runtime::Runtime;
@@ -145,25 +147,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many Runs side by side and how many threads each.
-///
-/// On the processor, Runs of one thread side by side are the best throughput and need no spinning;
-/// several threads in one Run are the shortest time for one frame. A device runs one at a time.
-fn layout(options: &EngineOptions, provider: Provider) -> (usize, usize) {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let (sessions, threads) = (options.sessions, options.session.threads);
-    match (sessions, threads) {
-        (0, 0) if provider != Provider::Cpu || options.single => (1, cores),
-        (0, 0) => (cores, 1),
-        (0, threads) if provider == Provider::Cpu && !options.single => {
-            ((cores / threads).max(1), threads)
-        }
-        (0, threads) => (1, threads),
-        (sessions, 0) => (sessions, (cores / sessions).max(1)),
-        both => both,
-    }
-}
-
 /// Runs every shape that will be in use once, on all sessions at the same time as later on: what a
 /// provider compiles for a shape, and the memory that it takes, are not left for the first frames.
 fn warm_up(sessions: &mut [Session]) -> Result<(), RunError> {
@@ -191,6 +174,42 @@ fn warm_up(sessions: &mut [Session]) -> Result<(), RunError> {
     })
 }
 
+/// As many sessions as the layout has, warmed up, and the providers that were passed over.
+fn sessions(
+    runtime: &Runtime,
+    model: &Model,
+    options: &EngineOptions,
+    cancel: &Cancel,
+) -> Result<(Vec<Session>, Vec<Fallback>), SessionError> {
+    // The layout is that of the first provider: another that takes its place is the processor.
+    let first = options.session.providers.first().copied();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let (sessions, threads) = layout(options, first.unwrap_or(Provider::Cpu), cores);
+    let session_options = SessionOptions {
+        threads,
+        ..options.session.clone()
+    };
+    let trial = |error| SessionError::Trial {
+        model: model.source.clone(),
+        error,
+    };
+    let load = || Session::load_unless(runtime, model, &session_options, cancel);
+    let (session, warnings) = load()?;
+    let mut all = vec![session.with_batch(options.batch).map_err(trial)?];
+    while all.len() < sessions {
+        let session = match all[0].another().map_err(trial)? {
+            Some(session) => session,
+            None => load()?.0.with_batch(options.batch).map_err(trial)?,
+        };
+        all.push(session);
+    }
+    for session in &all {
+        cancel.ends_run(session.terminator());
+    }
+    warm_up(&mut all).map_err(trial)?;
+    Ok((all, warnings))
+}
+
 impl Engine {
     /// Loads a model and starts the workers.
     ///
@@ -201,29 +220,26 @@ impl Engine {
         model: &Model,
         options: &EngineOptions,
     ) -> Result<Self, SessionError> {
-        // The layout is that of the first provider: another that takes its place is the processor.
-        let first = options.session.providers.first().copied();
-        let (sessions, threads) = layout(options, first.unwrap_or(Provider::Cpu));
-        let session_options = SessionOptions {
-            threads,
-            ..options.session.clone()
-        };
-        let trial = |error| SessionError::Trial {
-            model: model.source.clone(),
-            error,
-        };
-        let load = || Session::load(runtime, model, &session_options);
-        let (session, warnings) = load()?;
-        let mut all = vec![session.with_batch(options.batch).map_err(trial)?];
-        while all.len() < sessions {
-            let session = match all[0].another().map_err(trial)? {
-                Some(session) => session,
-                None => load()?.0.with_batch(options.batch).map_err(trial)?,
-            };
-            all.push(session);
+        Self::load_unless(runtime, model, options, &Cancel::default())
+    }
+
+    /// The same, which another thread can end.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn load_unless(
+        runtime: &Runtime,
+        model: &Model,
+        options: &EngineOptions,
+        cancel: &Cancel,
+    ) -> Result<Self, SessionError> {
+        let sessions = sessions(runtime, model, options, cancel);
+        if cancel.finish() {
+            return Err(SessionError::Cancelled);
         }
-        warm_up(&mut all).map_err(trial)?;
-        Ok(Self::start(all, model.clone(), warnings, options.run_limit))
+        let (sessions, warnings) = sessions?;
+        let (model, limit) = (model.clone(), options.run_limit);
+        Ok(Self::start(sessions, model, warnings, limit))
     }
 
     fn start(

@@ -3,8 +3,10 @@
 //!
 //! The only room that names `ort`.
 
+mod cancel;
 mod contract;
 mod engine;
+mod layout;
 mod log;
 mod model;
 mod probe;
@@ -14,6 +16,7 @@ mod runtime;
 mod session;
 mod signature;
 
+pub use cancel::Cancel;
 pub use contract::{Contract, ContractError, ContractLabels, OutputKind};
 pub use engine::{Engine, EngineOptions, Job, Port, RUN_LIMIT, RunTimes};
 pub use model::{BUILTIN, Model, ModelError, ModelSource, find_model};

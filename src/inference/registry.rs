@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
+use super::cancel::Cancel;
 use super::contract::modelinfo_files;
 use super::engine::{Engine, EngineOptions};
 use super::model::{Model, ModelError, ModelSource};
@@ -71,7 +72,8 @@ pub fn known_model(source: ModelSource) -> Result<Model, ModelError> {
     Ok(model)
 }
 
-/// The engine for this model and these options: one that is there, else a new one.
+/// The engine for this model and these options: one that is there, else a new one. Where several
+/// want the same at a time, one of them loads it; if that one is cancelled, the next one does.
 ///
 /// # Errors
 /// [`SessionError`].
@@ -79,6 +81,7 @@ pub fn shared_engine(
     runtime: &Runtime,
     model: &Model,
     options: &EngineOptions,
+    cancel: &Cancel,
 ) -> Result<Arc<Engine>, SessionError> {
     let key = Key {
         model: model.source.clone(),
@@ -112,7 +115,7 @@ pub fn shared_engine(
     {
         return Ok(engine);
     }
-    let engine = Arc::new(Engine::load(runtime, model, options)?);
+    let engine = Arc::new(Engine::load_unless(runtime, model, options, cancel)?);
     *cell = Arc::downgrade(&engine);
     Ok(engine)
 }

@@ -16,6 +16,7 @@ use ort::value::{
 };
 use ort::{AsPointer as _, ortsys};
 
+use super::cancel::Cancel;
 use super::model::{Model, ModelSource};
 use super::provider::{Provider, ProviderError};
 use super::runtime::Runtime;
@@ -61,6 +62,9 @@ pub enum SessionError {
         /// What it said.
         message: String,
     },
+    /// It was ended because nobody waits for it any more.
+    #[error("loading was cancelled")]
+    Cancelled,
     /// The first Run, on a grey picture, failed or gave something else than classes.
     #[error("model “{model}” fails on a grey picture: {error}")]
     Trial {
@@ -192,6 +196,19 @@ impl Session {
         model: &Model,
         options: &SessionOptions,
     ) -> Result<(Self, Vec<Fallback>), SessionError> {
+        Self::load_unless(runtime, model, options, &Cancel::default())
+    }
+
+    /// The same, which another thread can end.
+    ///
+    /// # Errors
+    /// [`SessionError`]; any of them where it was ended.
+    pub(super) fn load_unless(
+        runtime: &Runtime,
+        model: &Model,
+        options: &SessionOptions,
+        cancel: &Cancel,
+    ) -> Result<(Self, Vec<Fallback>), SessionError> {
         let mut passed = Vec::new();
         for (i, provider) in options.providers.iter().copied().enumerate() {
             // The options are those of the first; another has other names for its own.
@@ -205,7 +222,11 @@ impl Session {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
                 threads => threads,
             };
-            let commit = |strict| commit(runtime, model, provider, &dispatches, threads, strict);
+            let commit = |strict| {
+                let builder = builder(runtime, threads)?;
+                cancel.ends_load(builder.canceler());
+                commit(builder, model, provider, &dispatches, strict)
+            };
             let mut committed = commit(true);
             if let Err(error) = &committed
                 && error.message().contains(CPU_FALLBACK_DISABLED)
@@ -222,7 +243,8 @@ impl Session {
                         model: model.source.clone(),
                         error,
                     };
-                    let core = Core::new(session, model, provider, threads).map_err(trial)?;
+                    let core = Core::new(session, model, provider, threads, cancel);
+                    let core = core.map_err(trial)?;
                     let session = Self::of(Arc::new(core), 1).map_err(trial)?;
                     return Ok((session, passed));
                 }
@@ -399,6 +421,7 @@ impl Core {
         model: &Model,
         provider: Provider,
         threads: usize,
+        cancel: &Cancel,
     ) -> Result<Self, RunError> {
         let signature = &model.signature;
         let (h, w) = (model.height as usize, model.width as usize);
@@ -410,12 +433,14 @@ impl Core {
         };
         let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
         let input = Input::grey(signature.element, shape.map(|d| d as i64)).map_err(failed)?;
+        let options = Arc::new(RunOptions::new().map_err(failed)?);
+        cancel.ends_run(Terminator(Arc::clone(&options)));
         let (output_shape, is_half) = {
             let name = signature.input.as_str();
             let outputs = match &input {
-                Input::F32(t) => session.run(ort::inputs![name => t]),
-                Input::F16(t) => session.run(ort::inputs![name => t]),
-                Input::U8(t) => session.run(ort::inputs![name => t]),
+                Input::F32(t) => session.run_with_options(ort::inputs![name => t], &options),
+                Input::F16(t) => session.run_with_options(ort::inputs![name => t], &options),
+                Input::U8(t) => session.run_with_options(ort::inputs![name => t], &options),
             };
             let outputs = outputs.map_err(failed)?;
             let wrong = |shape: &[i64]| RunError::Output {
@@ -577,14 +602,12 @@ const CPU_FALLBACK_DISABLED: &str = "fallback to CPU EP has been explicitly disa
 /// Makes a session for one provider. A strict one fails where a part of the model would go to the
 /// processor instead, which ONNX Runtime otherwise does without a word.
 fn commit(
-    runtime: &Runtime,
+    mut builder: SessionBuilder,
     model: &Model,
     provider: Provider,
     dispatches: &[ExecutionProviderDispatch],
-    threads: usize,
     strict: bool,
 ) -> ort::Result<ort::session::Session> {
-    let mut builder = builder(runtime, threads)?;
     if provider == Provider::Cpu {
         builder = builder.with_auto_device(AutoDevicePolicy::PreferCPU)?;
     } else {

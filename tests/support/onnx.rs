@@ -41,6 +41,8 @@ pub struct Net {
     pub busy: usize,
     /// What else happens before the output is there, for some pictures.
     pub whim: Option<Whim>,
+    /// Megabytes of weights that every Run uses, and that change nothing.
+    pub weights: usize,
     /// Metadata: the contract's JSON.
     pub contract: Option<String>,
 }
@@ -55,6 +57,7 @@ impl Net {
             last: None,
             busy: 0,
             whim: None,
+            weights: 0,
             contract: None,
         }
     }
@@ -103,6 +106,11 @@ impl Net {
 
     pub fn whim(mut self, whim: Whim) -> Self {
         self.whim = Some(whim);
+        self
+    }
+
+    pub fn weights(mut self, megabytes: usize) -> Self {
+        self.weights = megabytes;
         self
     }
 
@@ -176,6 +184,22 @@ impl Net {
             let output = format!("v{}", nodes.len());
             let input = std::mem::replace(&mut value, output.clone());
             nodes.push(node("Add", &[&input, &nothing], &output, &[]));
+        }
+        if self.weights > 0 {
+            let features = self.dims[1..].iter().product::<i64>();
+            let (middle, last) = (1024, 256 * self.weights as i64);
+            for (name, rows, columns) in [("few", features, middle), ("many", middle, last)] {
+                let values = vec![1.0; (rows * columns) as usize];
+                initializer.push(floats(name, &[rows, columns], &values));
+            }
+            initializer.push(floats("weightless", &[], &[0.0]));
+            nodes.push(node("MatMul", &[&value, "few"], "wide", &[]));
+            nodes.push(node("MatMul", &["wide", "many"], "wider", &[]));
+            nodes.push(node("ReduceMax", &["wider"], "widest", &[("keepdims", 0)]));
+            nodes.push(node("Mul", &["widest", "weightless"], "no weight", &[]));
+            let output = format!("v{}", nodes.len());
+            let input = std::mem::replace(&mut value, output.clone());
+            nodes.push(node("Add", &[&input, "no weight"], &output, &[]));
         }
         if let Some(op) = self.last {
             then(&mut nodes, &mut value, op, &[]);

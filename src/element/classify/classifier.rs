@@ -11,8 +11,8 @@ use super::settings::{FrameSettings, Settings};
 use super::still::Still;
 use super::subject::Part;
 use crate::inference::{
-    ContractLabels, Engine, EngineOptions, Model, OutputKind, Port, Provider, RUN_LIMIT, Runtime,
-    SessionOptions, find_model, known_model, shared_engine,
+    Cancel, ContractLabels, Engine, EngineOptions, Model, OutputKind, Port, Provider, RUN_LIMIT,
+    Runtime, SessionOptions, find_model, known_model, shared_engine,
 };
 use crate::meta::{Class, Classification};
 use crate::postprocess::{Activation, Labels, confidences, top_k};
@@ -82,11 +82,12 @@ pub fn check(settings: &Settings) -> Result<(), Error> {
 
 impl Loaded {
     /// Loads what the settings say. `folders` are those beside the plugin where ONNX Runtime may
-    /// lie; `step` is told what is about to be done, and its error ends it.
+    /// lie; `step` is told what is about to be done, and its error ends it, as does `cancel`.
     pub fn load(
         settings: &Settings,
         folders: &[PathBuf],
         step: impl Fn(&str) -> Result<(), Error>,
+        cancel: &Cancel,
     ) -> Result<Self, Error> {
         let mut warnings = Vec::new();
         // What can be checked without loading anything comes first.
@@ -136,8 +137,8 @@ impl Loaded {
             run_limit: RUN_LIMIT,
         };
         let engine = match settings.share {
-            true => shared_engine(runtime, &model, &options)?,
-            false => Arc::new(Engine::load(runtime, &model, &options)?),
+            true => shared_engine(runtime, &model, &options, cancel)?,
+            false => Arc::new(Engine::load_unless(runtime, &model, &options, cancel)?),
         };
         warnings.extend(engine.warnings().iter().map(|f| {
             format!(

@@ -116,7 +116,7 @@ impl Error {
             }
             Self::Run(_) => "See GST_DEBUG=onnxruntime:5",
             Self::Thread(_) => "End other programs, or raise the limit of threads (ulimit -u)",
-            Self::Lost | Self::Cancelled => {
+            Self::Lost | Self::Cancelled | Self::Session(SessionError::Cancelled) => {
                 "Report it with the log of GST_DEBUG=resnet50:6,onnxruntime:5"
             }
             Self::NotFinite(_) => "The model's weights or its normalization (mean, std) are broken",

@@ -15,6 +15,7 @@ use super::stats::Stats;
 use super::stream::{Model, Stream};
 use super::subject::Subjects;
 use super::watch::Watch;
+use crate::inference::Cancel;
 use crate::preprocess;
 
 pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -43,8 +44,15 @@ pub struct Resnet50 {
     pub stream: Arc<Stream>,
     settings: Mutex<Settings>,
     shown: Mutex<Shown>,
-    /// A channel for each thread that loads a model: it closes when the thread ends.
-    loaders: Mutex<Vec<mpsc::Receiver<()>>>,
+    loaders: Mutex<Vec<Loader>>,
+}
+
+/// A thread that loads a model.
+#[derive(Debug)]
+struct Loader {
+    cancel: Cancel,
+    /// It closes when the thread ends.
+    ended: mpsc::Receiver<()>,
 }
 
 /// A lock whose holder panicked still holds plain data.
@@ -96,11 +104,12 @@ impl Resnet50 {
         self.progress(gst::ProgressType::Start, "loading the model");
         let (weak, folders) = (self.obj().downgrade(), self.folders());
         let (running, ended) = mpsc::channel();
-        {
-            let mut loaders = lock(&self.loaders);
-            loaders.retain(|l| l.try_recv() == Err(mpsc::TryRecvError::Empty));
-            loaders.push(ended);
-        }
+        let cancel = Cancel::default();
+        self.cancel_loaders();
+        lock(&self.loaders).push(Loader {
+            cancel: cancel.clone(),
+            ended,
+        });
         let loader = move || {
             // It goes last of all.
             let _running: mpsc::Sender<()> = running;
@@ -112,7 +121,7 @@ impl Resnet50 {
                 }
                 _ => Err(Error::Cancelled),
             };
-            let result = Loaded::load(&settings, &folders, step);
+            let result = Loaded::load(&settings, &folders, step, &cancel);
             if let Some(obj) = weak.upgrade() {
                 obj.imp().take_over(result, load, begun);
             }
@@ -239,6 +248,15 @@ impl Resnet50 {
         Ok(())
     }
 
+    /// Ends the loading of what nobody waits for any more.
+    fn cancel_loaders(&self) {
+        let mut loaders = lock(&self.loaders);
+        loaders.retain(|l| l.ended.try_recv() == Err(mpsc::TryRecvError::Empty));
+        for loader in &*loaders {
+            loader.cancel.cancel();
+        }
+    }
+
     /// Waits for threads that still load a model which nobody wants any more: the program may be
     /// about to end, and ONNX Runtime does not survive that in the midst of its work.
     fn wait_for_loaders(&self) {
@@ -246,7 +264,7 @@ impl Resnet50 {
         let begun = Instant::now();
         for loader in loaders {
             let left = GRACE.saturating_sub(begun.elapsed());
-            if loader.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
+            if loader.ended.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
                 gst::warning!(
                     CAT,
                     imp = self,
@@ -266,6 +284,7 @@ impl Resnet50 {
             (std::mem::take(&mut inner.model), items)
         };
         self.stream.notify();
+        self.cancel_loaders();
         if matches!(model, Model::Loading) {
             self.progress(gst::ProgressType::Canceled, "loading was cancelled");
         }

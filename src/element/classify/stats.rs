@@ -128,3 +128,38 @@ impl Stats {
             .build()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The log is told of what happened since it was told last, and not more often than it wants.
+    #[test]
+    fn tells_now_and_then() {
+        let mut stats = Stats::default();
+        assert_eq!(stats.frame(), None, "it has just begun");
+        for round in 1..=3u64 {
+            for _ in 0..9 {
+                assert_eq!(stats.frame(), None);
+                let times = RunTimes {
+                    inference: Duration::from_millis(30),
+                    runs: 1,
+                    ..Default::default()
+                };
+                stats.record(Duration::ZERO, times, Duration::from_millis(50));
+            }
+            let long_ago = Instant::now().checked_sub(10 * TELLING);
+            stats.told.2 = long_ago.expect("the machine runs for longer");
+            let line = stats.frame().expect("a line");
+            let counts = format!("{} frames, {} inferred", 10 * round + 1, 9 * round);
+            for words in [
+                "0.2 frames and 0.2 inferences a second",
+                &counts,
+                "inference 30",
+                "answer 50",
+            ] {
+                assert!(line.contains(words), "no “{words}” in: {line}");
+            }
+        }
+    }
+}

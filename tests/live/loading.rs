@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MPL-2.0
+//! A model that is being loaded.
+
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use gstresnet50::meta::classification_of;
+
+use super::slow;
+use crate::support;
+use crate::support::element::*;
+
+/// Going to NULL in the middle of loading cancels it, and says so.
+#[test]
+fn loading_is_cancelled() {
+    support::init();
+    let element = bare();
+    element.set_property("model", gstresnet50::inference::BUILTIN);
+    let info = rgb(8, 6);
+    let rig = Rig::new(&element, &info);
+    for _ in 0..20 {
+        rig.pipeline
+            .set_state(gst::State::Playing)
+            .expect("it starts to load");
+        rig.stop();
+    }
+    let mut kinds = Vec::new();
+    // The last one may have been loaded in the very moment in which it was stopped.
+    while kinds
+        .iter()
+        .filter(|k| **k != gst::ProgressType::Start)
+        .count()
+        < 20
+    {
+        let message = rig.bus.timed_pop(PATIENCE);
+        match message.unwrap_or_else(|| panic!("{kinds:?}")).view() {
+            gst::MessageView::Progress(p) if p.get().0 == gst::ProgressType::Continue => {}
+            gst::MessageView::Progress(p) => kinds.push(p.get().0),
+            gst::MessageView::Error(error) => panic!("{error:?}"),
+            _ => {}
+        }
+    }
+    let starts = kinds.iter().filter(|k| **k == gst::ProgressType::Start);
+    assert_eq!(starts.count(), 20, "{kinds:?}");
+    assert!(kinds.contains(&gst::ProgressType::Canceled), "{kinds:?}");
+    // And it still works.
+    rig.play().expect("it plays");
+    assert_eq!(
+        &*answer(&rig.classify(plain(&info, RED))).model,
+        "builtin:efficientnet-lite0"
+    );
+}
+
+/// While the model loads, a live stream flows, unclassified.
+#[test]
+fn live_flows_while_loading() {
+    let (_folder, model) = slow(1);
+    let element = element(&model);
+    element.set_property_from_str("mode", "live");
+    let info = rgb(8, 6);
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    let mut harness = gst_check::Harness::with_element(&element, Some("sink"), Some("src"));
+    harness.set_src_caps(caps(&info));
+    let mut pts = 0;
+    let mut unclassified = 0;
+    loop {
+        let out = through(&mut harness, timed(&info, RED, pts));
+        pts += 40;
+        if classification_of(&out).is_some() {
+            break;
+        }
+        unclassified += 1;
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(unclassified < 60_000, "it is never classified");
+    }
+    assert!(unclassified > 0);
+    assert!(errors(&bus, &element).is_empty());
+}
+
+/// A load that is stopped in its midst ends as cancelled, and at once: not even the way to NULL,
+/// which waits for what cannot be interrupted, takes nearly as long as the rest of the load would.
+#[test]
+fn a_long_load_is_cancelled() {
+    use gst::{MessageView, ProgressType};
+    let (_folder, model) = slow(300);
+    let element = element(&model);
+    let info = rgb(8, 6);
+    let rig = Rig::new(&element, &info);
+    let begun = Instant::now();
+    rig.play().expect("it plays");
+    let full = begun.elapsed();
+    rig.stop();
+    let progress = || loop {
+        let message = rig.bus.timed_pop(PATIENCE).expect("it goes on");
+        match message.view() {
+            // Not with its getter, which loses the texts.
+            MessageView::Progress(p) => {
+                let structure = p.structure().expect("a progress message has one");
+                let kind: ProgressType = structure.get("type").expect("a type");
+                let text: String = structure.get("text").expect("a text");
+                break (kind, text);
+            }
+            MessageView::Error(error) => panic!("{error:?}"),
+            _ => {}
+        }
+    };
+    let (mut cancelled, mut shortest) = (0, full);
+    for _ in 0..5 {
+        let playing = rig.pipeline.set_state(gst::State::Playing);
+        playing.expect("it starts to load");
+        // It is about to be tried, which is what takes long.
+        while !progress().1.contains("trying") {}
+        let begun = Instant::now();
+        rig.stop();
+        shortest = shortest.min(begun.elapsed());
+        match progress() {
+            (ProgressType::Canceled, _) => cancelled += 1,
+            // This test may have slept for as long as a load takes.
+            (ProgressType::Complete, _) => {}
+            other => panic!("{other:?}"),
+        }
+        let provider: Option<String> = element.property("active-provider");
+        assert_eq!(provider, None, "nothing is taken over afterwards");
+        while let Some(message) = rig.bus.pop() {
+            assert_ne!(message.type_(), gst::MessageType::Progress, "{message:?}");
+        }
+    }
+    assert!(cancelled > 0, "no load was long enough");
+    assert!(shortest < full / 4, "{shortest:?} of {full:?}");
+    // And it still works.
+    rig.play().expect("it plays");
+    assert_eq!(top(&rig.classify(plain(&info, RED))), 0);
+}
+
+/// Where an element that loads the model for others too is stopped, another one takes over.
+#[test]
+fn another_takes_over_a_cancelled_load() {
+    let (_folder, model) = slow(300);
+    let [first, second] = [0; 2].map(|_| element(&model));
+    let info = rgb(8, 6);
+    let [first, second] = [&first, &second].map(|element| Rig::new(element, &info));
+    for rig in [&first, &second] {
+        let playing = rig.pipeline.set_state(gst::State::Playing);
+        playing.expect("it starts to load");
+        let trying = |message: gst::Message| {
+            let structure = message.structure();
+            structure.is_some_and(|s| s.get("text").is_ok_and(|t: String| t.contains("trying")))
+        };
+        while !trying(rig.bus.timed_pop(PATIENCE).expect("it goes on")) {}
+    }
+    first.stop();
+    assert!(loaded(&second.bus), "the second one loads it");
+    assert_eq!(top(&second.classify(plain(&info, BLUE))), 2);
+    assert!(second.errors().is_empty());
+    second.stop();
+}
