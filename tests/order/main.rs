@@ -3,6 +3,7 @@
 //! and so do events, between the frames that they came between.
 
 mod bench;
+mod frames;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;
