@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The demo's annotated video, as `cargo xtask demo` lets the program make it: at the times that
-//! `demo/README.md` gives, its pictures show the labels that stand there, and the JSON says them.
+//! `demo/README.md` gives, its pictures show the labels that stand there, as `resnet50overlay` draws
+//! them, and the lines of `resnet50json` say them.
 //!
 //! What a picture shows is found without reading: the overlay draws each label that could be meant
 //! on the source's frame, with the confidences of the same run, and the label is the one whose
@@ -92,9 +93,18 @@ fn run(folder: &Path, more: &[&str]) -> Run {
         .arg("--annotate")
         .arg(&annotated)
         .args(more)
+        // GStreamer says which elements are made.
+        .env("GST_DEBUG", "GST_ELEMENT_FACTORY:4")
+        .env("GST_DEBUG_NO_COLOR", "1")
+        .env_remove("GST_DEBUG_FILE")
         .output()
         .expect("it runs");
     assert!(output.status.success(), "{output:?}");
+    let text = program::stderr(&output);
+    for element in ["resnet50json", "resnet50overlay"] {
+        let made = format!("creating element \"{element}\"");
+        assert!(text.contains(&made), "no {element} in:\n{text}");
+    }
     Run {
         annotated,
         answers: lines::parse(&std::fs::read(answers).expect("the answers")),

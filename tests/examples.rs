@@ -5,8 +5,7 @@ mod support;
 
 use std::path::Path;
 
-use support::example;
-use support::source;
+use support::{example, plugin, source};
 
 /// What an example prints; it must end well.
 fn run(name: &str, arguments: &[&Path]) -> String {
@@ -88,19 +87,11 @@ fn pipeline_py_without_gi() {
 /// Python reads each change off the buffers, at the clip's times.
 #[test]
 fn pipeline_py() {
-    let Some(folder) = std::env::var_os("RESNET50_TEST_PLUGIN_DIR") else {
-        eprintln!("skipped: RESNET50_TEST_PLUGIN_DIR is not set; use “cargo xtask test”");
-        return;
-    };
     let registry = tempfile::tempdir().expect("a folder");
     let command = |video: &Path| {
         let mut command = example::python();
-        command
-            .args([&source("examples/pipeline.py"), video])
-            .env("GST_PLUGIN_PATH", &folder)
-            .env("GST_REGISTRY", registry.path().join("registry.bin"))
-            .env_remove("GST_PLUGIN_PATH_1_0")
-            .env_remove("GST_REGISTRY_1_0");
+        command.args([&source("examples/pipeline.py"), video]);
+        plugin::prepare(&mut command, registry.path());
         command
     };
     let missing = fail(&mut command(Path::new("/nowhere/clip.webm")));
@@ -450,7 +441,8 @@ mod cli {
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null())
                 .spawn();
-            let mut server = Running(server.expect("Xvfb (Debian: xvfb)"));
+            let mut server =
+                Running(server.expect("Xvfb: install Debian's xvfb (`cargo xtask setup` does)"));
             let output = server.0.stdout.take().expect("its output");
             let mut number = String::new();
             std::io::BufReader::new(output)

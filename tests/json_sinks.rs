@@ -16,6 +16,7 @@ use gst::prelude::*;
 use serde_json::Value;
 use support::element::{PATIENCE, caps, rgb};
 use support::lines::{self, classified, frame, seen};
+use support::plugin;
 
 /// How many frames are sent, of which every third has no classification.
 const FRAMES: u64 = 30;
@@ -322,20 +323,17 @@ impl Drop for Broker {
 }
 
 /// A line of gst-launch, as a shell runs it: what the demo clip shows goes over a real broker to a
-/// subscriber, line by line. `cargo xtask test` says where the plugin lies.
+/// subscriber, line by line.
 #[test]
 fn mqtt() {
-    let Some(plugins) = std::env::var_os("RESNET50_TEST_PLUGIN_DIR") else {
-        eprintln!("skipped: RESNET50_TEST_PLUGIN_DIR is not set; use “cargo xtask test”");
-        return;
-    };
+    plugin::output(Command::new("gst-launch-1.0").arg("--version"));
     let broker = Broker::start();
     // From here on the broker keeps for it what it misses.
     let subscribed = broker.subscriber().arg("-E").output().expect("it runs");
     assert!(subscribed.status.success(), "{subscribed:?}");
 
     let folder = tempfile::tempdir().expect("a folder");
-    let (file, errors) = publish(&broker, Path::new(&plugins), folder.path());
+    let (file, errors) = publish(&broker, folder.path());
     let sent = lines::parse(&file);
     for label in ["Egyptian cat", "espresso", "moped", "missile"] {
         let is_it = |line: &Value| line["results"][0]["label"] == label;
@@ -356,7 +354,7 @@ fn mqtt() {
 }
 
 /// Runs the line. Returns what was published, and what there was on the standard error.
-fn publish(broker: &Broker, plugins: &Path, folder: &Path) -> (Vec<u8>, String) {
+fn publish(broker: &Broker, folder: &Path) -> (Vec<u8>, String) {
     let clip = glib::filename_to_uri(support::source("demo/clip.webm"), None).expect("a URI");
     let file = folder.join("seen.jsonl");
     let publisher = broker.client("mosquitto_pub");
@@ -369,16 +367,9 @@ fn publish(broker: &Broker, plugins: &Path, folder: &Path) -> (Vec<u8>, String) 
         file.display(),
         publisher.join(" "),
     );
-    let output = Command::new("timeout")
-        .args(["300", "bash", "-o", "pipefail", "-c", &line])
-        .env("GST_PLUGIN_PATH", plugins)
-        .env("GST_REGISTRY", folder.join("registry.bin"))
-        .env("G_DEBUG", "fatal-warnings")
-        .env_remove("GST_PLUGIN_PATH_1_0")
-        .env_remove("GST_REGISTRY_1_0")
-        .env_remove("GST_REGISTRY_UPDATE")
-        .output()
-        .expect("bash runs");
+    let mut command = Command::new("timeout");
+    command.args(["300", "bash", "-o", "pipefail", "-c", &line]);
+    let output = plugin::output(plugin::prepare(&mut command, folder));
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
         output.status.success(),

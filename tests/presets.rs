@@ -10,9 +10,9 @@ use std::process::{Command, Output};
 
 use gst::prelude::*;
 use gstresnet50::element::classify::{Mode, Resnet50};
-use support::child;
 use support::element::{self, GREEN, Rig, bare, rgb, timed};
 use support::onnx::Net;
+use support::{child, plugin};
 
 const NAMES: [&str; 3] = ["live-camera", "low-power", "offline-max-throughput"];
 
@@ -236,25 +236,14 @@ fn whole() {
 /// where there is none of the name.
 #[test]
 fn programs() {
-    let Some(plugins) = std::env::var_os("RESNET50_TEST_PLUGIN_DIR") else {
-        eprintln!("skipped: RESNET50_TEST_PLUGIN_DIR is not set; use “cargo xtask test”");
-        return;
-    };
     let scratch = tempfile::tempdir().expect("a folder");
     let run = |program: &str, line: &str| -> (Output, String) {
-        let output = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(line.split(' '))
-            .env("GST_PLUGIN_PATH", &plugins)
             .env("GST_PRESET_PATH", folder())
-            .env("GST_REGISTRY", scratch.path().join("registry.bin"))
-            .env("XDG_CONFIG_HOME", scratch.path())
-            .env("G_DEBUG", "fatal-warnings")
-            .env("LC_ALL", "C.UTF-8")
-            .env_remove("GST_PLUGIN_PATH_1_0")
-            .env_remove("GST_REGISTRY_1_0")
-            .env_remove("GST_REGISTRY_UPDATE")
-            .output()
-            .unwrap_or_else(|e| panic!("{program}: {e}"));
+            .env("XDG_CONFIG_HOME", scratch.path());
+        let output = plugin::output(plugin::prepare(&mut command, scratch.path()));
         let text = [&output.stdout[..], &output.stderr[..]].concat();
         (output, String::from_utf8_lossy(&text).into_owned())
     };

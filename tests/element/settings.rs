@@ -194,61 +194,6 @@ fn change_of_the_model_is_a_change() {
     assert_eq!(element_messages(&bus, &element).len(), 2 + 1);
 }
 
-/// Every property may be changed in the state that the contract names, has a blurb, and the
-/// default that the contract names.
-#[test]
-fn properties() {
-    crate::support::init();
-    let element = gst::ElementFactory::make("resnet50").build();
-    let element = element.expect("the element");
-    let (ready, playing) = (
-        gst::PARAM_FLAG_MUTABLE_READY,
-        gst::PARAM_FLAG_MUTABLE_PLAYING,
-    );
-    let null = glib::ParamFlags::empty();
-    let text = |value: &glib::Value| {
-        if let Ok(text) = value.get::<Option<String>>() {
-            text.unwrap_or_else(|| "unset".into())
-        } else if let Ok(structure) = value.get::<Option<gst::Structure>>() {
-            structure.map_or_else(|| "unset".into(), |s| s.to_string())
-        } else {
-            value.serialize().expect("text").to_string()
-        }
-    };
-    for (name, mutable, default) in [
-        ("model", playing, "unset"),
-        ("labels", playing, "unset"),
-        ("provider", ready, "cpu"),
-        ("provider-options", ready, "unset"),
-        ("device-id", ready, "0"),
-        ("threads", ready, "0"),
-        ("interval", playing, "1"),
-        ("top-k", playing, "5"),
-        ("threshold", playing, "0"),
-        ("activation", ready, "auto"),
-        ("fit", ready, "auto"),
-        ("resize", ready, "0"),
-        ("mean", ready, "<  >"),
-        ("std", ready, "<  >"),
-        ("color-order", ready, "auto"),
-        ("messages", playing, "none"),
-        ("runtime-library", null, "unset"),
-        ("active-provider", null, "unset"),
-        ("model-info", null, "unset"),
-    ] {
-        let property = element.find_property(name).expect(name);
-        let all = ready | playing | gst::PARAM_FLAG_MUTABLE_PAUSED;
-        assert_eq!(property.flags() & all, mutable, "{name}");
-        let read_only = matches!(name, "active-provider" | "model-info");
-        let writable = property.flags().contains(glib::ParamFlags::WRITABLE);
-        assert_eq!(writable, !read_only, "{name}");
-        assert!(property.blurb().is_some_and(|b| b.len() > 20), "{name}");
-        assert_eq!(text(&element.property_value(name)), default, "{name}");
-    }
-    let stats = element.find_property("stats").expect("stats");
-    assert!(!stats.flags().contains(glib::ParamFlags::WRITABLE));
-}
-
 /// Every property gives back what was set, and can be set from text as gst-launch does.
 #[test]
 fn properties_from_text() {

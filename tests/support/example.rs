@@ -42,7 +42,7 @@ pub fn python() -> Command {
         };
         let python = ["python3", "/usr/bin/python3"].into_iter().find(works);
         python
-            .expect("no Python here has GObject introspection (Debian: python3-gi)")
+            .expect("no Python here has GObject introspection: install Debian's python3-gi (`cargo xtask setup` does)")
             .into()
     });
     let mut command = Command::new(python);

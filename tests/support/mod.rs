@@ -12,6 +12,7 @@ pub mod onnx;
 pub mod overlay;
 pub mod pack;
 pub mod pillow;
+pub mod plugin;
 #[cfg(feature = "cli")]
 pub mod program;
 pub mod regions;

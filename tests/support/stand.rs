@@ -50,7 +50,14 @@ impl Stand {
             }),
             Condvar::new(),
         ));
-        let pad = gst::Pad::builder(gst::PadDirection::Sink)
+        // Without a template a pad takes no other caps than those that it has.
+        let template = gst::PadTemplate::new(
+            "sink",
+            gst::PadDirection::Sink,
+            gst::PadPresence::Always,
+            &gst::Caps::new_any(),
+        );
+        let pad = gst::Pad::builder_from_template(&template.expect("a template"))
             .chain_function({
                 let behind = Arc::clone(&behind);
                 move |_, _, buffer| {

@@ -91,6 +91,8 @@ pub struct Keywords {
     words: Vec<Arc<str>>,
     /// The tags that came with the stream: a tag event takes the place of the one before.
     upstream: Option<gst::TagList>,
+    /// The same of those of the whole file, whose events are others.
+    upstream_global: Option<gst::TagList>,
 }
 
 impl Keywords {
@@ -116,6 +118,7 @@ impl Keywords {
         };
         // Those of the whole file stand beside the stream's.
         if tag.tag().scope() != gst::TagScope::Stream {
+            self.upstream_global = Some(tag.tag_owned());
             return event;
         }
         self.upstream = Some(tag.tag_owned());
@@ -127,8 +130,24 @@ impl Keywords {
             .build()
     }
 
+    /// All of them as tags of the whole file, for the end of the stream: of the stream's tags a
+    /// muxer keeps those that it was told first.
+    pub fn whole(&self) -> Option<gst::Event> {
+        if self.words.is_empty() {
+            return None;
+        }
+        let mut list = self.with(self.upstream_global.clone());
+        list.make_mut().set_scope(gst::TagScope::Global);
+        Some(gst::event::Tag::new(list))
+    }
+
     fn list(&self) -> gst::TagList {
-        let mut list = self.upstream.clone().unwrap_or_default();
+        self.with(self.upstream.clone())
+    }
+
+    /// These tags and the keywords.
+    fn with(&self, list: Option<gst::TagList>) -> gst::TagList {
+        let mut list = list.unwrap_or_default();
         let tags = list.make_mut();
         for word in &self.words {
             tags.add::<gst::tags::Keywords>(&&**word, gst::TagMergeMode::Append);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Events and queries of both pads.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gst::EventType;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
@@ -35,11 +37,11 @@ impl Resnet50 {
                     };
                     (items, loaded)
                 };
-                drop(items);
                 if let Some(loaded) = loaded {
                     loaded.port.clear();
                 }
                 let forwarded = self.src.push_event(event);
+                self.keep_sticky(items);
                 if let Err(error) = self.start_task() {
                     error.log();
                 }
@@ -100,32 +102,61 @@ impl Resnet50 {
         self.forward(event)
     }
 
-    /// Sends a serialized event on, in its turn.
-    pub(super) fn forward(&self, mut event: gst::Event) -> bool {
-        {
-            let mut inner = self.stream.lock();
-            match event.view() {
-                gst::EventView::Segment(segment) => {
-                    let segment = segment.segment().downcast_ref().cloned();
-                    let is_new = inner.segment != segment;
-                    inner.segment = segment;
-                    if is_new {
-                        inner.forget();
-                        // Late answers are for a time that is over, unless they have their frames.
-                        if inner.frames() == 0 {
-                            inner.generation += 1;
-                        }
-                    }
+    /// Leaves the sticky events among what was flushed to the source pad, which sends them before
+    /// the next frame: upstream takes them for delivered, and nobody would send them again.
+    fn keep_sticky(&self, items: VecDeque<Item>) {
+        for item in items {
+            let Item::Event(event) = item else {
+                continue;
+            };
+            // A flush is the end of these two.
+            let is_over = matches!(event.type_(), EventType::Segment | EventType::Eos);
+            if event.is_sticky() && !is_over {
+                let event = self.note(event);
+                if let Err(error) = self.src.store_sticky_event(&event) {
+                    gst::debug!(CAT, imp = self, "{event:?} is not kept: {error}");
                 }
-                gst::EventView::StreamStart(_) => {
-                    inner.forget();
-                    inner.keywords.reset();
-                }
-                gst::EventView::Tag(_) => event = inner.keywords.merge(event),
-                _ => {}
             }
         }
+    }
+
+    /// Sends a serialized event on, in its turn.
+    pub(super) fn forward(&self, event: gst::Event) -> bool {
+        if event.type_() == EventType::Eos {
+            let keywords = self.stream.lock().keywords.whole();
+            if let Some(tags) = keywords {
+                // Whether anybody wants them or not, the end follows.
+                self.src.push_event(tags);
+            }
+        }
+        let event = self.note(event);
         self.src.push_event(event)
+    }
+
+    /// Takes notice of a serialized event whose turn has come, and gives what is to be sent.
+    fn note(&self, event: gst::Event) -> gst::Event {
+        let mut inner = self.stream.lock();
+        match event.view() {
+            gst::EventView::Segment(segment) => {
+                let segment = segment.segment().downcast_ref().cloned();
+                let is_new = inner.segment != segment;
+                inner.segment = segment;
+                if is_new {
+                    inner.forget();
+                    // Late answers are for a time that is over, unless they have their frames.
+                    if inner.frames() == 0 {
+                        inner.generation += 1;
+                    }
+                }
+            }
+            gst::EventView::StreamStart(_) => {
+                inner.forget();
+                inner.keywords.reset();
+            }
+            gst::EventView::Tag(_) => return inner.keywords.merge(event),
+            _ => {}
+        }
+        event
     }
 
     pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {

@@ -4,9 +4,9 @@
 mod watch;
 
 use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::prelude::*;
@@ -59,24 +59,32 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     // Written beside and renamed in the end: a run that fails leaves the last one's results alone.
     let json = args.json.as_deref().map(partial);
     let annotated = args.annotate.as_deref().map(partial);
-    let writer = json.as_deref().map(create).transpose()?;
-    let output = match &annotated {
+    let mut outputs = Vec::new();
+    if let Some(file) = &json {
+        outputs.push(json_output(file)?);
+    }
+    outputs.push(match &annotated {
         Some(file) => annotating_output(file)?,
         None => plain_output()?,
-    };
+    });
     let pipeline = gst::Pipeline::new();
     let source = gst::ElementFactory::make("uridecodebin")
         .property("uri", &uri)
         .build()?;
-    pipeline.add_many([&source, &element, &output.element])?;
-    element.link(&output.element)?;
+    let tee = gst::ElementFactory::make("tee").build()?;
+    pipeline.add_many([&source, &element, &tee])?;
+    element.link(&tee)?;
+    for output in &outputs {
+        pipeline.add(&output.element)?;
+        tee.link(&output.element)?;
+    }
     link_video(&pipeline, &source, &element);
-    post_end(&output.last);
+    post_end(outputs.iter().map(|output| &output.last));
 
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(
         "{elapsed_precise} {wide_bar} {msg}",
     )?);
-    let watch = Arc::new(Mutex::new(Watch::new(bar.clone(), writer)));
+    let watch = Arc::new(Mutex::new(Watch::new(bar.clone())));
     watch_frames(&element, &watch, args.max_frames);
 
     let outcome = play(&pipeline, &element, &bar);
@@ -85,7 +93,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     pipeline.set_state(gst::State::Null)?;
     bar.finish_and_clear();
 
-    let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
+    let watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
     let partials = [&json, &annotated].into_iter().flatten();
     if watch.frames == 0 {
         // Nothing is in them; one that cannot be removed was not made.
@@ -93,7 +101,6 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         outcome?;
         return Err(format!("{} has no video that could be decoded", args.input).into());
     }
-    watch.finish()?;
     // What was seen before an error is worth having, too.
     watch.summary(shown_model, &stats);
     for (what, from, to) in [
@@ -150,16 +157,16 @@ fn check_outputs(args: &Args) -> crate::Result<()> {
     Ok(())
 }
 
-fn create(path: &Path) -> crate::Result<BufWriter<File>> {
-    let file =
-        File::create(path).map_err(|e| format!("{} cannot be written: {e}", path.display()))?;
-    Ok(BufWriter::new(file))
+/// Sees to it that a file can be written, before a pipeline is built that would say less clearly
+/// that it cannot.
+fn create(path: &Path) -> crate::Result<()> {
+    File::create(path).map_err(|e| format!("{} cannot be written: {e}", path.display()))?;
+    Ok(())
 }
 
-/// Where the classified video goes.
+/// Somewhere that the classified video goes.
 struct Output {
     element: gst::Element,
-    /// What draws the labels.
     /// The pad at which the stream ends.
     last: gst::Pad,
 }
@@ -174,20 +181,31 @@ fn plain_output() -> crate::Result<Output> {
     })
 }
 
+/// Writes a line of JSON for each answer to a file.
+fn json_output(file: &Path) -> crate::Result<Output> {
+    create(file)?;
+    // It is not waited for at the start: a live stream may be unclassified for long.
+    let description = "resnet50json ! filesink name=file sync=false async=false";
+    file_output(description, file).map_err(|e| format!("the JSON lines need filesink: {e}").into())
+}
+
 /// Draws the classes on the video and writes it to a file.
 fn annotating_output(file: &Path) -> crate::Result<Output> {
     create(file)?;
-    let bin = gst::parse::bin_from_description(
-        "queue name=in max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! videoconvert ! \
+    let description = "videoconvert ! \
          videoscale ! video/x-raw,width=[16,16383],height=[16,16383] ! \
          resnet50overlay max-labels=3 ! videoconvert ! \
          vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate=2000000 keyframe-max-dist=50 ! \
-         webmmux ! filesink name=file sync=false",
-        false,
-    )
-    .map_err(|e| {
-        format!("the annotated video needs resnet50overlay (the plugin's feature overlay), vp8enc and webmmux (Debian: gstreamer1.0-plugins-good): {e}")
-    })?;
+         webmmux ! filesink name=file sync=false";
+    file_output(description, file).map_err(|e| {
+        format!("the annotated video needs resnet50overlay (the plugin's feature overlay), vp8enc and webmmux (Debian: gstreamer1.0-plugins-good): {e}").into()
+    })
+}
+
+/// A bin with a thread of its own, in which the element `file` writes to this file.
+fn file_output(description: &str, file: &Path) -> crate::Result<Output> {
+    let queue = "queue name=in max-size-buffers=4 max-size-bytes=0 max-size-time=0";
+    let bin = gst::parse::bin_from_description(&format!("{queue} ! {description}"), false)?;
     let by_name = |name| bin.by_name(name).ok_or("the description names it");
     let sink = by_name("file")?;
     sink.set_property("location", file.as_os_str().to_string_lossy().as_ref());
@@ -201,19 +219,23 @@ fn annotating_output(file: &Path) -> crate::Result<Output> {
     })
 }
 
-/// Posts a message when the stream is through, for the pipeline's own waits for the sound that is
-/// thrown away as well.
-fn post_end(last: &gst::Pad) {
-    last.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |pad, info| {
-        if info
-            .event()
-            .is_some_and(|e| e.type_() == gst::EventType::Eos)
-            && let Some(element) = pad.parent_element()
-        {
-            post(&element, THROUGH);
-        }
-        gst::PadProbeReturn::Ok
-    });
+/// Posts a message when the stream is through at all of these pads, for the pipeline's own waits
+/// for the sound that is thrown away as well.
+fn post_end<'a>(pads: impl ExactSizeIterator<Item = &'a gst::Pad>) {
+    let left = Arc::new(AtomicUsize::new(pads.len()));
+    for pad in pads {
+        let left = Arc::clone(&left);
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+            let event = info.event();
+            if event.is_some_and(|e| e.type_() == gst::EventType::Eos)
+                && left.fetch_sub(1, Ordering::AcqRel) == 1
+                && let Some(element) = pad.parent_element()
+            {
+                post(&element, THROUGH);
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
 }
 
 /// Application messages: the last frame has left the pipeline; enough frames have been seen.

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What the user sees of a stream: a line for each change, a progress bar, a summary, a file.
+//! What the user sees of a stream: a line for each change, a progress bar, a summary.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-use gstresnet50::meta::{classification_of, json_lines};
+use gstresnet50::meta::classification_of;
 use indicatif::ProgressBar;
 
 /// What has been seen so far.
 pub struct Watch {
     bar: ProgressBar,
-    json: Option<BufWriter<File>>,
-    written: std::io::Result<()>,
     begun: Option<Instant>,
     newest: Option<Instant>,
     /// Frames that have come by.
@@ -25,11 +21,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub fn new(bar: ProgressBar, json: Option<BufWriter<File>>) -> Self {
+    pub fn new(bar: ProgressBar) -> Self {
         Self {
             bar,
-            json,
-            written: Ok(()),
             begun: None,
             newest: None,
             frames: 0,
@@ -58,9 +52,6 @@ impl Watch {
                 .set_message(format!("{} frames, {rate:.1} a second", self.frames));
         }
 
-        if let (Some(json), Ok(())) = (&mut self.json, &self.written) {
-            self.written = json.write_all(json_lines(buffer, segment).as_bytes());
-        }
         let Some(seen) = classification_of(buffer) else {
             return;
         };
@@ -75,15 +66,6 @@ impl Watch {
                 say!("{time}  {:<28} {:3.0} %", top.label, top.confidence * 100.0);
             });
         }
-    }
-
-    /// Completes the file of JSON lines.
-    pub fn finish(&mut self) -> crate::Result<()> {
-        if let (Some(json), Ok(())) = (&mut self.json, &self.written) {
-            self.written = json.flush();
-        }
-        std::mem::replace(&mut self.written, Ok(()))
-            .map_err(|e| format!("the JSON lines could not be written: {e}").into())
     }
 
     /// Prints what there was in all.
