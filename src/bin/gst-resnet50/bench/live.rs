@@ -377,10 +377,12 @@ fn camera(model: &str) -> Result<String> {
     }
     let growth = medians.last().zip(medians.first()).map(|(l, f)| l - f);
     let growth = growth.ok_or("there are two parts")?;
+    // Two digits, and none of them is a negative zero.
+    let shown_growth = (growth * 100.0).round() / 100.0 + 0.0;
     let lost = frames - shown;
     writeln!(
         text,
-        "\nThe delay has grown by {growth:.2} ms: {}. Of {frames} frames {lost} were lost: {}.\n",
+        "\nThe delay has grown by {shown_growth:.2} ms: {}. Of {frames} frames {lost} were lost: {}.\n",
         Goal::Under(GROWTH).verdict(growth),
         verdict(lost == 0),
     )?;

@@ -12,7 +12,7 @@ use gstresnet50::meta::{self, Class, Classification};
 
 use super::goal::Goal;
 use super::{Result, frame, median, milliseconds};
-use crate::plugin;
+use crate::model::count;
 
 /// Format, size, and how opaque the frames are that can be seen through.
 const CASES: &[(VideoFormat, u32, u32, u8)] = &[
@@ -52,11 +52,11 @@ const LABELS: [&str; 5] = [
 ];
 
 pub fn measure(rounds: u32) -> Result<String> {
-    plugin::ensure_linked()?;
     let mut table = String::from("## Overlay\n\n");
     writeln!(
         table,
-        "Goal: under {GOAL} ms a 1080p frame.\n\nOne frame through `resnet50overlay`, which draws five classes with their bars into it, the same ones on each frame; and, in turn with it, through `identity`, which does nothing, and through GStreamer's `textoverlay` with the same five lines at the same size. Times are medians of {rounds} rounds of {FRAMES} frames. Ratio: textoverlay over resnet50overlay, above 1 this one is faster; a dash where textoverlay does not take the format.\n"
+        "Goal: under {GOAL} ms a 1080p frame.\n\nOne frame through `resnet50overlay`, which draws five classes with their bars into it, the same ones on each frame; and, in turn with it, through `identity`, which does nothing, and through GStreamer's `textoverlay` with the same five lines at the same size. Times are medians of {} of {FRAMES} frames. Ratio: textoverlay over resnet50overlay, above 1 this one is faster; a dash where textoverlay does not take the format.\n",
+        count(rounds as usize, "round")
     )?;
     writeln!(
         table,

@@ -14,6 +14,7 @@ use gstresnet50::preprocess::{
 
 use super::goal::Goal;
 use super::{Result, frame, median, milliseconds};
+use crate::model::count;
 
 const CASES: &[(VideoFormat, u32, u32)] = &[
     (VideoFormat::Nv12, 1920, 1080),
@@ -36,7 +37,8 @@ pub fn measure(rounds: u32) -> Result<String> {
     let mut table = String::from("## Pre-processing\n\n");
     writeln!(
         table,
-        "Goal: under {GOAL} ms for an NV12 frame of 1920x1080.\n\nOne frame, one thread: crop, resize to 256, 224x224 out of the centre, normalized float32 NCHW. The baselines are measured in turn with it: its own portable loops, and GStreamer's converter (`GstVideoConverter`, linear, one thread) from the same crop to 224x224 RGB with the same normalization after it; and the crate `fast_image_resize`, which does the resampling alone, of the same planes with the same filter, without colour or normalization (a dash where it has no such pixels). Times and ratios are medians of {rounds} rounds of {CALLS} frames. Ratios are baseline over plugin: above 1 the plugin is faster.\n"
+        "Goal: under {GOAL} ms for an NV12 frame of 1920x1080.\n\nOne frame, one thread: crop, resize to 256, 224x224 out of the centre, normalized float32 NCHW. The baselines are measured in turn with it: its own portable loops, and GStreamer's converter (`GstVideoConverter`, linear, one thread) from the same crop to 224x224 RGB with the same normalization after it; and the crate `fast_image_resize`, which does the resampling alone, of the same planes with the same filter, without colour or normalization (a dash where it has no such pixels). Times and ratios are medians of {} of {CALLS} frames. Ratios are baseline over plugin: above 1 the plugin is faster.\n",
+        count(rounds as usize, "round")
     )?;
     writeln!(
         table,

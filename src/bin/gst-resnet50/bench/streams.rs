@@ -17,6 +17,7 @@ use super::goal::{Goal, verdicts};
 use super::throughput::Bare;
 use super::usage::{MOST_FOREIGN, Usage};
 use super::{Args, Result, Scratch, compare, frame, median, throughput};
+use crate::model::count;
 
 /// Numbers of streams, and the size of their frames. The chart is of the smaller ones.
 const CASES: [(usize, (u32, u32)); 6] = [
@@ -109,8 +110,8 @@ pub fn measure(args: &Args) -> Result<(String, Chart)> {
     let bare = throughput::best(&file, Some((&info, &picture)), args.rounds.min(TRIALS))?;
     writeln!(
         text,
-        "Goals, of each row: no frame lost; at least {TOTAL} of the inferences that can be made; no stream's share under {SHARE}; p99 of the delay under {DELAY} ms; less than {MEMORY} MB for each further stream.\n\nNV12 at {RATE} frames a second, each stream a pipeline `appsrc ! resnet50 mode=live batch-size={BATCH} ! fakesink` of its own, all with ResNet50 v1.5 in int8. {} rounds of {} s; before and after each, while the streams are silent, a bare loop runs the same model on all cores and nothing else, at the setting that was best here in this run ({bare}). No more can be inferred than is offered, and no more than the engine can make, which is what the bare loop makes: “limit” says which of the two is less in that row, and the ratio is that to the lesser one. Rates are medians of the rounds, and so are the ratio (of the rounds' own, with the least and the greatest) and the overhead, the share of the cores' time that pre-processing, GStreamer and the source take. Rounds in which other processes had more than {:.0} % of the cores were repeated. The delay, of every frame of all rounds, is that from the element's sink pad to its source pad. Frames in and lost are counts of the whole run. A stream's share is its inferences in all rounds over the mean's: 1 is perfectly fair. The memory is what the process has grown by from the first stream alone to the end.\n",
-        args.rounds,
+        "Goals, of each row: no frame lost; at least {TOTAL} of the inferences that can be made; no stream's share under {SHARE}; p99 of the delay under {DELAY} ms; less than {MEMORY} MB for each further stream.\n\nNV12 at {RATE} frames a second, each stream a pipeline `appsrc ! resnet50 mode=live batch-size={BATCH} ! fakesink` of its own, all with ResNet50 v1.5 in int8. {} of {} s; before and after each, while the streams are silent, a bare loop runs the same model on all cores and nothing else, at the setting that was best here in this run ({bare}). No more can be inferred than is offered, and no more than the engine can make, which is what the bare loop makes: “limit” says which of the two is less in that row, and the ratio is that to the lesser one. Rates are medians of the rounds, and so are the ratio (of the rounds' own, with the least and the greatest) and the overhead, the share of the cores' time that pre-processing, GStreamer and the source take. Rounds in which other processes had more than {:.0} % of the cores were repeated. The delay, of every frame of all rounds, is that from the element's sink pad to its source pad. Frames in and lost are counts of the whole run. A stream's share is its inferences in all rounds over the mean's: 1 is perfectly fair. The memory is what the process has grown by from the first stream alone to the end.\n",
+        count(args.rounds as usize, "round"),
         TIME.as_secs(),
         MOST_FOREIGN * 100.0,
     )?;
