@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use gstresnet50::inference::{
     Cancel, Engine, EngineOptions, Job, Model, ModelSource, Provider, RUN_LIMIT, RunError,
-    RunTimes, Runtime, SessionError, SessionOptions,
+    RunTimes, Runtime, Session, SessionError, SessionOptions,
 };
 use gstresnet50::preprocess::Slot;
-use support::onnx::{FREE, Net};
+use support::onnx::{self, FREE, Net};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -389,4 +389,41 @@ fn cancelled_loads() {
         port.push([job as Box<dyn Job>], Duration::ZERO);
         assert_eq!(scores(&outcome).0, [1.0, 0.0, 0.0]);
     }
+}
+
+/// A session that spins as ONNX Runtime's own do says what every other says, in batches as well,
+/// and refuses what they refuse.
+#[test]
+fn spinning_session() {
+    support::init();
+    let folder = tempfile::tempdir().expect("a folder");
+    let runtime = Runtime::load(None, &[]).expect("ONNX Runtime");
+    let read = |path| Model::read(ModelSource::File(path)).expect("a model");
+    let model = read(Net::color().batch(FREE).write(folder.path(), "net.onnx"));
+    let scores = |mut session: Session| {
+        for picture in 0..2 {
+            let Slot::F32(slot) = session.slot_of(picture) else {
+                panic!("the model takes floats");
+            };
+            for (i, value) in slot.iter_mut().enumerate() {
+                *value = (i + picture) as f32 / 100.0;
+            }
+        }
+        session.run_batch(2).expect("a Run").to_vec()
+    };
+    let spinning = Session::load_spinning(runtime, &model, 2).expect("a session");
+    assert_eq!(
+        (spinning.provider(), spinning.threads()),
+        (Provider::Cpu, 2)
+    );
+    let spinning = spinning.with_batch(2).expect("memory");
+    let (calm, _) = Session::load(runtime, &model, &options().session).expect("a session");
+    let calm = scores(calm.with_batch(2).expect("memory"));
+    assert_eq!(scores(spinning), calm);
+    let (first, second) = calm.split_at(calm.len() / 2);
+    assert_ne!(first, second, "the pictures differ");
+
+    let path = onnx::write(&onnx::unknown_operation(), folder.path(), "odd.onnx");
+    let refused = Session::load_spinning(runtime, &read(path), 2);
+    assert!(matches!(refused, Err(SessionError::Refused { .. })));
 }

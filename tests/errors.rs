@@ -287,7 +287,7 @@ fn labels() {
 
     let net = Net::color().contract(r#"{"labels":["one"]}"#);
     case.set_model(&net.write(case.folder.path(), "named.onnx"));
-    let words = ["the model's own list of labels", "1 names", "3 classes"];
+    let words = ["the model's own list of labels", "has 1 name,", "3 classes"];
     case.does_not_start(gst::ResourceError::Settings, &words, |e| {
         e.set_property("model", text(&case.good));
     });
@@ -302,7 +302,7 @@ fn normalization() {
         ("mean", gst::Array::new([0.5f64; 4]), "4 numbers"),
         ("mean", gst::Array::new(["red", "green", "blue"]), "finite"),
         ("mean", three([0.0, f64::INFINITY, 0.0]), "inf"),
-        ("std", gst::Array::new([0.5f64]), "1 numbers"),
+        ("std", gst::Array::new([0.5f64]), "(1 number)"),
         ("std", three([0.2, 0.0, 0.2]), "above 0"),
         ("std", three([0.2, 0.2, -1.0]), "above 0"),
         ("std", three([f64::NAN, 0.2, 0.2]), "above 0"),

@@ -223,7 +223,7 @@ impl Session {
                 threads => threads,
             };
             let commit = |strict| {
-                let builder = builder(runtime, threads)?;
+                let builder = calm(builder(runtime, threads)?, threads)?;
                 cancel.ends_load(builder.canceler());
                 commit(builder, model, provider, &dispatches, strict)
             };
@@ -239,22 +239,11 @@ impl Session {
             }
             match committed {
                 Ok(session) => {
-                    let trial = |error| SessionError::Trial {
-                        model: model.source.clone(),
-                        error,
-                    };
-                    let core = Core::new(session, model, provider, threads, cancel);
-                    let core = core.map_err(trial)?;
-                    let session = Self::of(Arc::new(core), 1).map_err(trial)?;
+                    let session = Self::first(session, model, provider, threads, cancel)?;
                     return Ok((session, passed));
                 }
                 // The processor runs every model that ONNX Runtime runs: it is the model, then.
-                Err(error) if provider == Provider::Cpu => {
-                    return Err(SessionError::Refused {
-                        model: model.source.clone(),
-                        message: one_line(error.message()),
-                    });
-                }
+                Err(error) if provider == Provider::Cpu => return Err(refused(model, &error)),
                 Err(error) => passed.push(Fallback {
                     provider,
                     reason: one_line(error.message()),
@@ -262,6 +251,38 @@ impl Session {
             }
         }
         Err(SessionError::Providers(passed))
+    }
+
+    /// A session on the processor that spins as ONNX Runtime's own do, which is also for a while
+    /// after a Run: for measuring. [`Self::load`] stops that with each Run.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn load_spinning(
+        runtime: &Runtime,
+        model: &Model,
+        threads: usize,
+    ) -> Result<Self, SessionError> {
+        let commit = |builder| commit(builder, model, Provider::Cpu, &[], true);
+        let committed = builder(runtime, threads).and_then(commit);
+        let session = committed.map_err(|error| refused(model, &error))?;
+        Self::first(session, model, Provider::Cpu, threads, &Cancel::default())
+    }
+
+    /// Runs a model that has just been loaded for the first time.
+    fn first(
+        session: ort::session::Session,
+        model: &Model,
+        provider: Provider,
+        threads: usize,
+        cancel: &Cancel,
+    ) -> Result<Self, SessionError> {
+        Core::new(session, model, provider, threads, cancel)
+            .and_then(|core| Self::of(Arc::new(core), 1))
+            .map_err(|error| SessionError::Trial {
+                model: model.source.clone(),
+                error,
+            })
     }
 
     fn of(core: Arc<Core>, capacity: usize) -> Result<Self, RunError> {
@@ -622,18 +643,29 @@ fn commit(
     }
 }
 
+fn refused(model: &Model, error: &ort::Error) -> SessionError {
+    SessionError::Refused {
+        model: model.source.clone(),
+        message: one_line(error.message()),
+    }
+}
+
 fn builder(runtime: &Runtime, threads: usize) -> ort::Result<SessionBuilder> {
-    // A session of several threads loses half of its speed without spinning; but no thread is to
-    // spin when there is nothing to do, so spinning stops with the Run.
     let builder = SessionBuilder::new(runtime.environment())?
         .with_intra_threads(threads)?
-        .with_inter_threads(1)?
-        .with_intra_op_spinning(threads > 1)?
-        .with_config_entry("session.force_spinning_stop", "1")?;
+        .with_inter_threads(1)?;
     if saturates() {
         return Ok(builder.with_config_entry("session.x64quantprecision", "1")?);
     }
     Ok(builder)
+}
+
+/// A session of several threads loses half of its speed without spinning; but no thread is to spin
+/// when there is nothing to do, so spinning stops with the Run.
+fn calm(builder: SessionBuilder, threads: usize) -> ort::Result<SessionBuilder> {
+    Ok(builder
+        .with_intra_op_spinning(threads > 1)?
+        .with_config_entry("session.force_spinning_stop", "1")?)
 }
 
 /// Whether the processor adds two products of an unsigned and a signed byte in 16 bits, where they

@@ -30,7 +30,7 @@ pub enum LabelsError {
     #[error("labels file “{0}” is not UTF-8 text")]
     NotText(PathBuf),
     /// There is not one name for each class.
-    #[error("{what} has {found} names, and the model has {expected} classes")]
+    #[error("{what} has {found} name{}, and the model has {expected} classes", if *.found == 1 { "" } else { "s" })]
     WrongLength {
         /// Where the names come from.
         what: String,

@@ -31,7 +31,7 @@ pub struct Folded {
 #[non_exhaustive]
 pub enum FoldError {
     /// A parameter has another number of values than its shape says.
-    #[error("parameter {name} has {found} values, and its shape {shape:?} takes {expected}")]
+    #[error("parameter {name} has {found} value{}, and its shape {shape:?} takes {expected}", if *.found == 1 { "" } else { "s" })]
     WrongLength {
         /// The parameter.
         name: String,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Deterministic weights, so that two programs can build the same network without shipping 98 MB.
+//! Deterministic weights, so that two programs can build the same network without shipping 102 MB.
 //! They are not trained: good for tests and measurements, and for nothing else.
 
 use super::{Batch, Folded, Parameter, Precision, ResNet50, Variant, to_onnx};

@@ -232,10 +232,11 @@ fn inference(report: &mut Report, args: &Args, runtime: &Runtime, model: &Model)
             report.good(
                 "inference",
                 format!(
-                    "{classes} classes in {:.1} ms on {} with {} threads (loaded in {:.0} ms)",
+                    "{classes} classes in {:.1} ms on {} with {} thread{} (loaded in {:.0} ms)",
                     begun.elapsed().as_secs_f64() * 1e3,
                     session.provider(),
                     session.threads(),
+                    if session.threads() == 1 { "" } else { "s" },
                     load.as_secs_f64() * 1e3,
                 ),
             );

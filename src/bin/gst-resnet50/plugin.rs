@@ -21,7 +21,8 @@ pub fn ensure() -> crate::Result<()> {
 }
 
 /// Makes the linked-in element the one that is used, whatever is installed: to measure it against
-/// other code of this program, both must be of one build.
+/// other code of this program, both must be of one build. Only once, before there are elements:
+/// those that there are would lose their factory.
 pub fn ensure_linked() -> crate::Result<()> {
     let registry = gst::Registry::get();
     if let Some(plugin) = registry.find_plugin("resnet50") {

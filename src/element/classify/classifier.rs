@@ -488,10 +488,16 @@ fn triple(
     match value[..] {
         [r, g, b] if [r, g, b].into_iter().all(&valid) => Ok(Some([r, g, b])),
         [_, _, _] => Err(wrong(format!("{value:?}"), what.into())),
-        _ => Err(wrong(
-            format!("{value:?} ({} numbers)", value.len()),
-            format!("3 {what}, for red, green and blue"),
-        )),
+        _ => {
+            let numbers = match value.len() {
+                1 => "1 number".to_owned(),
+                count => format!("{count} numbers"),
+            };
+            Err(wrong(
+                format!("{value:?} ({numbers})"),
+                format!("3 {what}, for red, green and blue"),
+            ))
+        }
     }
 }
 

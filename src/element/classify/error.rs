@@ -39,7 +39,8 @@ pub enum Error {
     Run(#[from] RunError),
     #[error("the system gives no thread to load the model with: {0}")]
     Thread(String),
-    #[error("nobody waits for the model any more")]
+    /// The element was stopped, or was given another model: nobody is told.
+    #[error("loading the model was cancelled")]
     Cancelled,
     #[error("an answer was lost: the engine has ended")]
     Lost,
@@ -57,7 +58,7 @@ impl Error {
                  package “onnxruntime” has one in onnxruntime/capi/)"
             }
             Self::Model(ModelError::None(_)) => {
-                "Install it with “gst-resnet50 model install” (a download of 98 MB), set \
+                "Install it with “gst-resnet50 model install” (a download of 103 MB), set \
                  model=/path/to/resnet50.onnx, or model=builtin:efficientnet-lite0 for the small \
                  model that the plugin carries"
             }
@@ -116,9 +117,10 @@ impl Error {
             }
             Self::Run(_) => "See GST_DEBUG=onnxruntime:5",
             Self::Thread(_) => "End other programs, or raise the limit of threads (ulimit -u)",
-            Self::Lost | Self::Cancelled | Self::Session(SessionError::Cancelled) => {
-                "Report it with the log of GST_DEBUG=resnet50:6,onnxruntime:5"
+            Self::Cancelled | Self::Session(SessionError::Cancelled) => {
+                "Set the element to PAUSED to load it again"
             }
+            Self::Lost => "Report it with the log of GST_DEBUG=resnet50:6,onnxruntime:5",
             Self::NotFinite(_) => "The model's weights or its normalization (mean, std) are broken",
         }
     }

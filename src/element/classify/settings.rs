@@ -498,14 +498,14 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecUInt::builder("threads")
                 .nick("Threads")
-                .blurb("Threads of one Run on the processor; 0: one where several Runs go on side by side, else as many as there are cores")
+                .blurb("Threads of one Run on the processor; 0: as many as there are cores divided by sessions where that is set, else one, for Runs side by side, or with max-in-flight=1 as many as there are cores")
                 .maximum(1024)
                 .default_value(DEFAULT_THREADS)
                 .mutable_ready()
                 .build(),
             glib::ParamSpecUInt::builder("sessions")
                 .nick("Sessions")
-                .blurb("Runs that may go on at the same time, with the weights in memory once; 0: on the processor as many as there are cores divided by threads (one if max-in-flight=1), on a device one")
+                .blurb("Runs that may go on at the same time; on the processor the weights are in memory once for all of them, on a device once for each. 0: on the processor as many as there are cores divided by threads (one if max-in-flight=1), on a device one")
                 .maximum(1024)
                 .default_value(DEFAULT_SESSIONS)
                 .mutable_ready()
@@ -527,7 +527,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecUInt::builder("max-in-flight")
                 .nick("Frames in flight")
-                .blurb("Most frames of this stream that are under way in mode exact; 1: one at a time, with all cores for it; 0: what keeps all sessions busy")
+                .blurb("Most frames of this stream that are under way in mode exact; 0: what keeps all sessions busy. 1: one at a time, and in every mode one Run at a time with all cores for it, where sessions and threads are 0")
                 .maximum(1024)
                 .default_value(DEFAULT_MAX_IN_FLIGHT)
                 .mutable_ready()
@@ -681,17 +681,17 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecString::builder("active-provider")
                 .nick("Active provider")
-                .blurb("Execution provider that runs the model; unset before READY has been left")
+                .blurb("Execution provider that runs the model; unset until one is loaded")
                 .read_only()
                 .build(),
             glib::ParamSpecBoxed::builder::<gst::Structure>("model-info")
                 .nick("Model information")
-                .blurb("The model's contract as it is in effect: input, normalization, classes; unset before READY has been left")
+                .blurb("The model's contract as it is in effect: input, normalization, classes; unset until the model is loaded")
                 .read_only()
                 .build(),
             glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                 .nick("Statistics")
-                .blurb("Counters (frames, inferences, batches, skipped, of these busy and still, errors) and, for preprocess, queue, inference and total, the latencies p50, p95 and p99 in nanoseconds")
+                .blurb("Counters (frames, inferences, batches, skipped, errors; of those skipped, busy: superseded by a newer frame while the engine was busy, and still: see skip-still) and, for preprocess, queue, inference and total, the latencies p50, p95 and p99 in nanoseconds")
                 .read_only()
                 .build(),
         ]

@@ -19,7 +19,7 @@ pub struct Stats {
     /// Frames that were not inferred: between two of an interval or a rate, without a whole
     /// picture, without a region that is due, or one of the next two.
     pub skipped: u64,
-    /// Frames and regions that newer ones overtook while the engine was busy (mode live).
+    /// Frames and regions that were superseded by newer ones while the engine was busy (mode live).
     pub busy: u64,
     /// Frames that looked like the last inferred one (`skip-still`).
     pub still: u64,

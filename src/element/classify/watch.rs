@@ -71,10 +71,13 @@ impl Watch {
             return None;
         }
         self.is_over = true;
-        let frames = self.frames;
         if self.refused.is_empty() {
+            let none = match self.frames {
+                1 => "the only frame had no region to classify".to_owned(),
+                frames => format!("none of {frames} frames had a region to classify"),
+            };
             return Some(Hint::Info(format!(
-                "none of {frames} frames had a region to classify. If nothing was in view, all is \
+                "{none}. If nothing was in view, all is \
                  well; else put a detector that attaches GstVideoRegionOfInterestMeta before \
                  resnet50, or set region=frame"
             )));
@@ -89,8 +92,12 @@ impl Watch {
             Some(text) => format!("roi-types is “{text}”"),
             None => "roi-types is unset, which takes all".into(),
         };
+        let frames = match self.frames {
+            1 => "the only frame".to_owned(),
+            frames => format!("{frames} frames"),
+        };
         Some(Hint::Warning(format!(
-            "none of the regions of {frames} frames is classified. There were regions of type \
+            "none of the regions of {frames} is classified. There were regions of type \
              {types}; {wanted}, roi-min-size is {}, and what lies outside of the frame does not \
              count",
             settings.roi_min_size
@@ -127,7 +134,10 @@ mod tests {
         let settings = Settings::default().frame;
         let mut watch = Watch::default();
         watch.see(false, None);
-        assert!(matches!(watch.hint(&settings, true), Some(Hint::Info(_))));
+        let Some(Hint::Info(text)) = watch.hint(&settings, true) else {
+            panic!("an information");
+        };
+        assert!(text.starts_with("the only frame had no region"), "{text}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use gstresnet50::resnet50::{self, Batch, ResNet50, Variant, folded_by_rule, rule
 use hdrhistogram::Histogram;
 
 use super::{Result, Scratch, median};
+use crate::model::count;
 use crate::model::precision::{CalibrationArgs, Name, Network, PrecisionArgs};
 
 /// How long one contestant runs in one round.
@@ -32,8 +33,9 @@ pub fn measure(list: &[String], rounds: u32) -> Result<String> {
     let mut text = String::from("## Variants and precisions\n\n");
     writeln!(
         text,
-        "Runs of one picture on the CPU provider, nothing else, each contestant {} ms in turn: what else the machine does slows all of them. Ratios are the medians of the rounds'. Published for v1.5 against v1: about 5 % fewer images a second (on a GPU), for 6 % more multiplications. Weights by rule unless a file is named: as fast as trained ones. The memory is what the process grows by from before the model is loaded to after its Runs.\n",
-        ROUND.as_millis()
+        "Runs of one picture on the CPU provider, nothing else, each contestant {} ms in turn, {}: what else the machine does slows all of them. Images a second and ratios are medians of the rounds, the percentiles are those of all Runs. There is no goal here but the published figure to compare with: v1.5 against v1, about 5 % fewer images a second (on a GPU), for 6 % more multiplications. Weights by rule unless a file is named: as fast as trained ones. The memory, measured once, is what a process grows by from before the model is loaded to after its Runs.\n",
+        ROUND.as_millis(),
+        count(rounds as usize, "round"),
     )?;
     writeln!(
         text,

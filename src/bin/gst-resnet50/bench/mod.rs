@@ -2,11 +2,11 @@
 //! `gst-resnet50 bench`, which `cargo bench` calls: measures, and writes its own tables.
 //!
 //! Every figure stands beside a baseline that was measured in turn with it, for the machines that
-//! this runs on are often busy with other things: the ratios mean something where the times do
-//! not.
+//! this runs on often have other work: the ratios mean something where the times do not.
 
 mod chart;
 mod compare;
+mod goal;
 mod live;
 #[cfg(feature = "overlay")]
 mod overlay;
@@ -14,6 +14,7 @@ mod preprocess;
 mod streams;
 mod throughput;
 mod usage;
+mod video;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -172,7 +173,7 @@ fn head() -> Result<String> {
     let mut text = String::from("# Performance\n\n");
     writeln!(
         text,
-        "Written by `cargo xtask bench` (or `gst-resnet50 bench --write FILE`); no number here is typed by hand. Machines differ and are busy: the ratios, measured in turn in one run, are what counts. Each figure is a median.\n"
+        "Written by `cargo xtask bench` (or `gst-resnet50 bench --write FILE`); no number here is typed by hand. What is compared was measured in turn in one run, so that ratios hold better than times on other machines and beside other work. Times, rates and ratios are medians of the rounds. Not so: p50, p95 and p99 are of all frames or Runs of all rounds; lost frames are counted over all rounds; shares of streams, memory and the section “One core” are of one run. Each section names its goals, where it has any; “reached” and “missed” are computed, before figures are rounded.\n"
     )?;
     writeln!(
         text,
@@ -182,7 +183,7 @@ fn head() -> Result<String> {
     )?;
     writeln!(
         text,
-        "- Load before the run: {}",
+        "- Load average before the run: {}",
         load.split(' ').next().unwrap_or("unknown")
     )?;
     writeln!(

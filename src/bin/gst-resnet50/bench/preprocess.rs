@@ -12,7 +12,9 @@ use gstresnet50::preprocess::{
     Backend, ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Rect, Slot, Target,
 };
 
+use super::goal::Goal;
 use super::{Result, frame, median, milliseconds};
+use crate::model::count;
 
 const CASES: &[(VideoFormat, u32, u32)] = &[
     (VideoFormat::Nv12, 1920, 1080),
@@ -25,6 +27,9 @@ const CASES: &[(VideoFormat, u32, u32)] = &[
     (VideoFormat::Nv12, 3840, 2160),
 ];
 
+/// Milliseconds that an NV12 frame of 1080p is to take less than.
+const GOAL: f64 = 0.6;
+
 /// Calls of each contestant in one round.
 const CALLS: u32 = 40;
 
@@ -32,11 +37,12 @@ pub fn measure(rounds: u32) -> Result<String> {
     let mut table = String::from("## Pre-processing\n\n");
     writeln!(
         table,
-        "One frame, one thread: crop, resize to 256, 224x224 out of the centre, normalized float32 NCHW. The baselines are measured in turn with it: its own portable loops, and GStreamer's converter (`GstVideoConverter`, linear, one thread) from the same crop to 224x224 RGB with the same normalization after it; and the crate `fast_image_resize`, which does the resampling alone, of the same planes with the same filter, without colour or normalization (a dash where it has no such pixels). Ratios are baseline over plugin: above 1 the plugin is faster.\n"
+        "Goal: under {GOAL} ms for an NV12 frame of 1920x1080.\n\nOne frame, one thread: crop, resize to 256, 224x224 out of the centre, normalized float32 NCHW. The baselines are measured in turn with it: its own portable loops, and GStreamer's converter (`GstVideoConverter`, linear, one thread) from the same crop to 224x224 RGB with the same normalization after it; and the crate `fast_image_resize`, which does the resampling alone, of the same planes with the same filter, without colour or normalization (a dash where it has no such pixels). Times and ratios are medians of {} of {CALLS} frames. Ratios are baseline over plugin: above 1 the plugin is faster.\n",
+        count(rounds as usize, "round")
     )?;
     writeln!(
         table,
-        "| frame | backend | ms a frame | portable / plugin | GstVideoConverter / plugin | fast_image_resize / plugin |\n|---|---|---|---|---|---|"
+        "| frame | backend | ms a frame | goal | portable / plugin | GstVideoConverter / plugin | fast_image_resize / plugin |\n|---|---|---|---|---|---|---|"
     )?;
     for (format, width, height) in CASES {
         let row = case(*format, *width, *height, rounds)?;
@@ -168,9 +174,22 @@ fn case(format: VideoFormat, width: u32, height: u32, rounds: u32) -> Result<Str
         "–".into()
     };
     let ms = milliseconds(median(&mut times[0][1..]));
+    let goal = match (format, width, height) {
+        (VideoFormat::Nv12, 1920, 1080) => Goal::Under(GOAL).verdict(ms),
+        _ => "–",
+    };
     Ok(format!(
-        "| {format:?} {width}x{height} | {backend:?} | {ms:.3} | {portable:.2} | {converter:.2} | {resize} |"
+        "| {format} {width}x{height} | {} | {ms:.3} | {goal} | {portable:.2} | {converter:.2} | {resize} |",
+        name(backend)
     ))
+}
+
+/// The instructions' own name.
+fn name(backend: Backend) -> String {
+    match backend {
+        Backend::Portable => "portable".into(),
+        kernels => format!("{kernels:?}").to_uppercase(),
+    }
 }
 
 fn time(mut f: impl FnMut()) -> Duration {
@@ -276,5 +295,20 @@ impl Planes {
                 .use_alpha(false);
             let _ = self.resizer.resize(&image, small, &options);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names are those that GStreamer and processors have.
+    #[test]
+    fn names() {
+        assert_eq!(VideoFormat::Nv12.to_string(), "NV12");
+        assert_eq!(VideoFormat::P01010le.to_string(), "P010_10LE");
+        assert_eq!(name(Backend::Portable), "portable");
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(name(Backend::Avx2), "AVX2");
     }
 }

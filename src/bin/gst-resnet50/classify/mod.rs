@@ -130,7 +130,7 @@ fn model(named: Option<&str>) -> crate::Result<Option<String>> {
             let place = place.map_or("(no home folder)".into(), |p| p.display().to_string());
             say!(
                 "No ResNet50 v1.5 is installed ({place}), so this uses the built-in \
-                 EfficientNet-Lite0. To get ResNet50 (98 MB): `gst-resnet50 model install`."
+                 EfficientNet-Lite0. To get ResNet50 (103 MB): `gst-resnet50 model install`."
             );
             Ok(Some(BUILTIN.to_owned()))
         }

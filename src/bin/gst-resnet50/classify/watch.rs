@@ -82,8 +82,9 @@ impl Watch {
         };
         say!();
         say!(
-            "{} frames in {seconds:.1} s ({:.1} a second), {} of them classified by {} on {}",
+            "{} frame{} in {seconds:.1} s ({:.1} a second), {} of them classified by {} on {}",
             self.frames,
+            if self.frames == 1 { "" } else { "s" },
             self.frames as f64 / seconds.max(1e-9),
             self.classified,
             text("model"),

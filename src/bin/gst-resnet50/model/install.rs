@@ -30,7 +30,7 @@ Without --from, the weights come from https://download.pytorch.org/models, or fr
 it that $RESNET50_WEIGHTS_URL names. Proxies are those of $https_proxy, $all_proxy and $no_proxy. \
 A download that was cut off goes on where it was when the same command is given again.")]
 pub struct Args {
-    /// The weights to download, 98 MB [default: torchvision-v2]
+    /// The weights to download, 103 MB [default: torchvision-v2]
     #[arg(long, value_enum, conflicts_with = "from")]
     weights: Option<Weights>,
     /// Other weights of ResNet50 v1.5: a .pth or .safetensors file with torchvision's, timm's or

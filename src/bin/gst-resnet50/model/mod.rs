@@ -90,7 +90,7 @@ fn weights_hint(file: &Path) -> &'static str {
 }
 
 /// `1 frame`, `2 frames`.
-fn count(n: usize, what: &str) -> String {
+pub fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
