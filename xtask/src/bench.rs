@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::debian::{Purpose, Python};
 use crate::project::{PLUGIN, Project};
 use crate::{process, setup};
 
 pub fn run() -> Result<ExitCode> {
-    setup::run(None)?;
+    setup::run(Purpose::Use, None, Python::Nothing)?;
     let project = Project::find()?;
     let status = process::status(project.cargo("bench").args(PLUGIN))?;
     Ok(process::exit_code(status))

@@ -3,30 +3,50 @@
 
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
 use crate::process;
 
-/// What building, testing and the demo need of Debian and its children. The set libav decodes
-/// what people have lying about (H.264, AAC).
-const PACKAGES: &[&str] = &[
+/// What the machine is prepared for; each includes what is before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// Building, and playing the repository's own clip.
+    Demo,
+    /// Playing what people have: their files, cameras and windows.
+    Use,
+    /// All tests.
+    Test,
+}
+
+/// What building, and playing the repository's own clip, needs of Debian and its children.
+const DEMO_PACKAGES: &[&str] = &[
     "pkg-config",
     "gcc",
     "libc6-dev",
     "libgstreamer1.0-dev",
     "libgstreamer-plugins-base1.0-dev",
-    "gstreamer1.0-tools",
-    "gstreamer1.0-plugins-base",
-    "gstreamer1.0-plugins-good",
-    "gstreamer1.0-plugins-bad",
-    "gstreamer1.0-libav",
     // The element resnet50overlay; cairo's headers come with it.
     "libpango1.0-dev",
-    // ximagesink for a window, textoverlay to measure against; a font for the annotated video.
-    "gstreamer1.0-x",
+    "gstreamer1.0-plugins-base",
+    "gstreamer1.0-plugins-good",
+    // A font for the annotated video.
     "fonts-dejavu-core",
+];
+
+/// What other people's videos and a window need besides: libav decodes what they have lying about
+/// (H.264, AAC), and its parsers are in the set bad.
+const USE_PACKAGES: &[&str] = &[
+    "gstreamer1.0-tools",
+    "gstreamer1.0-plugins-bad",
+    "gstreamer1.0-libav",
+    // ximagesink for a window, textoverlay to measure against.
+    "gstreamer1.0-x",
+];
+
+/// What the tests need besides.
+const TEST_PACKAGES: &[&str] = &[
     // An MQTT broker and its clients, over which a test sends the lines of resnet50json.
     "mosquitto",
     "mosquitto-clients",
@@ -40,6 +60,18 @@ const PACKAGES: &[&str] = &[
     "gir1.2-gst-rtsp-server-1.0",
     "xvfb",
 ];
+
+impl Purpose {
+    fn packages(self) -> Vec<&'static str> {
+        let sets = [
+            (Self::Demo, DEMO_PACKAGES),
+            (Self::Use, USE_PACKAGES),
+            (Self::Test, TEST_PACKAGES),
+        ];
+        let needed = sets.iter().filter(|(purpose, _)| *purpose <= self);
+        needed.flat_map(|(_, set)| set.iter().copied()).collect()
+    }
+}
 
 /// How much of Python is needed; each includes what is before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,15 +114,15 @@ const MODULES: [&str; 5] = [
 
 /// Sees to it that the packages are there, and as much of Python as is asked for. Where the system
 /// is none of Debian's, we install nothing but say what is needed.
-pub fn ensure(python: Python) -> Result<()> {
+pub fn ensure(purpose: Purpose, python: Python) -> Result<()> {
     if process::succeeds(Command::new("dpkg-query").arg("--version")) {
-        install_missing(python)?;
+        install_missing(purpose, python)?;
     }
     check(python)
 }
 
-fn install_missing(python: Python) -> Result<()> {
-    let mut wanted = Vec::from(PACKAGES);
+fn install_missing(purpose: Purpose, python: Python) -> Result<()> {
+    let mut wanted = purpose.packages();
     if !python.is_there() {
         wanted.extend(python.packages());
     }
@@ -118,27 +150,73 @@ fn missing<'a>(wanted: &[&'a str], report: &str) -> Vec<&'a str> {
 }
 
 fn install(packages: &[&str]) -> Result<()> {
-    let arguments = ["install", "-y", "--no-install-recommends"];
     // The owner of /proc/self is who we run as.
     let root = std::fs::metadata("/proc/self").is_ok_and(|it| it.uid() == 0);
     if !root {
         bail!(
             "packages are missing and only root can install them; run this, then try again:\n    \
              sudo apt-get {} {}",
-            arguments.join(" "),
+            INSTALL.join(" "),
             packages.join(" ")
         );
     }
-    let apt = || {
-        let mut apt = Command::new("apt-get");
-        apt.env("DEBIAN_FRONTEND", "noninteractive");
-        apt
-    };
     // One unreachable archive fails the update while the others may have all that is needed.
-    if let Err(error) = process::run(apt().arg("update")) {
+    if let Err(error) = process::run(apt().args(["--quiet", "update"])) {
         println!("packages: {error:#}; trying with the lists that are there");
     }
-    process::run(apt().args(arguments).args(packages))
+    if let Some(download) = download(packages) {
+        println!("packages: {download}");
+    }
+    // Its progress is hundreds of lines; what goes wrong it says on standard error.
+    let mut apt = apt();
+    process::run(apt.args(INSTALL).args(packages).stdout(Stdio::null()))
+}
+
+const INSTALL: [&str; 3] = ["install", "-y", "--no-install-recommends"];
+
+fn apt() -> Command {
+    let mut apt = Command::new("apt-get");
+    apt.env("DEBIAN_FRONTEND", "noninteractive");
+    apt
+}
+
+/// What an installation would fetch, if apt can tell.
+fn download(packages: &[&str]) -> Option<Download> {
+    let mut apt = apt();
+    apt.args(["--print-uris", "--quiet=2"]).args(INSTALL);
+    let output = process::output(apt.args(packages)).ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    output.status.success().then(|| Download::parse(&text))
+}
+
+/// What has to be fetched for an installation.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Download {
+    files: usize,
+    bytes: u64,
+}
+
+impl Download {
+    /// Reads apt's `--print-uris`: a line for each file, `'URI' name size hash`.
+    fn parse(report: &str) -> Self {
+        let lines = report.lines().filter(|line| line.starts_with('\''));
+        let sizes = lines.filter_map(|line| line.split(' ').nth(2)?.parse::<u64>().ok());
+        sizes.fold(Self::default(), |sum, size| Self {
+            files: sum.files + 1,
+            bytes: sum.bytes + size,
+        })
+    }
+}
+
+impl std::fmt::Display for Download {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "with what they depend on {} packages, {:.1} MB to fetch",
+            self.files,
+            self.bytes as f64 / 1e6
+        )
+    }
 }
 
 /// Whether what was installed, by us or by others, is enough: a Debian may be too old.
@@ -184,6 +262,43 @@ mod tests {
         let report = "gstreamer1.0-plugins-bad installed\ngstreamer1.0-tools installed\n";
         let wanted = ["gstreamer1.0-plugins", "gstreamer1.0-tools", "gcc"];
         assert_eq!(missing(&wanted, report), ["gstreamer1.0-plugins", "gcc"]);
+    }
+
+    /// A demo needs some ten packages, and none of those that only tests use; whatever comes later
+    /// has all that is before it.
+    #[test]
+    fn a_demo_needs_few_packages() {
+        let demo = Purpose::Demo.packages();
+        assert!(demo.len() <= 10, "{demo:?}");
+        for package in ["mosquitto", "gstreamer1.0-opencv", "valgrind", "xvfb"] {
+            assert!(!demo.contains(&package), "{package}");
+            assert!(Purpose::Test.packages().contains(&package), "{package}");
+        }
+        for (less, more) in [(Purpose::Demo, Purpose::Use), (Purpose::Use, Purpose::Test)] {
+            let more = more.packages();
+            assert!(less.packages().iter().all(|it| more.contains(it)));
+        }
+    }
+
+    /// Files and sizes are counted; what apt says besides is not.
+    #[test]
+    fn tells_how_much_is_fetched() {
+        let report = "Reading package lists...\n\
+            'http://deb/a_1%3a2_amd64.deb' a_1%3a2_amd64.deb 1500000 MD5Sum:00\n\
+            'http://deb/b_1_all.deb' b_1_all.deb 250000 SHA256:00\n";
+        let download = Download::parse(report);
+        assert_eq!(
+            download,
+            Download {
+                files: 2,
+                bytes: 1_750_000
+            }
+        );
+        assert_eq!(
+            download.to_string(),
+            "with what they depend on 2 packages, 1.8 MB to fetch"
+        );
+        assert_eq!(Download::parse(""), Download::default());
     }
 
     /// Nothing is missing when all are installed, foreign architectures included.

@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
+use crate::debian::{Purpose, Python};
 use crate::project::{PLUGIN, Project};
 use crate::{process, setup};
 
@@ -40,7 +41,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         None => project.root.join("demo-output"),
     };
 
-    setup::run(None)?;
+    // The clip of our own needs no decoder but the one of the set good.
+    let purpose = match &args.uri {
+        Some(_) => Purpose::Use,
+        None => Purpose::Demo,
+    };
+    setup::run(purpose, None, Python::Nothing)?;
     println!("demo: building the plugin and its program");
     process::run(project.cargo("build").arg("--release").args(PLUGIN))?;
     let plugins = project.stage_plugin("release", "gstreamer-1.0")?;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `cargo xtask`: everything that a checkout needs beyond `cargo build`.
 //!
-//! Each command begins with `setup`, so that a fresh clone needs one line to reach its goal; a
-//! `setup` with nothing to do asks no network and takes a moment.
+//! Each command begins with as much of `setup` as it needs, so that a fresh clone needs one line to
+//! reach its goal; a `setup` with nothing to do asks no network and takes a moment.
 
 mod bench;
 mod debian;
 mod demo;
+mod install;
 mod onnxruntime;
+mod presets;
 mod process;
 mod project;
 mod python;
@@ -20,6 +22,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::debian::{Purpose, Python};
+
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask", about, max_term_width = 100)]
 struct Args {
@@ -29,14 +33,21 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Install what the build and the tests need: system packages and ONNX Runtime
+    /// Install what building and using the plugin need: system packages and ONNX Runtime
     Setup {
+        /// Install what the tests need as well
+        #[arg(long)]
+        tests: bool,
         /// Take ONNX Runtime from this wheel instead of the package index
         #[arg(long, value_name = "FILE")]
         wheel: Option<PathBuf>,
     },
     /// Classify a video, and write the answers and a copy with the labels drawn in
     Demo(demo::Args),
+    /// Build the plugin and its program, and put them in place for the user who runs this
+    Install,
+    /// Remove what `install` has put in place
+    Uninstall,
     /// Check formatting and lints, run all tests, build the documentation
     Test {
         /// Arguments for `cargo test`
@@ -49,8 +60,13 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Args::parse().command {
-        Command::Setup { wheel } => setup::run(wheel.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::Setup { tests, wheel } => {
+            let purpose = if tests { Purpose::Test } else { Purpose::Use };
+            setup::run(purpose, wheel.as_deref(), Python::Nothing).map(|()| ExitCode::SUCCESS)
+        }
         Command::Demo(args) => demo::run(&args),
+        Command::Install => install::install(),
+        Command::Uninstall => install::uninstall(),
         Command::Test { args } => test::run(&args),
         Command::Bench => bench::run(),
     };

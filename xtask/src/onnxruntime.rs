@@ -51,14 +51,18 @@ fn pins() -> Option<Pins<'static>> {
 /// `$XDG_DATA_HOME/gst-resnet50`, by default under `~/.local/share`. As its specification asks,
 /// a relative `XDG_DATA_HOME` is ignored.
 pub fn data_dir(env: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
+    Ok(user_data_dir(env)?.join("gst-resnet50"))
+}
+
+/// `$XDG_DATA_HOME`, by default `~/.local/share`.
+pub fn user_data_dir(env: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
     let absolute = |name: &str| env(name).map(PathBuf::from).filter(|it| it.is_absolute());
-    let base = match absolute("XDG_DATA_HOME") {
-        Some(folder) => folder,
-        None => absolute("HOME")
+    match absolute("XDG_DATA_HOME") {
+        Some(folder) => Ok(folder),
+        None => Ok(absolute("HOME")
             .context("neither HOME nor XDG_DATA_HOME is an absolute path: set one of them")?
-            .join(".local/share"),
-    };
-    Ok(base.join("gst-resnet50"))
+            .join(".local/share")),
+    }
 }
 
 /// How things stand with the library.
@@ -113,7 +117,7 @@ pub fn ensure(folder: &Path, state: State, wheel: Option<&Path>) -> Result<()> {
     match wheel {
         Some(wheel) => wheel::install(&pins, wheel, folder)?,
         None if state.must_be_fetched() => {
-            println!("onnxruntime: fetching {VERSION} with pip");
+            println!("onnxruntime: fetching {VERSION} with pip (about 20 MB)");
             let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
             let fetched = download(&pins, scratch.path());
             let fetched = fetched.with_context(|| remedy(&pins, &library))?;

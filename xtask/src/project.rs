@@ -60,7 +60,7 @@ impl Project {
     /// directory, and returns that folder: GStreamer's scanner looks at each file under
     /// `GST_PLUGIN_PATH`, so the target directory itself must not be on it.
     pub fn stage_plugin(&self, profile: &str, folder: &str) -> Result<PathBuf> {
-        let library = format!("{DLL_PREFIX}gstresnet50{DLL_SUFFIX}");
+        let library = plugin_file();
         let folder = self.target.join(folder);
         copy_if_different(
             &self.target.join(profile).join(&library),
@@ -70,14 +70,20 @@ impl Project {
     }
 }
 
+/// The plugin's file name, by which GStreamer knows it.
+pub fn plugin_file() -> String {
+    format!("{DLL_PREFIX}gstresnet50{DLL_SUFFIX}")
+}
+
 /// The cargo that runs us, for another version would build everything anew.
 fn cargo_program() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
 }
 
 /// Leaves an equal copy alone: its date tells GStreamer that its registry is up to date. A new
-/// one takes the old one's place in one step, for a pipeline may have the old one mapped.
-fn copy_if_different(from: &Path, to: &Path) -> Result<()> {
+/// one takes the old one's place in one step, for a pipeline may have the old one mapped, and may
+/// be run by whoever may run the original.
+pub fn copy_if_different(from: &Path, to: &Path) -> Result<()> {
     let content = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
     if fs::read(to).is_ok_and(|old| old == content) {
         return Ok(());
@@ -87,6 +93,10 @@ fn copy_if_different(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(place)?;
     let mut file = new_file(folder).with_context(place)?;
     file.write_all(&content).with_context(place)?;
+    let permissions = fs::metadata(from).with_context(place)?.permissions();
+    file.as_file()
+        .set_permissions(permissions)
+        .with_context(place)?;
     file.persist(to).with_context(place)?;
     Ok(())
 }

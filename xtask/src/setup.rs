@@ -5,16 +5,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::debian::{self, Python};
+use crate::debian::{self, Purpose, Python};
 use crate::onnxruntime;
 
-/// Installs what is missing. `wheel` replaces the package index as the source of ONNX Runtime.
-pub fn run(wheel: Option<&Path>) -> Result<()> {
-    with_python(wheel, Python::Nothing)
-}
-
-/// The same, with as much of Python as the caller itself needs afterwards.
-pub fn with_python(wheel: Option<&Path>, python: Python) -> Result<()> {
+/// Installs what is missing for `purpose`, with as much of Python as the caller itself needs
+/// afterwards. `wheel` replaces the package index as the source of ONNX Runtime.
+pub fn run(purpose: Purpose, wheel: Option<&Path>, python: Python) -> Result<()> {
     let folder = onnxruntime::data_dir(|name| std::env::var_os(name))?;
     let state = onnxruntime::inspect(&folder)?;
     // Pip is asked for only where something has to be fetched with it.
@@ -22,6 +18,6 @@ pub fn with_python(wheel: Option<&Path>, python: Python) -> Result<()> {
         true => Python::Pip,
         false => Python::Nothing,
     };
-    debian::ensure(python.max(to_fetch))?;
+    debian::ensure(purpose, python.max(to_fetch))?;
     onnxruntime::ensure(&folder, state, wheel)
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::debian::Purpose;
 use crate::project::{PLUGIN, Project};
 use crate::{process, python, setup};
 
@@ -22,7 +23,7 @@ struct Step<'a> {
 
 pub fn run(args: &[String]) -> Result<ExitCode> {
     let project = Project::find()?;
-    setup::with_python(None, python::needed(&project))?;
+    setup::run(Purpose::Test, None, python::needed(&project))?;
     for component in ["fmt", "clippy"] {
         if !process::succeeds(project.cargo(component).arg("--version")) {
             bail!("`cargo {component}` is missing; run: rustup component add rustfmt clippy");
