@@ -117,7 +117,7 @@ pub fn ensure(folder: &Path, state: State, wheel: Option<&Path>) -> Result<()> {
     match wheel {
         Some(wheel) => wheel::install(&pins, wheel, folder)?,
         None if state.must_be_fetched() => {
-            println!("onnxruntime: fetching {VERSION} with pip (about 20 MB)");
+            println!("onnxruntime: fetching {VERSION} with pip (28 MB)");
             let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
             let fetched = download(&pins, scratch.path());
             let fetched = fetched.with_context(|| remedy(&pins, &library))?;
