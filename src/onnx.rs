@@ -34,6 +34,9 @@ pub struct Model {
     /// Named strings.
     #[prost(message, repeated, tag = "14")]
     pub metadata_props: Vec<StringEntry>,
+    /// Operations that the file itself defines.
+    #[prost(message, repeated, tag = "25")]
+    pub functions: Vec<Function>,
 }
 
 /// A network.
@@ -54,6 +57,32 @@ pub struct Graph {
     /// What it gives.
     #[prost(message, repeated, tag = "12")]
     pub output: Vec<ValueInfo>,
+    /// Types of values between them, where they are said.
+    #[prost(message, repeated, tag = "13")]
+    pub value_info: Vec<ValueInfo>,
+}
+
+/// An operation that is a network itself: nodes whose operator is its name and domain stand for it.
+#[derive(Clone, PartialEq, Message)]
+pub struct Function {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// Names of its operands.
+    #[prost(string, repeated, tag = "4")]
+    pub input: Vec<String>,
+    /// Names of its results.
+    #[prost(string, repeated, tag = "5")]
+    pub output: Vec<String>,
+    /// Its operations, each after those that it depends on.
+    #[prost(message, repeated, tag = "7")]
+    pub node: Vec<Node>,
+    /// The operator sets that they use.
+    #[prost(message, repeated, tag = "9")]
+    pub opset_import: Vec<OperatorSet>,
+    /// The operator set that it belongs to.
+    #[prost(string, tag = "10")]
+    pub domain: String,
 }
 
 /// One operation.
@@ -91,6 +120,15 @@ pub struct Attribute {
     /// The value of an integer attribute.
     #[prost(int64, tag = "3")]
     pub i: i64,
+    /// The value of a tensor attribute.
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<Tensor>,
+    /// The value of a graph attribute: a branch, or the body of a loop.
+    #[prost(message, optional, boxed, tag = "6")]
+    pub g: Option<Box<Graph>>,
+    /// The value of a list of floats.
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
     /// The value of a list of integers.
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
@@ -105,6 +143,10 @@ pub mod attribute_type {
     pub const FLOAT: i32 = 1;
     /// An integer in `i`.
     pub const INT: i32 = 2;
+    /// A tensor in `t`.
+    pub const TENSOR: i32 = 4;
+    /// A graph in `g`.
+    pub const GRAPH: i32 = 5;
     /// Integers in `ints`.
     pub const INTS: i32 = 7;
 }
@@ -123,6 +165,8 @@ pub mod data_type {
     pub const INT64: i32 = 7;
     /// 16-bit float.
     pub const FLOAT16: i32 = 10;
+    /// 64-bit float.
+    pub const DOUBLE: i32 = 11;
     /// The upper half of a 32-bit float.
     pub const BFLOAT16: i32 = 16;
 }
@@ -136,6 +180,9 @@ pub struct Tensor {
     /// [`data_type`].
     #[prost(int32, tag = "2")]
     pub data_type: i32,
+    /// The elements of a tensor of floats that is not in `raw_data`.
+    #[prost(float, repeated, tag = "4")]
+    pub float_data: Vec<f32>,
     /// The elements of a tensor of integers that is not in `raw_data`.
     #[prost(int64, repeated, tag = "7")]
     pub int64_data: Vec<i64>,
@@ -282,6 +329,13 @@ impl Graph {
         self.input
             .iter()
             .filter(|i| !self.initializer.iter().any(|t| t.name == i.name))
+    }
+}
+
+impl Node {
+    /// One of its parameters.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attribute.iter().find(|a| a.name == name)
     }
 }
 

@@ -58,7 +58,7 @@ fn tensor_of(info: &VideoInfo, frame: &Picture<'_>) -> Vec<f64> {
         element: ElementType::U8,
         order: ColorOrder::Rgb,
         fit: Fit::Crop,
-        resize: 256,
+        resize: Resize::Shorter(256),
         mean: [0.0; 3],
         std: [1.0; 3],
     };

@@ -244,6 +244,40 @@ fn contract() {
     assert_eq!(found, floats(expected.collect()));
 }
 
+/// A contract's sizes may be height and width: both sides to 4x6, whatever that does to the aspect
+/// ratio, then the centre of 2x4, which is also the size of an input that the graph leaves open.
+#[test]
+fn contract_with_both_sides() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let picture = picture(9, 7);
+    let json = r#"{"mean":[0,0,0],"std":[1,1,1],"resize":[4,6],"crop":[2,4]}"#;
+    let net = Net::nchw(FREE, FREE).contract(json);
+    let element = element(&net.write(folder.path(), "both.onnx"));
+    let mut expected = Vec::new();
+    for c in 0..3 {
+        let bytes = pillow::resize(&channel(&picture, c), (9, 7), (6, 4));
+        for row in [1, 2] {
+            expected.extend_from_slice(&bytes[row * 6 + 1..][..4]);
+        }
+    }
+    element.set_property("top-k", u32::MAX);
+    element.set_property_from_str("activation", "none");
+    let frames = rgb(9, 7);
+    let (mut harness, _bus) = play(&element, &frames);
+    let found = values(&through(&mut harness, pack::buffer(&frames, &picture)));
+    assert_eq!(found, floats(expected));
+    let info = element.property::<gst::Structure>("model-info");
+    for (field, value) in [
+        ("width", 4u32),
+        ("height", 2),
+        ("resize", 4),
+        ("resize-width", 6),
+        ("resize-height", 4),
+    ] {
+        assert_eq!(info.get(field), Ok(value), "{field}");
+    }
+}
+
 /// Properties come before the contract.
 #[test]
 fn properties_override_the_contract() {

@@ -19,7 +19,7 @@ fn target(resize: u32) -> Target {
         element: ElementType::F32,
         order: ColorOrder::Rgb,
         fit: Fit::Crop,
-        resize,
+        resize: Resize::Shorter(resize),
         mean: MEAN,
         std: STD,
     }
@@ -191,7 +191,7 @@ fn any_target() -> impl Strategy<Value = Target> {
                 element,
                 order,
                 fit,
-                resize,
+                resize: Resize::Shorter(resize),
                 mean: MEAN,
                 std: STD,
             },
@@ -274,7 +274,7 @@ fn extreme_shapes() {
                     height: 6,
                     element: ElementType::U8,
                     fit,
-                    resize: 8,
+                    resize: Resize::Shorter(8),
                     ..target(8)
                 };
                 same_on_all_backends(info.clone(), 3, 7, &target);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::onnx::CONTRACT_KEY;
 use crate::preprocess::{
-    ColorOrder, ElementType, Fit, Layout, Target, is_valid_mean, is_valid_std,
+    ColorOrder, ElementType, Fit, Layout, Resize, Target, is_valid_mean, is_valid_std,
 };
 
 /// What the values of an output are.
@@ -31,16 +31,53 @@ pub enum ContractLabels {
     Names(Vec<String>),
 }
 
+/// A length in pixels, or one for each side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Sides {
+    /// One length. What it is of says the field.
+    One(u32),
+    /// Height and width.
+    Both([u32; 2]),
+}
+
+impl Sides {
+    /// Height and width, where one length is that of both.
+    pub fn height_and_width(self) -> [u32; 2] {
+        match self {
+            Self::One(side) => [side; 2],
+            Self::Both(sides) => sides,
+        }
+    }
+}
+
+impl From<u32> for Sides {
+    fn from(side: u32) -> Self {
+        Self::One(side)
+    }
+}
+
+impl std::fmt::Display for Sides {
+    /// `256`, or `[48, 192]`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::One(side) => side.fmt(f),
+            Self::Both([height, width]) => write!(f, "[{height}, {width}]"),
+        }
+    }
+}
+
 /// A model's contract. Everything may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Contract {
     /// `resnet50-v1.5`, `efficientnet-lite0` …
     pub architecture: Option<String>,
-    /// Length in pixels of the shorter side before the crop.
-    pub resize: Option<u32>,
-    /// Length in pixels of both sides after it.
-    pub crop: Option<u32>,
+    /// Length in pixels of the shorter side before the crop; or of height and width, whatever that
+    /// does to the aspect ratio.
+    pub resize: Option<Sides>,
+    /// Length in pixels of both sides after it, or of height and width.
+    pub crop: Option<Sides>,
     /// How a picture becomes as large as the tensor.
     #[serde(with = "fit")]
     pub fit: Option<Fit>,
@@ -141,9 +178,11 @@ impl Contract {
             order: self.color.unwrap_or(ColorOrder::Rgb),
             fit: self.fit.unwrap_or(Fit::Crop),
             // 256 for 224, and in proportion for others.
-            resize: self
-                .resize
-                .unwrap_or((width.min(height) * 256).div_ceil(224)),
+            resize: match self.resize {
+                Some(Sides::One(side)) => Resize::Shorter(side),
+                Some(Sides::Both([height, width])) => Resize::Both { width, height },
+                None => Resize::Shorter((width.min(height) * 256).div_ceil(224)),
+            },
             mean: self.mean.unwrap_or(IMAGENET_MEAN),
             std: self.std.unwrap_or(IMAGENET_STD),
         }
@@ -173,8 +212,9 @@ impl Contract {
             return refuse("labels", name.clone(), "imagenet-1k or a list of names");
         }
         for (field, value) in [("resize", self.resize), ("crop", self.crop)] {
+            let is_valid = |side| (1..=MAX_SIDE).contains(&side);
             if let Some(value) = value
-                && !(1..=MAX_SIDE).contains(&value)
+                && !value.height_and_width().into_iter().all(is_valid)
             {
                 return refuse(field, value.to_string(), "from 1 to 8192");
             }
@@ -280,11 +320,35 @@ mod tests {
             r#"{"std":[0,1,1]}"#,
             r#"{"mean":[1,2]}"#,
             r#"{"resize":0}"#,
+            r#"{"resize":[256]}"#,
+            r#"{"crop":[224,0]}"#,
+            r#"{"crop":"224"}"#,
             r#"{"labels":"coco-80"}"#,
             r#"{"std":[1e-60,1,1]}"#,
         ] {
             assert!(Contract::from_json(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// Sizes are one number, or height and width.
+    #[test]
+    fn sizes() {
+        let target = |json: &str| {
+            let contract = Contract::from_json(json).expect("a contract");
+            contract.target(192, 48, Layout::Nchw, ElementType::F32)
+        };
+        let resize = |json: &str| target(json).resize;
+        assert_eq!(resize(r#"{"crop":[48,192]}"#), Resize::Shorter(55));
+        assert_eq!(resize(r#"{"resize":64}"#), Resize::Shorter(64));
+        let both = Resize::Both {
+            width: 256,
+            height: 64,
+        };
+        assert_eq!(resize(r#"{"resize":[64,256],"crop":[48,192]}"#), both);
+        let text = r#"{"resize":[64,256],"crop":224}"#;
+        let contract = Contract::from_json(text).expect("a contract");
+        let again = serde_json::to_string(&contract).expect("JSON");
+        assert_eq!(Contract::from_json(&again).expect("the same"), contract);
     }
 
     #[test]

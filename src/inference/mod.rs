@@ -17,7 +17,7 @@ mod session;
 mod signature;
 
 pub use cancel::Cancel;
-pub use contract::{Contract, ContractError, ContractLabels, OutputKind};
+pub use contract::{Contract, ContractError, ContractLabels, OutputKind, Sides};
 pub use engine::{Engine, EngineOptions, Job, Port, RUN_LIMIT, RunTimes};
 pub use model::{BUILTIN, Model, ModelError, ModelSource, find_model};
 pub use probe::Probe;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use super::contract::{Contract, ContractError, MAX_SIDE, OutputKind};
+use super::contract::{Contract, ContractError, MAX_SIDE, OutputKind, Sides};
 use super::signature::{Signature, SignatureError};
 use crate::onnx::{self, CONTRACT_KEY};
 use crate::paths;
@@ -187,8 +187,12 @@ impl Model {
         })?;
 
         // A free size is the contract's, else that of nearly every classifier.
-        let side = |dim: Option<u64>| dim.unwrap_or(contract.crop.unwrap_or(224).into());
-        let (width, height) = (side(signature.width), side(signature.height));
+        let crop = contract.crop.unwrap_or(Sides::One(224)).height_and_width();
+        let side = |dim: Option<u64>, said: u32| dim.unwrap_or(said.into());
+        let (width, height) = (
+            side(signature.width, crop[1]),
+            side(signature.height, crop[0]),
+        );
         if width.max(height) > u64::from(MAX_SIDE) {
             return Err(ModelError::TooLarge {
                 model: source,

@@ -13,6 +13,30 @@ pub enum Fit {
     Letterbox,
 }
 
+/// What [`Fit::Crop`] makes of the picture before it cuts out the centre.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resize {
+    /// Its shorter side gets this length in pixels, the other one in proportion.
+    Shorter(u32),
+    /// Both sides get these lengths in pixels, whatever that does to the aspect ratio.
+    Both {
+        /// Of the width.
+        width: u32,
+        /// Of the height.
+        height: u32,
+    },
+}
+
+impl Resize {
+    /// The length in pixels of the shorter side.
+    pub fn shorter(self) -> u32 {
+        match self {
+            Self::Shorter(side) => side,
+            Self::Both { width, height } => width.min(height),
+        }
+    }
+}
+
 /// A part of a picture, in its samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rect {
@@ -80,8 +104,8 @@ pub struct Geometry {
 impl Geometry {
     /// Maps a picture of `width` x `height` samples, whose pixels have the aspect ratio `par`
     /// (width over height, as a fraction), onto a tensor of `tensor.0` columns and `tensor.1`
-    /// rows. `resize` is the length in pixels that [`Fit::Crop`] gives to the shorter side; it is
-    /// raised where the tensor would otherwise not be filled.
+    /// rows. `resize` is what [`Fit::Crop`] makes of the picture first; it is raised where the
+    /// tensor would otherwise not be filled.
     ///
     /// All sizes must be at least 1.
     pub fn new(
@@ -89,7 +113,7 @@ impl Geometry {
         (width, height): (u32, u32),
         par: (u32, u32),
         tensor: (u32, u32),
-        resize: u32,
+        resize: Resize,
     ) -> Self {
         // The displayed shape, in a common unit. With square pixels this is the picture itself,
         // and the arithmetic below is torchvision's to the last digit.
@@ -108,22 +132,27 @@ impl Geometry {
                     (div_round(out_h * shown_w, shown_h).clamp(1, out_w), out_h)
                 }
             }
-            Fit::Crop => {
-                let short = u128::from(resize);
-                let (w, h) = if shown_w <= shown_h {
-                    (short, short * shown_h / shown_w)
-                } else {
-                    (short * shown_w / shown_h, short)
-                };
-                if w < out_w || h < out_h {
-                    (
-                        out_w.max(out_h * shown_w / shown_h),
-                        out_h.max(out_w * shown_h / shown_w),
-                    )
-                } else {
-                    (w, h)
+            Fit::Crop => match resize {
+                Resize::Both { width, height } => {
+                    (out_w.max(width.into()), out_h.max(height.into()))
                 }
-            }
+                Resize::Shorter(short) => {
+                    let short = u128::from(short);
+                    let (w, h) = if shown_w <= shown_h {
+                        (short, short * shown_h / shown_w)
+                    } else {
+                        (short * shown_w / shown_h, short)
+                    };
+                    if w < out_w || h < out_h {
+                        (
+                            out_w.max(out_h * shown_w / shown_h),
+                            out_h.max(out_w * shown_h / shown_w),
+                        )
+                    } else {
+                        (w, h)
+                    }
+                }
+            },
         };
 
         // Sides of 32 bits times ratios of 32 bits: far below what 64 bits hold after the division.
@@ -185,7 +214,30 @@ mod tests {
     }
 
     fn crop(width: u32, height: u32, resize: u32) -> Geometry {
-        Geometry::new(Fit::Crop, (width, height), (1, 1), (224, 224), resize)
+        Geometry::new(
+            Fit::Crop,
+            (width, height),
+            (1, 1),
+            (224, 224),
+            Resize::Shorter(resize),
+        )
+    }
+
+    /// Both sides to a size of their own, then the centre: the aspect ratio does not count. What is
+    /// too small for the tensor is raised, each side by itself.
+    #[test]
+    fn crop_of_both_sides() {
+        let both = |width, height| {
+            let resize = Resize::Both { width, height };
+            Geometry::new(Fit::Crop, (640, 480), (1, 1), (192, 48), resize)
+        };
+        let g = both(256, 64);
+        assert_eq!((g.x.scaled, g.y.scaled), (256, 64));
+        assert_eq!((g.x.first, g.x.len), (32, 192));
+        assert_eq!((g.y.first, g.y.len), (8, 48));
+        let g = both(100, 64);
+        assert_eq!((g.x.scaled, g.x.first, g.x.dest), (192, 0, 0));
+        assert_eq!((g.y.scaled, g.y.first), (64, 8));
     }
 
     /// torchvision's sizes and offsets: `int(256 * long / short)`, `int(round((size - 224) / 2.0))`.
@@ -215,25 +267,49 @@ mod tests {
     /// A tensor that is wider than the resize rule would fill raises the scale, never the border.
     #[test]
     fn crop_covers_a_wide_tensor() {
-        let g = Geometry::new(Fit::Crop, (640, 480), (1, 1), (448, 224), 256);
+        let g = Geometry::new(
+            Fit::Crop,
+            (640, 480),
+            (1, 1),
+            (448, 224),
+            Resize::Shorter(256),
+        );
         assert_eq!((g.x.len, g.y.len), (448, 224));
         assert_eq!((g.x.scaled, g.y.scaled), (448, 336));
     }
 
     #[test]
     fn letterbox_centres() {
-        let g = Geometry::new(Fit::Letterbox, (400, 200), (1, 1), (224, 224), 0);
+        let g = Geometry::new(
+            Fit::Letterbox,
+            (400, 200),
+            (1, 1),
+            (224, 224),
+            Resize::Shorter(1),
+        );
         assert_eq!((g.x.scaled, g.y.scaled), (224, 112));
         assert_eq!((g.x.dest, g.y.dest), (0, 56));
         assert_eq!((g.x.first, g.y.first), (0, 0));
-        let g = Geometry::new(Fit::Letterbox, (1, 8192), (1, 1), (224, 224), 0);
+        let g = Geometry::new(
+            Fit::Letterbox,
+            (1, 8192),
+            (1, 1),
+            (224, 224),
+            Resize::Shorter(1),
+        );
         assert_eq!((g.x.len, g.x.dest, g.y.len), (1, 111, 224));
     }
 
     /// PAL DV (720x576, pixels 16:11) is cropped as the 1047 pixels wide picture that is seen.
     #[test]
     fn pixel_aspect_ratio_counts() {
-        let g = Geometry::new(Fit::Crop, (720, 576), (16, 11), (224, 224), 256);
+        let g = Geometry::new(
+            Fit::Crop,
+            (720, 576),
+            (16, 11),
+            (224, 224),
+            Resize::Shorter(256),
+        );
         assert_eq!((g.x.scaled, g.y.scaled), (465, 256));
         assert_eq!(g.x.input, 720);
     }

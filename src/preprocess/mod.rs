@@ -23,7 +23,7 @@ mod tensor;
 
 pub use format::FORMATS;
 pub use frame::{Picture, Plane};
-pub use geometry::{Axis, Fit, Geometry, Rect};
+pub use geometry::{Axis, Fit, Geometry, Rect, Resize};
 pub use kernel::Backend;
 pub use resample::ShortPlane;
 pub use tensor::{ColorOrder, ElementType, Layout, Slot, is_valid_mean, is_valid_std};
@@ -49,8 +49,8 @@ pub struct Target {
     pub order: ColorOrder,
     /// How a picture becomes as large as the tensor.
     pub fit: Fit,
-    /// The length in pixels of the shorter side before the crop.
-    pub resize: u32,
+    /// What the picture becomes before the crop.
+    pub resize: Resize,
     /// Mean of red, green and blue, in units where white is 1.
     pub mean: [f64; 3],
     /// Standard deviation of red, green and blue, in the same units.

@@ -74,6 +74,7 @@ pub fn to_onnx(
             initializer: writer.initializers,
             input: vec![value("input", float, batch, &[3, 224, 224])],
             output: vec![value("output", float, batch, &[classes])],
+            ..Graph::default()
         }),
         opset_import: vec![OperatorSet {
             domain: String::new(),
@@ -83,6 +84,7 @@ pub fn to_onnx(
             key: CONTRACT_KEY.into(),
             value: contract.into(),
         }],
+        ..Model::default()
     }
 }
 

@@ -217,6 +217,7 @@ impl Net {
                 initializer,
                 input: vec![tensor("x", self.element, &self.dims)],
                 output: vec![tensor("y", element, &[self.dims[0], classes])],
+                ..Graph::default()
             }),
             opset_import: vec![OperatorSet {
                 domain: String::new(),
@@ -230,6 +231,7 @@ impl Net {
                     value: json.clone(),
                 })
                 .collect(),
+            ..Model::default()
         }
     }
 

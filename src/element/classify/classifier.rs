@@ -17,8 +17,8 @@ use crate::inference::{
 use crate::meta::{Class, Classification};
 use crate::postprocess::{Activation, Labels, confidences, top_k};
 use crate::preprocess::{
-    ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Rect, Slot, Target, is_valid_mean,
-    is_valid_std,
+    ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Rect, Resize, Slot, Target,
+    is_valid_mean, is_valid_std,
 };
 
 /// What turns frames into tensors and scores into answers.
@@ -327,7 +327,7 @@ impl Classifier {
                     Fit::Letterbox => "letterbox",
                 },
             )
-            .field("resize", target.resize)
+            .field("resize", target.resize.shorter())
             .field(
                 "color-order",
                 match target.order {
@@ -345,6 +345,11 @@ impl Classifier {
                     Activation::None => "none",
                 },
             );
+        if let Resize::Both { width, height } = target.resize {
+            info = info
+                .field("resize-width", width)
+                .field("resize-height", height);
+        }
         // Bytes go to the model as they are.
         if target.element != ElementType::U8 {
             info = info
@@ -436,7 +441,7 @@ fn target(settings: &Settings, model: &Model) -> Result<Target, Error> {
                 expected: format!("at least {side}, the shorter side of the model's input"),
             });
         }
-        resize => resize,
+        resize => Resize::Shorter(resize),
     };
     let element = own.element;
     let mean = triple(

@@ -84,7 +84,7 @@ fn difference(a: &[f32], b: &[f32], target: &Target) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preprocess::{ElementType, Fit};
+    use crate::preprocess::{ElementType, Fit, Resize};
 
     fn target(layout: Layout) -> Target {
         Target {
@@ -94,7 +94,7 @@ mod tests {
             element: ElementType::F32,
             order: ColorOrder::Rgb,
             fit: Fit::Stretch,
-            resize: 2,
+            resize: Resize::Shorter(2),
             mean: [0.0; 3],
             std: [0.5, 0.25, 1.0],
         }

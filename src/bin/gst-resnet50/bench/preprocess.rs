@@ -9,7 +9,8 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use gst_video::{VideoFormat, VideoFrame, VideoFrameRef, VideoInfo};
 use gstresnet50::preprocess::{
-    Backend, ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Rect, Slot, Target,
+    Backend, ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Rect, Resize, Slot,
+    Target,
 };
 
 use super::goal::Goal;
@@ -123,7 +124,7 @@ fn target() -> Target {
         element: ElementType::F32,
         order: ColorOrder::Rgb,
         fit: Fit::Crop,
-        resize: 256,
+        resize: Resize::Shorter(256),
         mean: [0.485, 0.456, 0.406],
         std: [0.229, 0.224, 0.225],
     }

@@ -170,7 +170,7 @@ fn is_installed(output: &Path, name: &str, options: Options<'_>) -> bool {
     let is = onnx::Model::read(output).is_ok_and(|model| {
         let contract = contract_of(&model);
         let sha256 = contract.weights_sha256.unwrap_or_default();
-        contract.resize == Some(resize)
+        contract.resize == Some(resize.into())
             && sha256.starts_with(&digits)
             && options.precision.made(&model)
     });
@@ -224,8 +224,8 @@ fn convert(file: Bytes, name: &str, options: Options<'_>) -> crate::Result<Netwo
     let variant = Variant::V1_5;
     let contract = Contract {
         architecture: Some(variant.architecture().into()),
-        resize: Some(options.resize(&sha256)),
-        crop: Some(224),
+        resize: Some(options.resize(&sha256).into()),
+        crop: Some(224.into()),
         fit: Some(Fit::Crop),
         mean: Some([0.485, 0.456, 0.406]),
         std: Some([0.229, 0.224, 0.225]),
@@ -300,7 +300,7 @@ fn write(output: &Path, network: &Network, options: Options<'_>) -> crate::Resul
         output.display(),
         contract.architecture.unwrap_or_default(),
         options.precision.precision,
-        contract.resize.unwrap_or_default()
+        contract.resize.map_or(String::new(), |r| r.to_string())
     );
     if options.precision.precision == Name::Int8 {
         options.precision.calibration.advise();
