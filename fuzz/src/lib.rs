@@ -24,7 +24,7 @@ pub fn check(file: Vec<u8>) {
 }
 
 /// Messages fit on a screen, and do nothing to a terminal.
-fn check_message(message: &str) {
+pub fn check_message(message: &str) {
     assert!(message.len() < 20_000, "{} bytes", message.len());
     assert!(!message.contains(char::is_control), "{message:?}");
 }

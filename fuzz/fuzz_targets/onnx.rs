@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Models: what is read off their graphs, and what `inspect` says of them.
+#![no_main]
+
+use gstresnet50::inference::Signature;
+use gstresnet50::onnx::Model;
+use gstresnet50::resnet50;
+
+libfuzzer_sys::fuzz_target!(|file: Vec<u8>| {
+    match Model::parse(file.into()) {
+        Ok(model) => {
+            if let Some(graph) = &model.graph {
+                if let Err(error) = Signature::of(graph) {
+                    gst_plugin_resnet50_fuzz::check_message(&error.to_string());
+                }
+                let _ = resnet50::size(graph, 224);
+                let _ = resnet50::verdict(graph);
+                gst_plugin_resnet50_fuzz::check_message(&resnet50::precision(graph));
+            }
+        }
+        Err(error) => gst_plugin_resnet50_fuzz::check_message(&error.to_string()),
+    }
+});
