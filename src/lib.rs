@@ -9,6 +9,7 @@ pub mod paths;
 pub mod postprocess;
 pub mod preprocess;
 pub mod resnet50;
+pub mod text;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     element::classify::register(plugin)?;

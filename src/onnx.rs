@@ -4,11 +4,14 @@
 //! Field numbers are those of `onnx.proto` (ONNX IR version 10). Fields that are not named here
 //! are skipped when reading. Tensor data is [`Bytes`], which shares the file's memory.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 
 use bytes::Bytes;
 use prost::Message;
+
+use crate::text;
 
 /// The metadata property that holds a model's contract, as JSON.
 pub const CONTRACT_KEY: &str = "resnet50.contract";
@@ -281,7 +284,7 @@ pub enum ReadError {
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// Its contents are not the protobuf message that they should be.
-    #[error("it is not an ONNX model, or it is truncated ({0})")]
+    #[error("it is not an ONNX model, or it is truncated ({})", text::message(&.0.to_string()))]
     Decode(#[from] prost::DecodeError),
     /// It is a protobuf message, but without what every model has.
     #[error("it is not an ONNX model: {0}")]
@@ -326,9 +329,11 @@ impl Model {
 impl Graph {
     /// The inputs that a caller has to give: those that are no initializers.
     pub fn inputs(&self) -> impl Iterator<Item = &ValueInfo> {
-        self.input
-            .iter()
-            .filter(|i| !self.initializer.iter().any(|t| t.name == i.name))
+        // Either may be as long as the file.
+        let initializers: HashSet<&str> =
+            self.initializer.iter().map(|t| t.name.as_str()).collect();
+        let given = self.input.iter();
+        given.filter(move |i| !initializers.contains(i.name.as_str()))
     }
 }
 
@@ -363,20 +368,24 @@ impl ValueInfo {
     }
 }
 
+/// Dimensions that are shown of one shape.
+const MOST_DIMENSIONS: usize = 8;
+
 impl fmt::Display for ValueInfo {
     /// `“input” float32 [any, 3, 224, 224]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((elem_type, dims)) = self.tensor() else {
-            return write!(f, "“{}” of unknown shape", self.name);
+            return write!(f, "“{}” of unknown shape", text::name(&self.name));
         };
-        let dim = |d: &Option<u64>| d.map_or("any".to_owned(), |d| d.to_string());
-        let dims: Vec<_> = dims.iter().map(dim).collect();
+        let dims = dims
+            .iter()
+            .map(|d| d.map_or("any".to_owned(), |d| d.to_string()));
         write!(
             f,
             "“{}” {} [{}]",
-            self.name,
+            text::name(&self.name),
             type_name(elem_type),
-            dims.join(", ")
+            text::list(dims, MOST_DIMENSIONS)
         )
     }
 }

@@ -583,3 +583,84 @@ fn one_at_a_time() {
     let buffer = rig.classify(plain(&rgb(4, 4), RED));
     assert_eq!(&*answer(&buffer).model, BUILTIN);
 }
+
+/// Names that a file brings along are shown and not obeyed, and never make a message of a megabyte:
+/// in errors, in `model-info` and in tags alike. The metadata has them as they are.
+#[test]
+fn names_of_a_file_are_escaped_and_cut() {
+    const HOSTILE: &str = "in\nput\r\x1b[31mred\u{9b}2J\u{202e}";
+    let is_harmless = |text: &str| {
+        let is_harmful = |c: char| c.is_control() || c == '\u{202e}';
+        assert!(!text.contains(is_harmful), "{text:?}");
+        assert!(text.len() < 10_000, "{} bytes", text.len());
+    };
+    let case = Case::new();
+    for repeat in [1, 10_000] {
+        let name = HOSTILE.repeat(repeat);
+        let rename = |model: &mut gstresnet50::onnx::Model, to: &str| {
+            let graph = model.graph.as_mut().expect("a graph");
+            graph.input[0].name = to.into();
+            let inputs = graph.node.iter_mut().flat_map(|n| &mut n.input);
+            inputs.filter(|i| *i == "x").for_each(|i| *i = to.into());
+        };
+        let mut models = Vec::new();
+        for mut model in [
+            onnx::two_inputs(),
+            onnx::rank_two(),
+            onnx::no_classes(),
+            onnx::unknown_operation(),
+        ] {
+            rename(&mut model, &name);
+            let graph = model.graph.as_mut().expect("a graph");
+            graph.node[0].name.clone_from(&name);
+            models.push(model);
+        }
+        for contract in [
+            serde_json::json!({ "fit": name }),
+            serde_json::json!({ "labels": name }),
+            serde_json::json!({ "mean": name }),
+        ] {
+            models.push(Net::color().contract(&contract.to_string()).model());
+        }
+        for (i, model) in models.iter().enumerate() {
+            let file = onnx::write(model, case.folder.path(), "hostile.onnx");
+            case.set_model(&file);
+            let rig = Rig::new(&case.element, &rgb(4, 4));
+            assert!(rig.play().is_err(), "model {i}");
+            let errors = rig.errors();
+            assert_eq!(errors.len(), 1, "model {i}");
+            is_harmless(errors[0].message());
+            rig.stop();
+        }
+
+        let contract = serde_json::json!({
+            "architecture": name, "source": name, "labels": [name, "b", "c"],
+            "mean": [0, 0, 0], "std": [1, 1, 1], "output": "probabilities",
+        });
+        let mut model = Net::color().contract(&contract.to_string()).model();
+        rename(&mut model, &name);
+        let file = onnx::write(&model, case.folder.path(), "works.onnx");
+        case.set_model(&file);
+        let rig = Rig::new(&case.element, &rgb(4, 4));
+        rig.play().expect("it starts");
+        let answer = answer(&rig.classify(plain(&rgb(4, 4), RED)));
+        assert_eq!(*answer.results[0].label, *name);
+        let info = case.element.property::<gst::Structure>("model-info");
+        for field in ["input", "output", "architecture", "source"] {
+            is_harmless(&info.get::<String>(field).expect(field));
+        }
+        rig.stop();
+        drop(rig);
+
+        let file = case.file("groups.txt", format!("pet: {}", name.replace('\n', "")));
+        case.set_model(&case.good);
+        for (property, value) in [("groups", text(&file)), ("allow", name.as_str())] {
+            case.element.set_property(property, value);
+            let rig = Rig::new(&case.element, &rgb(4, 4));
+            assert!(rig.play().is_err(), "{property}");
+            is_harmless(rig.errors()[0].message());
+            rig.stop();
+            case.element.set_property(property, None::<String>);
+        }
+    }
+}

@@ -10,6 +10,7 @@ use crate::onnx::CONTRACT_KEY;
 use crate::preprocess::{
     ColorOrder, ElementType, Fit, Layout, Resize, Target, is_valid_mean, is_valid_std,
 };
+use crate::text;
 
 /// What the values of an output are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,10 +135,10 @@ names!(color, ColorOrder, "rgb" => Rgb, "bgr" => Bgr);
 #[non_exhaustive]
 pub enum ContractError {
     /// The metadata property is not the JSON that it should be.
-    #[error("its metadata “{CONTRACT_KEY}” is not understood: {0}")]
+    #[error("its metadata “{CONTRACT_KEY}” is not understood: {}", text::message(&.0.to_string()))]
     Json(#[from] serde_json::Error),
     /// A number that cannot be.
-    #[error("its contract has {field} = {value}, which must be {expected}")]
+    #[error("its contract has {field} = {}, which must be {expected}", text::name(.value))]
     Value {
         /// The field.
         field: &'static str,
@@ -147,7 +148,7 @@ pub enum ContractError {
         expected: &'static str,
     },
     /// The `.modelinfo` file cannot be read.
-    #[error("“{path}”: {message}")]
+    #[error("“{path}”: {}", text::message(.message))]
     ModelInfo {
         /// The file.
         path: PathBuf,
@@ -242,7 +243,8 @@ impl Contract {
             .map_err(|e| failed(e.to_string()))?;
         if !file.has_group(input) {
             return Err(failed(format!(
-                "it has no section [{input}] for the model's input"
+                "it has no section [{}] for the model's input",
+                text::name(input)
             )));
         }
         // Without ranges the tensor takes the bytes as they are.
@@ -250,7 +252,8 @@ impl Contract {
         let ranges = ranges.as_deref().unwrap_or("0,255");
         let wrong = || {
             failed(format!(
-                "“ranges={ranges}” is not three pairs “min,max;min,max;min,max”"
+                "“ranges={}” is not three pairs “min,max;min,max;min,max”",
+                text::name(ranges)
             ))
         };
         let pairs: Vec<(f64, f64)> = ranges

@@ -5,6 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use ort::logging::{LogLevel, LoggerFunction};
 
+use crate::text;
+
 /// `GST_DEBUG=onnxruntime:5` shows what ONNX Runtime has to say.
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -27,10 +29,17 @@ pub(super) fn level() -> LogLevel {
 
 /// Passes a message on to the category.
 pub(super) fn logger() -> LoggerFunction {
-    Arc::new(|level, _category, _id, location, message| match level {
-        LogLevel::Fatal | LogLevel::Error => gst::error!(CAT, "{message} ({location})"),
-        LogLevel::Warning => gst::warning!(CAT, "{message} ({location})"),
-        LogLevel::Info => gst::info!(CAT, "{message} ({location})"),
-        LogLevel::Verbose => gst::debug!(CAT, "{message} ({location})"),
+    Arc::new(|level, _category, _id, location, message| {
+        let level = match level {
+            LogLevel::Fatal | LogLevel::Error => gst::DebugLevel::Error,
+            LogLevel::Warning => gst::DebugLevel::Warning,
+            LogLevel::Info => gst::DebugLevel::Info,
+            LogLevel::Verbose => gst::DebugLevel::Debug,
+        };
+        if level <= CAT.threshold() {
+            // Names of the model's are in it.
+            let message = text::one_line(message);
+            gst::log_with_level!(CAT, level, "{message} ({location})");
+        }
     })
 }

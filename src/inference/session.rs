@@ -21,6 +21,7 @@ use super::model::{Model, ModelSource};
 use super::provider::{Provider, ProviderError};
 use super::runtime::Runtime;
 use crate::preprocess::{ElementType, Layout, Slot};
+use crate::text;
 
 /// How a session is to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +90,7 @@ pub enum RunError {
     #[error("a Run has not ended for {} s, although it was told to: the provider hangs", .0.as_secs_f32())]
     Lost(std::time::Duration),
     /// The output is not what the model promises.
-    #[error("the output “{name}” has the shape {shape:?}, and one value a class was expected")]
+    #[error("the output “{}” has the shape [{}], and one value a class was expected", text::name(.name), text::list(.shape.iter(), 8))]
     Output {
         /// The output's name.
         name: String,
@@ -677,7 +678,6 @@ fn saturates() -> bool {
     return false;
 }
 
-/// ONNX Runtime's messages have line breaks and its own source positions in them.
-pub(super) fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
-}
+/// ONNX Runtime's messages have line breaks and its own source positions in them, and names of the
+/// model's that may be anything.
+pub(super) use crate::text::one_line;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a network takes and gives, read from its graph.
 
+use std::collections::HashMap;
+
 use super::contract::OutputKind;
-use crate::onnx::{Graph, ValueInfo, data_type};
+use crate::onnx::{Graph, Node, ValueInfo, data_type};
 use crate::preprocess::{ElementType, Layout};
+use crate::text;
 
 /// The input and output of an image classifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,14 +123,15 @@ fn kind(graph: &Graph, output: &str) -> OutputKind {
         "Squeeze",
         "Unsqueeze",
     ];
+    // Of two that claim to make the same, the first.
+    let nodes = graph.node.iter().rev();
+    let producers: HashMap<&str, &Node> = nodes
+        .flat_map(|n| n.output.iter().map(move |o| (o.as_str(), n)))
+        .collect();
     let mut name = output;
     // Every step goes to an earlier node, so there are no more of them than nodes.
     for _ in 0..graph.node.len() {
-        let Some(node) = graph
-            .node
-            .iter()
-            .find(|n| n.output.iter().any(|o| o == name))
-        else {
+        let Some(node) = producers.get(name) else {
             break;
         };
         match (node.op_type.as_str(), node.input.first()) {
@@ -141,13 +145,16 @@ fn kind(graph: &Graph, output: &str) -> OutputKind {
     OutputKind::Logits
 }
 
+/// Inputs or outputs that an error names.
+const MOST_NAMED: usize = 5;
+
 fn describe(values: &[&ValueInfo], what: &str) -> String {
     match values {
         [] => format!("no {what}"),
         [value] => format!("the {what} {value}"),
         values => {
-            let all: Vec<_> = values.iter().map(ToString::to_string).collect();
-            format!("{} {what}s: {}", values.len(), all.join(", "))
+            let named = text::list(values.iter(), MOST_NAMED);
+            format!("{} {what}s: {named}", values.len())
         }
     }
 }

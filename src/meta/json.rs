@@ -135,7 +135,8 @@ fn nanoseconds(time: Option<gst::ClockTime>) -> Option<u64> {
 }
 
 fn text(line: &Line<'_>) -> String {
-    let mut text = serde_json::to_string(line).expect("strings and numbers are always JSON");
-    text.push('\n');
-    text
+    let json = serde_json::to_string(line).expect("strings and numbers are always JSON");
+    let mut json = crate::text::json(json);
+    json.push('\n');
+    json
 }

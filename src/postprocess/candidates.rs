@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::groups::{Groups, sum_of};
 use super::labels::Labels;
 use super::names::{Names, hint};
+use crate::text;
 
 /// What a decision can be for. Built once for a model and its settings, and shared by the streams
 /// that use them.
@@ -31,7 +32,8 @@ struct Candidate {
 pub enum CandidatesError {
     /// A list names something that there is not.
     #[error(
-        "{list}: “{name}” is neither a label of the model nor a group{}",
+        "{list}: “{}” is neither a label of the model nor a group{}",
+        text::name(.name),
         hint(nearest.as_ref())
     )]
     Unknown {
@@ -44,7 +46,8 @@ pub enum CandidatesError {
     },
     /// A list names one of the built-in groups, and there are no groups.
     #[error(
-        "{list}: “{name}” is no label of the model; it is a group of imagenet-groups: set groups=imagenet-groups"
+        "{list}: “{}” is no label of the model; it is a group of imagenet-groups: set groups=imagenet-groups",
+        text::name(.name)
     )]
     WithoutGroups {
         /// The list: `allow` or `deny`.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::labels::Labels;
 use super::names::{Names, hint};
+use crate::text;
 
 /// Everyday groups of ImageNet-1k's classes.
 const IMAGENET: &str = include_str!("../../plugin-meta/imagenet-groups.txt");
@@ -135,7 +136,7 @@ impl Groups {
                 if seen.insert(group.name.to_lowercase()) {
                     return Ok(group);
                 }
-                let found = format!("a second group “{}”", group.name);
+                let found = format!("a second group “{}”", text::name(&group.name));
                 Err(Wrong::new(found, "each name once"))
             });
             groups.push(group.map_err(|wrong| GroupsError::Line {
@@ -220,7 +221,7 @@ impl Reader {
     fn group(&self, line: &str) -> Result<Group, Wrong> {
         let Some((name, items)) = line.split_once(':') else {
             let expected = "a group as “name: classes”";
-            return Err(Wrong::new(format!("“{line}”"), expected));
+            return Err(Wrong::new(format!("“{}”", text::name(line)), expected));
         };
         let name = name.trim();
         if name.is_empty() {
@@ -231,7 +232,10 @@ impl Reader {
         }
         if name.to_lowercase() == NOTHING {
             let expected = "another name: this one is what a decision for nothing is called";
-            return Err(Wrong::new(format!("the group “{name}”"), expected));
+            return Err(Wrong::new(
+                format!("the group “{}”", text::name(name)),
+                expected,
+            ));
         }
         let mut classes = Vec::new();
         for item in self.names.split(items) {
@@ -240,7 +244,7 @@ impl Reader {
         if classes.is_empty() {
             let expected = "indices, ranges or labels after the colon";
             return Err(Wrong::new(
-                format!("the group “{name}” without classes"),
+                format!("the group “{}” without classes", text::name(name)),
                 expected,
             ));
         }
@@ -264,7 +268,10 @@ impl Reader {
             let (first, last) = (self.index(first.trim())?, self.index(last.trim())?);
             if first > last {
                 let expected = format!("the lower end first, “{last}-{first}”");
-                return Err(Wrong::new(format!("the range “{item}”"), expected));
+                return Err(Wrong::new(
+                    format!("the range “{}”", text::name(item)),
+                    expected,
+                ));
             }
             classes.extend(first..=last);
             return Ok(());
@@ -273,7 +280,7 @@ impl Reader {
         if found.is_empty() {
             let hint = hint(self.names.nearest(item).as_ref());
             let expected = format!("an index, a range or a label of the model{hint}");
-            return Err(Wrong::new(format!("“{item}”"), expected));
+            return Err(Wrong::new(format!("“{}”", text::name(item)), expected));
         }
         classes.extend(found);
         Ok(())
@@ -283,7 +290,7 @@ impl Reader {
         match text.parse() {
             Ok(index) if index < self.classes => Ok(index),
             _ => Err(Wrong::new(
-                format!("the index {text}"),
+                format!("the index {}", text::name(text)),
                 format!(
                     "one below {}, for the model has that many classes",
                     self.classes

@@ -4,6 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::text;
+
+/// The longest name, in characters, for which another is suggested.
+const MOST_TYPED: usize = 100;
+
+/// Commas that a name in a list may have at most: each is one more place where it may end.
+const MOST_COMMAS: usize = 64;
+
 /// Things by their names.
 #[derive(Debug)]
 pub(super) struct Names<T> {
@@ -48,7 +56,7 @@ impl<T: Copy> Names<T> {
             let commas = rest.match_indices(',').map(|(at, _)| at);
             let end = commas
                 .chain([rest.len()])
-                .take(self.commas + 1)
+                .take(self.commas.min(MOST_COMMAS) + 1)
                 .enumerate()
                 .filter(|(more, end)| *more == 0 || !self.find(rest[..*end].trim()).is_empty())
                 .last()
@@ -66,13 +74,27 @@ impl<T: Copy> Names<T> {
     /// was meant.
     pub fn nearest(&self, name: &str) -> Option<Arc<str>> {
         let name: Vec<char> = name.to_lowercase().chars().collect();
+        // What is longer was not typed, and to compare it takes long.
+        if name.len() > MOST_TYPED {
+            return None;
+        }
         let most = (name.len() / 3).max(1);
+        let is_near = |part: &&str| {
+            part.chars()
+                .take(2 * MOST_TYPED)
+                .count()
+                .abs_diff(name.len())
+                <= most
+        };
         self.folded
             .iter()
             .map(|(folded, alike)| {
                 // Lists of synonyms have commas: one of them is what people type.
                 let parts = folded.split(',').map(str::trim).chain([folded.as_str()]);
-                let distance = parts.map(|part| distance(&name, part)).min();
+                let distance = parts
+                    .filter(is_near)
+                    .map(|part| distance(&name, part))
+                    .min();
                 (distance.unwrap_or(usize::MAX), &alike[0].0)
             })
             .filter(|(distance, _)| *distance <= most)
@@ -83,7 +105,9 @@ impl<T: Copy> Names<T> {
 
 /// “; did you mean …?”, or nothing.
 pub(super) fn hint(nearest: Option<&Arc<str>>) -> String {
-    nearest.map_or_else(String::new, |name| format!("; did you mean “{name}”?"))
+    nearest.map_or_else(String::new, |name| {
+        format!("; did you mean “{}”?", text::name(name))
+    })
 }
 
 /// How many characters must be inserted, deleted, replaced or swapped with their neighbour to

@@ -4,7 +4,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Variant;
-use crate::onnx::{Graph, Node, data_type};
+use crate::onnx::{Graph, Node, Tensor, data_type};
+use crate::text;
 
 /// What the graph says of the architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,16 +40,37 @@ struct Conv {
 
 /// One residual block: the convolutions of its longer branch, in the order of the computation.
 #[derive(Debug)]
-struct Block {
+struct Block<'a> {
     convs: Vec<Conv>,
-    input: String,
+    input: &'a str,
 }
 
-/// A graph with what has to be looked up in it.
+/// The most dimensions of a shape that means anything here. A file may give a value as many as it
+/// likes, and each node that only passes the value on has the same.
+const MOST_DIMENSIONS: usize = 8;
+
+/// The most convolutions of a way that are looked at: no block has as many.
+const MOST_CONVS: usize = 16;
+
+/// A graph with what has to be looked up in it. Everything here takes time in proportion to the
+/// file, for that may be anything.
 struct Index<'a> {
     graph: &'a Graph,
     producers: HashMap<&'a str, &'a Node>,
+    /// Shapes.
     constants: HashMap<&'a str, Vec<i64>>,
+    /// From where operations of one operand lead to a value; each value has one.
+    ways: HashMap<&'a str, Way<'a>>,
+}
+
+/// The way back from a value through operations of one operand, to the value that is none's: a sum,
+/// a pool, an input. That may be the value itself.
+#[derive(Debug, Clone, Copy)]
+struct Way<'a> {
+    /// Where it ends: one value is always the same piece of memory here, for names may be long.
+    from: &'a str,
+    /// The last convolution on it, and the value that this takes.
+    conv: Option<(&'a Node, &'a str)>,
 }
 
 impl<'a> Index<'a> {
@@ -58,9 +80,16 @@ impl<'a> Index<'a> {
             .iter()
             .flat_map(|n| n.output.iter().map(move |o| (o.as_str(), n)))
             .collect();
+        let is_short = |dims: &[i64]| dims.len() <= MOST_DIMENSIONS;
+        let initializers: HashMap<&str, &Tensor> = graph
+            .initializer
+            .iter()
+            .map(|t| (t.name.as_str(), t))
+            .collect();
         let mut constants: HashMap<&str, Vec<i64>> = graph
             .initializer
             .iter()
+            .filter(|t| is_short(&t.dims))
             .map(|t| (t.name.as_str(), t.dims.clone()))
             .collect();
         // Weights may be dequantized, or (in files that only show a network) made on the spot.
@@ -70,11 +99,11 @@ impl<'a> Index<'a> {
             };
             let dims = match node.op_type.as_str() {
                 "DequantizeLinear" | "Cast" | "Identity" => constants.get(input.as_str()).cloned(),
-                "ConstantOfShape" => graph
-                    .initializer
-                    .iter()
-                    .find(|t| t.name == *input)
-                    .map(|t| t.integers()),
+                "ConstantOfShape" => initializers
+                    .get(input.as_str())
+                    .filter(|t| matches!(t.dims[..], [n] if n <= MOST_DIMENSIONS as i64))
+                    .map(|t| t.integers())
+                    .filter(|dims| is_short(dims)),
                 _ => None,
             };
             if let Some(dims) = dims {
@@ -85,6 +114,7 @@ impl<'a> Index<'a> {
             graph,
             producers,
             constants,
+            ways: ways(graph),
         }
     }
 
@@ -97,9 +127,10 @@ impl<'a> Index<'a> {
             return None;
         };
         // Some writers name their nodes, some only their weights.
+        let weight = text::name(weight);
         let name = match node.name.as_str() {
-            "" => weight.clone(),
-            name => format!("{name} ({weight})"),
+            "" => weight.to_string(),
+            name => format!("{} ({weight})", text::name(name)),
         };
         Some(Conv {
             name,
@@ -110,34 +141,25 @@ impl<'a> Index<'a> {
         })
     }
 
-    /// Goes back from a value through operations of one operand, to the value that is none's: a
-    /// sum, a pool, an input. Returns the convolutions on the way, the last one first.
+    /// Goes back from a value on its [`Way`]. Returns the convolutions on it, the last one first,
+    /// and where it ends.
     fn trace(&self, value: &'a str) -> (Vec<Conv>, &'a str) {
+        let way = |value: &'a str| self.ways.get(value);
+        let from = way(value).map_or(value, |way| way.from);
         let mut convs = Vec::new();
-        let mut value = value;
-        // Every step goes to an earlier node.
-        for _ in 0..=self.graph.node.len() {
-            let Some(node) = self.producers.get(value) else {
+        let mut next = way(value).and_then(|way| way.conv);
+        for _ in 0..MOST_CONVS {
+            let Some((node, input)) = next else {
                 break;
             };
-            match (node.op_type.as_str(), node.input.first()) {
-                (
-                    "Relu" | "Clip" | "BatchNormalization" | "Cast" | "Identity" | "QuantizeLinear"
-                    | "DequantizeLinear",
-                    Some(input),
-                ) => value = input,
-                ("Conv" | "FusedConv", Some(input)) => {
-                    convs.extend(self.conv(node));
-                    value = input;
-                }
-                _ => break,
-            }
+            convs.extend(self.conv(node));
+            next = way(input).and_then(|way| way.conv);
         }
-        (convs, value)
+        (convs, from)
     }
 
     /// The sums whose two branches part at one value, in the order of the computation.
-    fn blocks(&self) -> Vec<Block> {
+    fn blocks(&self) -> Vec<Block<'a>> {
         let sums = self.graph.node.iter();
         let sums = sums.filter(|n| matches!(n.op_type.as_str(), "Add" | "Sum"));
         sums.filter_map(|node| {
@@ -147,13 +169,37 @@ impl<'a> Index<'a> {
             let ((a, from_a), (b, from_b)) = (self.trace(a), self.trace(b));
             let (mut long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
             long.reverse();
-            (from_a == from_b && long.len() >= 2 && short.len() <= 1).then(|| Block {
+            let is_same = std::ptr::eq(from_a, from_b);
+            (long.len() >= 2 && short.len() <= 1 && is_same).then_some(Block {
                 convs: long,
-                input: from_a.to_owned(),
+                input: from_a,
             })
         })
         .collect()
     }
+}
+
+/// The ways of all values that nodes take. The nodes are in the order of the computation.
+fn ways(graph: &Graph) -> HashMap<&str, Way<'_>> {
+    let mut ways: HashMap<&str, Way<'_>> = HashMap::new();
+    for node in &graph.node {
+        for input in &node.input {
+            let from = input.as_str();
+            ways.entry(from).or_insert(Way { from, conv: None });
+        }
+        let (Some(input), Some(output)) = (node.input.first(), node.output.first()) else {
+            continue;
+        };
+        let before = ways[input.as_str()];
+        let conv = match node.op_type.as_str() {
+            "Relu" | "Clip" | "BatchNormalization" | "Cast" | "Identity" | "QuantizeLinear"
+            | "DequantizeLinear" => before.conv,
+            "Conv" | "FusedConv" => Some((node, input.as_str())),
+            _ => continue,
+        };
+        ways.insert(output, Way { conv, ..before });
+    }
+    ways
 }
 
 /// Says what a graph is.
@@ -161,7 +207,7 @@ pub fn verdict(graph: &Graph) -> Verdict {
     let index = Index::new(graph);
     match examine(&index) {
         Ok(verdict) => verdict,
-        Err(reason) => Verdict::NotAResNet(reason),
+        Err(reason) => Verdict::NotAResNet(text::message(&reason).to_string()),
     }
 }
 
@@ -191,7 +237,7 @@ fn examine(index: &Index<'_>) -> Result<Verdict, String> {
     stem(index, first)?;
 
     // A stage is a run of blocks with one number of channels.
-    let mut stages: Vec<(i64, Vec<&Block>)> = Vec::new();
+    let mut stages: Vec<(i64, Vec<&Block<'_>>)> = Vec::new();
     for block in &blocks {
         let channels = block.convs.last().map_or(0, |c| c.outputs);
         match stages.last_mut() {
@@ -235,8 +281,8 @@ fn examine(index: &Index<'_>) -> Result<Verdict, String> {
 }
 
 /// The one 7x7 convolution of stride 2 and the pool before the first block.
-fn stem(index: &Index<'_>, first: &Block) -> Result<(), String> {
-    let pool = index.producers.get(first.input.as_str());
+fn stem(index: &Index<'_>, first: &Block<'_>) -> Result<(), String> {
+    let pool = index.producers.get(first.input);
     let pool = pool
         .filter(|n| n.op_type == "MaxPool")
         .ok_or("there is no max pool before its first block")?;
@@ -257,7 +303,7 @@ fn stem(index: &Index<'_>, first: &Block) -> Result<(), String> {
 }
 
 /// Where the first blocks of the stages have their stride.
-fn variant(stages: &[(i64, Vec<&Block>)]) -> Result<Verdict, String> {
+fn variant(stages: &[(i64, Vec<&Block<'_>>)]) -> Result<Verdict, String> {
     let mut found = BTreeSet::new();
     let mut telling = String::new();
     for (_, run) in &stages[1..] {
@@ -289,7 +335,9 @@ pub fn size(graph: &Graph, side: u64) -> Size {
     let index = Index::new(graph);
     let mut shapes = HashMap::new();
     for input in graph.inputs() {
-        if let Some((_, dims)) = input.tensor() {
+        if let Some((_, dims)) = input.tensor()
+            && dims.len() <= MOST_DIMENSIONS
+        {
             let free = |(i, d): (usize, Option<u64>)| if i == 0 { 1 } else { d.unwrap_or(side) };
             let shape: Vec<u64> = dims.into_iter().enumerate().map(free).collect();
             shapes.insert(input.name.as_str(), shape);

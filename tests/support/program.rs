@@ -19,6 +19,7 @@ pub fn command(home: &Path, args: &[&str]) -> Command {
         .args(args)
         .env("HOME", home)
         .env("XDG_DATA_HOME", home)
+        .env("LC_ALL", "C.UTF-8")
         .env_remove("RESNET50_MODEL")
         .env_remove("RESNET50_WEIGHTS_URL");
     for proxy in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"] {

@@ -9,6 +9,7 @@ use gst::prelude::*;
 use gstresnet50::inference::{
     BUILTIN, Model, ModelError, Provider, Runtime, Session, SessionOptions, find_model,
 };
+use gstresnet50::text;
 
 use crate::plugin;
 
@@ -167,14 +168,14 @@ fn model(report: &mut Report, args: &Args) -> Option<Model> {
                 "contract",
                 format!(
                     "{}: input “{}” {:?} {:?} {}x{}, batch {}; output “{}” {:?}, {} classes; resize {}",
-                    c.architecture.as_deref().unwrap_or("architecture not said"),
-                    s.input,
+                    text::name(c.architecture.as_deref().unwrap_or("architecture not said")),
+                    text::name(&s.input),
                     s.element,
                     s.layout,
                     model.width,
                     model.height,
                     dim(s.batch),
-                    s.output,
+                    text::name(&s.output),
                     c.output.unwrap_or(s.kind),
                     dim(s.classes),
                     c.resize.map_or("not said".into(), |r| r.to_string()),

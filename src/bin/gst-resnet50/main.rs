@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `gst-resnet50`: classify a video, look for what is wrong, measure.
 
-/// Prints a line. Unlike `println!` it does not panic where nobody reads any more (`| head`): the
-/// files that are being written are worth more than that.
-macro_rules! say {
-    ($($arg:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($arg)*);
-    }};
-}
+#[macro_use]
+mod term;
 
 mod bench;
 mod classify;
@@ -51,7 +45,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = gst::init() {
-        eprintln!("error: GStreamer does not start: {error}");
+        complain!("error: GStreamer does not start: {error}");
         return ExitCode::FAILURE;
     }
     let result = match cli.command {
@@ -63,7 +57,8 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            let error = error.to_string();
+            complain!("error: {}", gstresnet50::text::message(&error));
             ExitCode::FAILURE
         }
     }

@@ -20,6 +20,7 @@ use crate::preprocess::{
     ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Rect, Resize, Slot, Target,
     is_valid_mean, is_valid_std,
 };
+use crate::text;
 
 /// What turns frames into tensors and scores into answers.
 #[derive(Debug)]
@@ -300,7 +301,7 @@ impl Classifier {
             .field("sessions", engine.sessions() as u32)
             .field("threads", engine.threads() as u32)
             .field("batch-size", engine.batch() as u32)
-            .field("input", &signature.input)
+            .field("input", text::name(&signature.input).to_string())
             .field(
                 "layout",
                 match target.layout {
@@ -335,7 +336,7 @@ impl Classifier {
                     ColorOrder::Bgr => "bgr",
                 },
             )
-            .field("output", &signature.output)
+            .field("output", text::name(&signature.output).to_string())
             .field("classes", engine.classes() as u32)
             .field(
                 "activation",
@@ -362,7 +363,8 @@ impl Classifier {
             ("source", &contract.source),
             ("weights-sha256", &contract.weights_sha256),
         ] {
-            info = info.field_if_some(name, value.as_deref());
+            let value = value.as_deref().map(|v| text::name(v).to_string());
+            info = info.field_if_some(name, value);
         }
         info.build()
     }

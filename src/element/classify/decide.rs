@@ -7,6 +7,7 @@ use super::error::Error;
 use super::settings::Settings;
 use crate::meta::{Decision, Group};
 use crate::postprocess::{Candidates, Decider, Groups, Labels, Policy};
+use crate::text;
 
 /// The property `groups` for the built-in ones.
 pub const IMAGENET_GROUPS: &str = "imagenet-groups";
@@ -150,7 +151,9 @@ impl Keywords {
         let mut list = list.unwrap_or_default();
         let tags = list.make_mut();
         for word in &self.words {
-            tags.add::<gst::tags::Keywords>(&&**word, gst::TagMergeMode::Append);
+            // Players and gst-launch print tags as they are.
+            let word = text::name(word).to_string();
+            tags.add::<gst::tags::Keywords>(&word.as_str(), gst::TagMergeMode::Append);
         }
         list
     }

@@ -5,6 +5,7 @@
 use crate::inference::{ModelError, ProviderError, RunError, RuntimeError, SessionError};
 use crate::postprocess::{CandidatesError, GroupsError, LabelsError, NotFinite};
 use crate::preprocess;
+use crate::text;
 
 /// Everything that can go wrong between `start` and an answer.
 #[derive(Debug, thiserror::Error)]
@@ -127,8 +128,9 @@ impl Error {
 
     /// What is wrong and what to do about it.
     pub fn text(&self) -> String {
+        // Names in it may come from a file, and be anything.
+        let what = text::message(&self.to_string()).to_string();
         // What comes from ONNX Runtime ends in a full stop of its own.
-        let what = self.to_string();
         let what = what.trim_end_matches('.');
         let stop = if what.ends_with('?') { "" } else { "." };
         format!("{what}{stop} {}.", self.remedy())

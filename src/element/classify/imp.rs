@@ -17,6 +17,7 @@ use super::subject::Subjects;
 use super::watch::Watch;
 use crate::inference::Cancel;
 use crate::preprocess;
+use crate::text;
 
 pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -72,6 +73,7 @@ impl Resnet50 {
 
     pub fn warn(&self, warnings: &[String]) {
         for warning in warnings {
+            let warning = text::message(warning);
             gst::element_imp_warning!(self, gst::LibraryError::Settings, ("{}", warning));
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::settings::FrameSettings;
+use crate::text;
 
 /// How long the user is not bothered.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(10);
@@ -86,10 +87,10 @@ impl Watch {
         for (kind, count) in &self.refused {
             let comma = if types.is_empty() { "" } else { ", " };
             // Writing to a string cannot fail.
-            let _ = write!(types, "{comma}“{kind}” ({count})");
+            let _ = write!(types, "{comma}“{}” ({count})", text::name(kind));
         }
         let wanted = match &settings.roi_types.text {
-            Some(text) => format!("roi-types is “{text}”"),
+            Some(types) => format!("roi-types is “{}”", text::message(types)),
             None => "roi-types is unset, which takes all".into(),
         };
         let frames = match self.frames {

@@ -302,7 +302,7 @@ fn play(pipeline: &gst::Pipeline, element: &gst::Element, bar: &ProgressBar) -> 
             if std::mem::replace(&mut before, true) {
                 main.quit();
             } else {
-                bar.suspend(|| eprintln!("stopping; Ctrl-C again to stop at once"));
+                bar.suspend(|| complain!("stopping; Ctrl-C again to stop at once"));
                 end();
             }
             glib::ControlFlow::Continue
@@ -325,7 +325,7 @@ fn play(pipeline: &gst::Pipeline, element: &gst::Element, bar: &ProgressBar) -> 
                     main.quit();
                 }
                 MessageView::Warning(warning) => {
-                    bar.suspend(|| eprintln!("warning: {}", warning.error()));
+                    bar.suspend(|| complain!("warning: {}", warning.error()));
                 }
                 MessageView::Application(message) => {
                     match message.structure().map(|s| s.name().as_str()) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gstresnet50::meta::classification_of;
+use gstresnet50::text;
 use indicatif::ProgressBar;
 
 /// What has been seen so far.
@@ -63,7 +64,8 @@ impl Watch {
         if self.top.replace(top.index) != Some(top.index) {
             let time = time.map_or("--:--:--.---".into(), |t| format!("{t:.3}"));
             self.bar.suspend(|| {
-                say!("{time}  {:<28} {:3.0} %", top.label, top.confidence * 100.0);
+                let label = text::name(&top.label).to_string();
+                say!("{time}  {label:<28} {:3.0} %", top.confidence * 100.0);
             });
         }
     }
@@ -104,8 +106,9 @@ impl Watch {
         seen.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
         for (label, count) in seen.into_iter().take(5) {
             say!(
-                "{:3.0} % of frames  {label}",
-                *count as f64 * 100.0 / self.classified as f64
+                "{:3.0} % of frames  {}",
+                *count as f64 * 100.0 / self.classified as f64,
+                text::name(label)
             );
         }
     }

@@ -11,6 +11,7 @@ use gstresnet50::inference::{
 };
 use gstresnet50::postprocess::{Activation, Labels, Score, top_k};
 use gstresnet50::preprocess::{Picture, Preprocessor, Target};
+use gstresnet50::text;
 use hdrhistogram::Histogram;
 
 use super::count;
@@ -142,9 +143,10 @@ impl Contestant {
         };
         let (session, passed) = Session::load(runtime, &model, &options)?;
         for fallback in passed {
-            eprintln!(
+            complain!(
                 "warning: {} does not run “{name}”: {}",
-                fallback.provider, fallback.reason
+                fallback.provider,
+                fallback.reason
             );
         }
         let classes = session.classes();
@@ -206,7 +208,7 @@ impl Contestant {
         if let Some(best) = self.best.first() {
             say!(
                 "  the last frame: {} {:.1} %",
-                self.labels.name(best.index),
+                text::name(&self.labels.name(best.index)),
                 best.confidence * 100.0
             );
         }

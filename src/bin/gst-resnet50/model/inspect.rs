@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use gstresnet50::inference::{BUILTIN, ModelSource, find_model};
 use gstresnet50::onnx;
 use gstresnet50::resnet50::{self, Verdict};
+use gstresnet50::text;
 use serde_json::{Value, json};
 
 use super::precision::QUANTIZATION_KEY;
+use crate::term;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -19,6 +21,9 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// Inputs, and outputs, that are listed for people.
+const MOST_VALUES: usize = 16;
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let source = match args.file.to_str() {
@@ -66,22 +71,29 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         "quantization": quantization.and_then(|q| serde_json::from_str::<Value>(q).ok()),
     });
     if args.json {
-        say!("{}", serde_json::to_string_pretty(&report)?);
+        term::say_json(serde_json::to_string_pretty(&report)?);
         return Ok(ExitCode::SUCCESS);
     }
 
-    let line = |what: &str, text: String| say!("{what:<13} {text}");
+    let line = |what: &str, text: String| say!("{what:<13} {}", text::message(&text));
+    // A file may have as many as it likes.
+    let values = |what: &str, values: &[&onnx::ValueInfo]| {
+        values
+            .iter()
+            .take(MOST_VALUES)
+            .for_each(|v| line(what, v.to_string()));
+        if values.len() > MOST_VALUES {
+            line(what, format!("and {} more", values.len() - MOST_VALUES));
+        }
+    };
     line("file", args.file.display().to_string());
     line(
         "producer",
-        report["producer"].as_str().unwrap_or_default().to_owned(),
+        text::name(report["producer"].as_str().unwrap_or_default()).to_string(),
     );
     line("opset", opset.map_or("not said".into(), |o| o.to_string()));
-    graph.inputs().for_each(|v| line("input", v.to_string()));
-    graph
-        .output
-        .iter()
-        .for_each(|v| line("output", v.to_string()));
+    values("input", &graph.inputs().collect::<Vec<_>>());
+    values("output", &graph.output.iter().collect::<Vec<_>>());
     line(
         "parameters",
         format!(

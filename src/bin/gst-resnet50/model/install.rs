@@ -131,7 +131,7 @@ fn install_from(
         .ok_or("there is no home folder to download into: set XDG_DATA_HOME to a folder")?
         .join("downloads");
     let _lock = Lock::take(&downloads, || {
-        eprintln!("another install is under way; waiting")
+        complain!("another install is under way; waiting")
     })
     .map_err(|e| advise(&e))?;
     // The one that was under way may have installed the same.

@@ -155,7 +155,7 @@ impl ContentRange {
 
 /// What happened, for people.
 pub fn reason(error: ureq::Error, limits: &Limits) -> String {
-    match error {
+    let reason: String = match error {
         ureq::Error::HostNotFound => "its host is not known".into(),
         ureq::Error::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
             "the server closed the connection".into()
@@ -179,7 +179,9 @@ pub fn reason(error: ureq::Error, limits: &Limits) -> String {
             format!("it is redirected to {to}, which is not secure")
         }
         other => other.to_string(),
-    }
+    };
+    // Some of it the server has written.
+    gstresnet50::text::one_line(&reason)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the user sees of a download: a bar at a terminal, and lines anywhere.
 
-use std::io::Write as _;
 use std::time::Instant;
 
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressStyle};
@@ -60,10 +59,7 @@ impl Progress {
 
     /// Says something above the bar.
     pub fn line(&self, text: &str) {
-        // Whether anybody reads it is of no consequence.
-        self.bar.suspend(|| {
-            let _ = writeln!(std::io::stderr(), "{text}");
-        });
+        self.bar.suspend(|| complain!("{text}"));
     }
 
     pub fn finish(self, bytes: u64) {
