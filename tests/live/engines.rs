@@ -22,7 +22,7 @@ use crate::support::onnx::{FREE, Net};
 #[test]
 fn streams_are_served_fairly() {
     const STREAMS: u64 = 16;
-    let (_folder, model) = slow(16);
+    let (_folder, model) = slow(48);
     let info = rgb(64, 48);
     let elements: Vec<_> = (0..STREAMS)
         .map(|_| {
@@ -38,16 +38,18 @@ fn streams_are_served_fairly() {
     let mut frames = 0;
     let sum = |field| counts(field).iter().sum::<u64>();
     while sum("inferences") < STREAMS * 30 || sum("busy") < sum("inferences") {
-        let late = begun.elapsed() > Duration::from_secs(60);
+        let late = begun.elapsed() > Duration::from_secs(300);
         assert!(!late, "{:?} {:?}", counts("inferences"), counts("busy"));
-        let time = 33 * frames;
-        for (harness, _) in &mut streams {
-            let out = through(harness, timed(&info, RED, time));
-            assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(time)));
+        // Reading the statistics takes longer than the frames do: on a machine with other work the
+        // engine would be done with each frame before the next one comes.
+        for _ in 0..32 {
+            let time = 33 * frames;
+            for (harness, _) in &mut streams {
+                let out = through(harness, timed(&info, RED, time));
+                assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(time)));
+            }
+            frames += 1;
         }
-        frames += 1;
-        // Several come during each Run.
-        std::thread::sleep(Duration::from_millis(2));
     }
     let (inferences, busy) = (counts("inferences"), counts("busy"));
     let mean = inferences.iter().sum::<u64>() as f64 / STREAMS as f64;
