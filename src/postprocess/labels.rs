@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::label_file::{self, FormError};
+
 /// The 1000 categories of ImageNet-1k, in torchvision's order.
 const IMAGENET: &str = include_str!("../../plugin-meta/imagenet-1k.txt");
 
@@ -29,6 +31,14 @@ pub enum LabelsError {
     /// It is not text.
     #[error("labels file “{0}” is not UTF-8 text")]
     NotText(PathBuf),
+    /// It is nearly in a form that other programs write, or in one that is not read.
+    #[error("labels file “{path}” {problem}")]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// The form, and what is wrong with it.
+        problem: FormError,
+    },
     /// There is not one name for each class.
     #[error("{what} has {found} name{}, and the model has {expected} classes", if *.found == 1 { "" } else { "s" })]
     WrongLength {
@@ -76,20 +86,36 @@ impl Labels {
     /// Reads a file of names, a line each. A byte-order mark and the line ends of Windows are
     /// taken off, and so are empty lines at the end.
     ///
+    /// Other forms are read where they are beyond doubt: a list or dict as JSON or Python has it,
+    /// lines of `number:name`, `number name` or `n01440764 name`, a table of numbers and names, and
+    /// all names in one line with `;` or `,` between them.
+    ///
     /// # Errors
-    /// [`LabelsError`], for a file that cannot be read, is not UTF-8 or does not have one name for
-    /// each class.
+    /// [`LabelsError`], for a file that cannot be read, is not UTF-8, is in another form, or does
+    /// not have one name for each class.
     pub fn read(path: &Path, classes: usize) -> Result<Self, LabelsError> {
         let bytes = std::fs::read(path).map_err(|error| LabelsError::Read {
             path: path.to_owned(),
             error,
         })?;
-        let text = String::from_utf8(bytes).map_err(|_| LabelsError::NotText(path.to_owned()))?;
-        let text = text.trim_start_matches('\u{feff}').trim_end();
-        let names = text.lines().map(|l| l.trim().into()).collect();
+        let names = Self::parse(path, bytes, classes)?;
+        let names = names.into_iter().map(Arc::from).collect();
         Self::checked(names, classes, || {
             format!("labels file “{}”", path.display())
         })
+    }
+
+    /// The names in the bytes of a file, which messages call `path`.
+    fn parse(path: &Path, bytes: Vec<u8>, classes: usize) -> Result<Vec<String>, LabelsError> {
+        let refuse = |problem| LabelsError::Form {
+            path: path.to_owned(),
+            problem,
+        };
+        let text = String::from_utf8(bytes).map_err(|e| match label_file::utf16(e.as_bytes()) {
+            Some(problem) => refuse(problem),
+            None => LabelsError::NotText(path.to_owned()),
+        })?;
+        label_file::names(&text, classes).map_err(refuse)
     }
 
     fn checked(

@@ -4,6 +4,7 @@
 mod candidates;
 mod decision;
 mod groups;
+mod label_file;
 mod labels;
 mod names;
 mod objects;
@@ -12,6 +13,7 @@ mod scores;
 pub use candidates::{Candidates, CandidatesError};
 pub use decision::{Decided, Decider, Policy};
 pub use groups::{Groups, GroupsError};
+pub use label_file::FormError;
 pub use labels::{Labels, LabelsError};
 pub use objects::{Detection, Objects};
 pub use scores::{Activation, NotFinite, Score, confidences, top_k};

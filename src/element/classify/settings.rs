@@ -475,7 +475,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecString::builder("labels")
                 .nick("Labels")
-                .blurb("File of class names, UTF-8, a line each, as many as the model has classes. Unset: the model's own, else ImageNet-1k's for 1000 classes (or 1001, the first being \"background\")")
+                .blurb("File of class names, UTF-8, a line each, as many as the model has classes; also a JSON or Python list or dict, lines of \"number:name\", a CSV, or one line with \";\" or \",\". Unset: the model's own, else ImageNet-1k's for 1000 classes (or 1001, the first being \"background\")")
                 .mutable_playing()
                 .build(),
             glib::ParamSpecString::builder("provider")

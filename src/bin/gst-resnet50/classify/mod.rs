@@ -24,7 +24,7 @@ pub struct Args {
     /// ONNX file or builtin:efficientnet-lite0 [default: as the element's property]
     #[arg(long)]
     model: Option<String>,
-    /// File of class names, a line each
+    /// File of class names, a line each, or a JSON or Python list or dict
     #[arg(long)]
     labels: Option<String>,
     /// Execution provider, or several separated by commas
