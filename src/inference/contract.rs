@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::onnx::CONTRACT_KEY;
 use crate::preprocess::{
-    ColorOrder, ElementType, Fit, Layout, Resize, Target, is_valid_mean, is_valid_std,
+    ColorOrder, ElementType, Fit, Interpolation, Layout, Resize, Target, is_valid_mean,
+    is_valid_std,
 };
 use crate::text;
 
@@ -82,6 +83,12 @@ pub struct Contract {
     /// How a picture becomes as large as the tensor.
     #[serde(with = "fit")]
     pub fit: Option<Fit>,
+    /// How the picture is resized; unsaid, bilinearly.
+    #[serde(with = "interpolation", skip_serializing_if = "Option::is_none")]
+    pub interpolation: Option<Interpolation>,
+    /// Whether every sample has a part in a picture that becomes smaller; unsaid, they have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub antialias: Option<bool>,
     /// Mean of red, green and blue, in units where white is 1.
     pub mean: Option<[f64; 3]>,
     /// Standard deviation of red, green and blue, in the same units.
@@ -129,6 +136,7 @@ macro_rules! names {
 }
 names!(fit, Fit, "crop" => Crop, "stretch" => Stretch, "letterbox" => Letterbox);
 names!(color, ColorOrder, "rgb" => Rgb, "bgr" => Bgr);
+names!(interpolation, Interpolation, "nearest" => Nearest, "bilinear" => Bilinear, "bicubic" => Bicubic);
 
 /// A contract that cannot be understood.
 #[derive(Debug, thiserror::Error)]
@@ -184,6 +192,8 @@ impl Contract {
                 Some(Sides::Both([height, width])) => Resize::Both { width, height },
                 None => Resize::Shorter((width.min(height) * 256).div_ceil(224)),
             },
+            interpolation: self.interpolation.unwrap_or_default(),
+            antialias: self.antialias.unwrap_or(true),
             mean: self.mean.unwrap_or(IMAGENET_MEAN),
             std: self.std.unwrap_or(IMAGENET_STD),
         }
@@ -314,12 +324,25 @@ mod tests {
         assert_eq!(contract.output, Some(OutputKind::Logits));
         let again = serde_json::to_string(&contract).expect("JSON");
         assert_eq!(Contract::from_json(&again).expect("the same"), contract);
+        assert!(!again.contains("interpolation") && !again.contains("antialias"));
+        let target = |json: &str| {
+            let contract = Contract::from_json(json).expect("a contract");
+            let target = contract.target(224, 224, Layout::Nchw, ElementType::F32);
+            (target.interpolation, target.antialias)
+        };
+        assert_eq!(target("{}"), (Interpolation::Bilinear, true));
+        for interpolation in Interpolation::ALL {
+            let json = format!(r#"{{"interpolation":"{interpolation}","antialias":false}}"#);
+            assert_eq!(target(&json), (interpolation, false));
+        }
         let names = Contract::from_json(r#"{"labels":["a","b"]}"#).expect("names");
         assert!(matches!(names.labels, Some(ContractLabels::Names(n)) if n.len() == 2));
         for wrong in [
             "",
             "3",
             r#"{"fit":"squeeze"}"#,
+            r#"{"interpolation":"lanczos"}"#,
+            r#"{"antialias":"yes"}"#,
             r#"{"std":[0,1,1]}"#,
             r#"{"mean":[1,2]}"#,
             r#"{"resize":0}"#,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Pillow's antialiased triangle filter, as fixed-point weights.
+//! The weights of a resize, in fixed point.
 //!
-//! `Image.resize(…, BILINEAR)` of Pillow, which torchvision's transforms call, is a triangle
-//! filter whose support grows with the scale. It goes over the rows first, rounds to the depth of
-//! the samples, then over the columns. Windows, weights and rounding here follow its
-//! `Resample.c` (`precompute_coeffs`, `normalize_coeffs_8bpc`), so that RGB and grey pictures come
-//! out equal to the last bit.
+//! `Image.resize` of Pillow, which torchvision's transforms call, goes over the rows first, rounds
+//! to the depth of the samples, then over the columns. Weights and rounding here follow its
+//! `Resample.c` (`normalize_coeffs_8bpc`), as the windows do ([`Sampling`]), so that RGB and grey
+//! pictures come out equal to the last bit.
 
 use super::geometry::Axis;
+use super::interpolation::Sampling;
 
 /// Rows of outputs are padded to a multiple of this many, for the kernels' widest loop.
 pub(super) const LANES: usize = 16;
@@ -42,10 +42,19 @@ impl Filter {
     /// of the luma samples it stands for (0.25 for chroma that is cosited with the even luma
     /// samples of a 2:1 plane). No sample beyond those that the input touches has a part in it, as
     /// if it had been cut out. `depth` is the number of bits of a sample.
-    pub fn new(axis: &Axis, start: u32, sub: u32, shift: f64, depth: u32) -> Self {
+    pub fn new(
+        axis: &Axis,
+        start: u32,
+        sub: u32,
+        shift: f64,
+        depth: u32,
+        sampling: Sampling,
+    ) -> Self {
         let (precision, split) = if depth == EXACT_DEPTH {
             // Pillow's PRECISION_BITS: 32 bits hold a sample times a weight, with two to spare. A
-            // weight is at most 1, which is 11 bits and the one for exactly 1 in the high part.
+            // weight is at most about 1, which is 11 bits and the one for exactly 1 in the high
+            // part; those of the cubic go up to 1.2 at edges, and their magnitudes add up to less
+            // than 2.
             (32 - 2 - depth, 32 - 2 - depth - 11)
         } else {
             // Nothing to be equal to, so a weight may be short enough for one multiplication.
@@ -60,28 +69,11 @@ impl Filter {
 
         let scale = f64::from(axis.input) / axis.scaled as f64;
         let scale = scale / f64::from(1u32 << sub);
-        let stretch = scale.max(1.0);
-        let support = stretch;
-
-        let len = axis.len as usize;
-        let mut windows = Vec::with_capacity(len);
-        for i in 0..axis.len {
-            let center = ((axis.first + u64::from(i)) as f64 + 0.5) * scale + shift;
-            // The casts truncate towards zero, as the C casts of the original do.
-            let low = ((center - support + 0.5) as i64).clamp(0, i64::from(samples) - 1);
-            let high = ((center + support + 0.5) as i64).clamp(low + 1, i64::from(samples));
-            let mut weights: Vec<f64> = (low..high)
-                .map(|x| triangle((x as f64 - center + 0.5) * (1.0 / stretch)))
-                .collect();
-            let sum: f64 = weights.iter().sum();
-            if sum > 0.0 {
-                weights.iter_mut().for_each(|w| *w /= sum);
-            } else {
-                let even = 1.0 / weights.len() as f64;
-                weights.fill(even);
-            }
-            windows.push((base + low as u32, weights));
+        let mut windows = sampling.windows(axis, scale, shift, samples);
+        for (first, _) in &mut windows {
+            *first += base;
         }
+        let len = windows.len();
 
         // Windows only ever move forward.
         let span = windows.first().map_or(0, |(first, _)| *first as usize)
@@ -112,12 +104,25 @@ impl Filter {
         for (i, (first, weights)) in windows.into_iter().enumerate() {
             filter.first[i] = first;
             filter.count[i] = weights.len() as u32;
-            for (t, weight) in weights.into_iter().enumerate() {
-                let fixed = (0.5 + weight * f64::from(1u32 << precision)) as i32;
-                filter.weights[i * taps + t] = fixed;
+            let fixed = &mut filter.weights[i * taps..][..weights.len()];
+            for (fixed, weight) in fixed.iter_mut().zip(weights) {
+                let half = if weight < 0.0 { -0.5 } else { 0.5 };
+                *fixed = (half + weight * f64::from(1u32 << precision)) as i32;
+            }
+            if depth != EXACT_DEPTH && sampling.overshoots() {
+                // So many weights are rounded that a plain area would not stay what it is.
+                let rest = (1 << precision) - fixed.iter().sum::<i32>();
+                if let Some(largest) = fixed.iter_mut().max() {
+                    *largest += rest;
+                }
             }
         }
         filter
+    }
+
+    /// Whether a weight is below zero.
+    pub fn is_signed(&self) -> bool {
+        self.weights.iter().any(|w| *w < 0)
     }
 
     /// The samples of output `i`'s window.
@@ -172,7 +177,7 @@ impl Pairs {
                 let weight = filter.weights[i * filter.taps + t];
                 let place = odd(*first) + t;
                 let (pair, half) = (place / 2, place % 2 * 16);
-                output[pair] |= (weight >> filter.split) << half;
+                output[pair] |= ((weight >> filter.split) & 0xffff) << half;
                 if parts == 2 {
                     output[count + pair] |= (weight & ((1 << filter.split) - 1)) << half;
                 }
@@ -198,14 +203,24 @@ impl Pairs {
     }
 }
 
-fn triangle(x: f64) -> f64 {
-    let x = x.abs();
-    if x < 1.0 { 1.0 - x } else { 0.0 }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::interpolation::Interpolation;
     use super::*;
+
+    const BILINEAR: Sampling = Sampling {
+        interpolation: Interpolation::Bilinear,
+        antialias: true,
+    };
+
+    fn all() -> impl Iterator<Item = Sampling> {
+        Interpolation::ALL.into_iter().flat_map(|interpolation| {
+            [true, false].map(|antialias| Sampling {
+                interpolation,
+                antialias,
+            })
+        })
+    }
 
     fn axis(input: u32, scaled: u32) -> Axis {
         Axis {
@@ -220,12 +235,14 @@ mod tests {
     /// Without a change of size every output is its own sample.
     #[test]
     fn identity() {
-        let f = Filter::new(&axis(20, 20), 0, 0, 0.0, 8);
-        for i in 0..20 {
-            let window = &f.weights[i * f.taps..][..f.count[i] as usize];
-            let first = f.first[i] as usize;
-            for (t, w) in window.iter().enumerate() {
-                assert_eq!(*w, if first + t == i { 1 << 22 } else { 0 });
+        for sampling in all() {
+            let f = Filter::new(&axis(20, 20), 0, 0, 0.0, 8, sampling);
+            for i in 0..20 {
+                let window = &f.weights[i * f.taps..][..f.count[i] as usize];
+                let first = f.first[i] as usize;
+                for (t, w) in window.iter().enumerate() {
+                    assert_eq!(*w, if first + t == i { 1 << 22 } else { 0 });
+                }
             }
         }
     }
@@ -234,14 +251,19 @@ mod tests {
     #[test]
     fn weights_sum_to_one() {
         for (input, scaled) in [(1, 224), (451, 384), (1080, 256), (8192, 7), (3, 8192)] {
-            for depth in [8, 12] {
-                let f = Filter::new(&axis(input, scaled), 0, 0, 0.0, depth);
+            for (depth, sampling) in [8, 12].into_iter().flat_map(|d| all().map(move |s| (d, s))) {
+                let f = Filter::new(&axis(input, scaled), 0, 0, 0.0, depth, sampling);
                 for i in 0..f.len {
-                    let sum: i64 = f.weights[i * f.taps..][..f.taps]
-                        .iter()
-                        .map(|w| i64::from(*w))
-                        .sum();
+                    let weights = f.weights[i * f.taps..][..f.taps].iter();
+                    let sum: i64 = weights.clone().map(|w| i64::from(*w)).sum();
                     assert!((sum - (1 << f.precision)).abs() <= i64::from(f.count[i]));
+                    // What 32 bits hold of them times 8-bit samples, and 16 bits of each part.
+                    let magnitude: i64 = weights.clone().map(|w| i64::from(w.abs())).sum();
+                    assert!(
+                        magnitude < 2 << f.precision,
+                        "{sampling:?} {input} {scaled}"
+                    );
+                    assert!(weights.clone().all(|w| i16::try_from(w >> f.split).is_ok()));
                 }
             }
         }
@@ -251,8 +273,11 @@ mod tests {
     #[test]
     fn pairs() {
         for (input, scaled) in [(1, 224), (451, 384), (1080, 256), (600, 7), (3, 800)] {
-            for (depth, align) in [(8, Align::Even), (8, Align::Window), (12, Align::Even)] {
-                let f = Filter::new(&axis(input, scaled), 5, 0, 0.0, depth);
+            let kinds = [(8, Align::Even), (8, Align::Window), (12, Align::Even)];
+            for ((depth, align), sampling) in
+                kinds.into_iter().flat_map(|k| all().map(move |s| (k, s)))
+            {
+                let f = Filter::new(&axis(input, scaled), 5, 0, 0.0, depth, sampling);
                 let pairs = Pairs::new(&f, align);
                 for i in 0..f.len {
                     let start = match align {
@@ -280,8 +305,8 @@ mod tests {
     #[test]
     fn starts_elsewhere() {
         for (sub, start) in [(0, 7), (1, 6), (2, 8)] {
-            let cut = Filter::new(&axis(90, 37), 0, sub, 0.1, 12);
-            let moved = Filter::new(&axis(90, 37), start, sub, 0.1, 12);
+            let cut = Filter::new(&axis(90, 37), 0, sub, 0.1, 12, BILINEAR);
+            let moved = Filter::new(&axis(90, 37), start, sub, 0.1, 12, BILINEAR);
             assert_eq!(cut.weights, moved.weights);
             assert_eq!(cut.count, moved.count);
             let base = start >> sub;
@@ -296,7 +321,7 @@ mod tests {
     /// a quarter left and right of chroma samples 1 to 3.
     #[test]
     fn starts_between() {
-        let f = Filter::new(&axis(4, 4), 3, 1, 0.0, 8);
+        let f = Filter::new(&axis(4, 4), 3, 1, 0.0, 8, BILINEAR);
         let centre = |i: usize| {
             let weights = &f.weights[i * f.taps..][..f.count[i] as usize];
             let places = (f.first[i]..).map(f64::from);
@@ -314,7 +339,7 @@ mod tests {
     /// even columns are the chroma samples themselves, the odd ones lie half-way.
     #[test]
     fn cosited_chroma() {
-        let f = Filter::new(&axis(8, 8), 0, 1, 0.25, 8);
+        let f = Filter::new(&axis(8, 8), 0, 1, 0.25, 8, BILINEAR);
         let at = |i: usize| {
             let window = &f.weights[i * f.taps..][..f.count[i] as usize];
             window

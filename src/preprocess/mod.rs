@@ -3,7 +3,8 @@
 //!
 //! The reference is the transform of torchvision's classification presets: resize the shorter side
 //! with Pillow's antialiased bilinear filter, cut out the centre, divide by 255, subtract the mean,
-//! divide by the standard deviation. From RGB and grey frames the result equals it to the last bit.
+//! divide by the standard deviation. From RGB and grey frames the result equals it to the last bit,
+//! as it does with Pillow's bicubic filter and with its nearest ([`Interpolation`]).
 //!
 //! Nothing of the picture that the tensor does not need is touched, and there is no conversion of
 //! the whole frame: every component is resampled as it lies in its plane (`filter`, `resample`,
@@ -17,6 +18,7 @@ mod filter;
 mod format;
 mod frame;
 mod geometry;
+mod interpolation;
 mod kernel;
 mod resample;
 mod tensor;
@@ -24,12 +26,14 @@ mod tensor;
 pub use format::FORMATS;
 pub use frame::{Picture, Plane};
 pub use geometry::{Axis, Fit, Geometry, Rect, Resize};
+pub use interpolation::Interpolation;
 pub use kernel::Backend;
 pub use resample::ShortPlane;
 pub use tensor::{ColorOrder, ElementType, Layout, Slot, is_valid_mean, is_valid_std};
 
 use filter::Filter;
 use format::{Color, Component};
+use interpolation::Sampling;
 use kernel::GROUP;
 use resample::Resampler;
 use tensor::{Tables, Writer};
@@ -51,6 +55,10 @@ pub struct Target {
     pub fit: Fit,
     /// What the picture becomes before the crop.
     pub resize: Resize,
+    /// How it is resized.
+    pub interpolation: Interpolation,
+    /// Whether every sample has a part in a picture that becomes smaller; see [`Interpolation`].
+    pub antialias: bool,
     /// Mean of red, green and blue, in units where white is 1.
     pub mean: [f64; 3],
     /// Standard deviation of red, green and blue, in the same units.
@@ -149,12 +157,16 @@ impl Preprocessor {
             target.resize,
         );
         let format = info.format_info();
+        let sampling = Sampling {
+            interpolation: target.interpolation,
+            antialias: target.antialias,
+        };
         let filters = |c: &Component| {
             let (dx, dy) = format::siting_shift(info.chroma_site(), c.w_sub, c.h_sub);
             let depth = c.packing.target;
             (
-                Filter::new(&geometry.x, part.x, c.w_sub, dx, depth),
-                Filter::new(&geometry.y, part.y, c.h_sub, dy, depth),
+                Filter::new(&geometry.x, part.x, c.w_sub, dx, depth, sampling),
+                Filter::new(&geometry.y, part.y, c.h_sub, dy, depth, sampling),
             )
         };
         let mut planes: Vec<Vec<Component>> = Vec::new();

@@ -36,7 +36,8 @@ struct Source {
 /// Which way the filter goes first.
 #[derive(Debug)]
 enum Order {
-    /// Along the rows, as Pillow does it.
+    /// Along the rows, as Pillow does it; also where weights are below zero, which the other order
+    /// has no room for.
     Across {
         /// The rows' weights.
         pairs: Pairs,
@@ -100,7 +101,9 @@ impl Resampler {
         let source = Source::new(&components);
         let packing = source.packing;
         let exact = packing.target == EXACT_DEPTH;
-        let order = if exact || rows.span.len() <= rows.len || rows.taps > kernel::LONGEST {
+        let across_first =
+            exact || rows.span.len() <= rows.len || rows.taps > kernel::LONGEST || rows.is_signed();
+        let order = if across_first {
             Order::Across {
                 pairs: Pairs::new(&rows, Align::Window),
                 // A group may be read for the sake of its first row.

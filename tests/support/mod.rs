@@ -62,6 +62,14 @@ pub const GOLDEN: &[(&str, &str, u32)] = &[
     ("rocket.png", "rocket_resize232", 232),
 ];
 
+/// The same with Pillow's bicubic filter.
+pub const GOLDEN_BICUBIC: &[(&str, &str, u32)] = &[
+    ("chelsea.png", "chelsea_bicubic235", 235),
+    ("chelsea.png", "chelsea_bicubic256", 256),
+    ("coffee.png", "coffee_bicubic256", 256),
+    ("rocket.png", "rocket_bicubic235", 235),
+];
+
 /// A golden tensor: little-endian 32-bit floats, `[3, 224, 224]`.
 pub fn golden_tensor(name: &str) -> Vec<f32> {
     let bytes = std::fs::read(data("tensors").join(format!("{name}.npy"))).expect("golden tensor");

@@ -329,6 +329,8 @@ impl Classifier {
                 },
             )
             .field("resize", target.resize.shorter())
+            .field("interpolation", target.interpolation.name())
+            .field("antialias", target.antialias)
             .field(
                 "color-order",
                 match target.order {

@@ -84,7 +84,7 @@ fn difference(a: &[f32], b: &[f32], target: &Target) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preprocess::{ElementType, Fit, Resize};
+    use crate::preprocess::{ElementType, Fit, Interpolation, Resize};
 
     fn target(layout: Layout) -> Target {
         Target {
@@ -95,6 +95,8 @@ mod tests {
             order: ColorOrder::Rgb,
             fit: Fit::Stretch,
             resize: Resize::Shorter(2),
+            interpolation: Interpolation::Bilinear,
+            antialias: true,
             mean: [0.0; 3],
             std: [0.5, 0.25, 1.0],
         }

@@ -91,7 +91,7 @@ fn across_plain(turned: &[i16], filter: &Filter, _pairs: &Pairs, max: i16, out: 
             }
         }
         for (r, sum) in sums.into_iter().enumerate() {
-            out[r * outputs + x] = (sum >> filter.precision).min(i32::from(max)) as i16;
+            out[r * outputs + x] = (sum >> filter.precision).clamp(0, i32::from(max)) as i16;
         }
     }
 }
@@ -130,7 +130,7 @@ fn across_parts_avx2<const PARTS: usize>(
     let split = _mm_cvtsi32_si128(filter.split as i32);
     let precision = _mm_cvtsi32_si128(filter.precision as i32);
     let round = _mm256_set1_epi32(1 << (filter.precision - 1));
-    let max = _mm256_set1_epi16(max);
+    let (zero, max) = (_mm256_setzero_si256(), _mm256_set1_epi16(max));
     // Output `x` of each row.
     let output = |x: usize| {
         // SAFETY: `x < outputs`; a window's first pair lies within the span, and `count` pairs
@@ -182,7 +182,7 @@ fn across_parts_avx2<const PARTS: usize>(
             _mm256_unpackhi_epi64(b, d),
         ];
         for (r, values) in rows.into_iter().enumerate() {
-            let values = _mm256_min_epi16(values, max);
+            let values = _mm256_max_epi16(_mm256_min_epi16(values, max), zero);
             // SAFETY: `out` holds GROUP rows of `outputs` values, and `x + GROUP` is not more.
             unsafe {
                 let low = out.as_mut_ptr().add(r * outputs + x);

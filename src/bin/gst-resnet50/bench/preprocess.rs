@@ -9,8 +9,8 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use gst_video::{VideoFormat, VideoFrame, VideoFrameRef, VideoInfo};
 use gstresnet50::preprocess::{
-    Backend, ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Rect, Resize, Slot,
-    Target,
+    Backend, ColorOrder, ElementType, Fit, Interpolation, Layout, Picture, Preprocessor, Rect,
+    Resize, Slot, Target,
 };
 
 use super::goal::Goal;
@@ -125,6 +125,8 @@ fn target() -> Target {
         order: ColorOrder::Rgb,
         fit: Fit::Crop,
         resize: Resize::Shorter(256),
+        interpolation: Interpolation::Bilinear,
+        antialias: true,
         mean: [0.485, 0.456, 0.406],
         std: [0.229, 0.224, 0.225],
     }

@@ -234,7 +234,7 @@ fn convert(file: Bytes, name: &str, options: Options<'_>) -> crate::Result<Netwo
         labels: Some(ContractLabels::Known("imagenet-1k".into())),
         source: Some(known.map_or(name, |weights| weights.name()).into()),
         weights_sha256: Some(sha256),
-        trained: None,
+        ..Contract::default()
     };
     let architecture = ResNet50::new(variant);
     Ok(Network {
