@@ -4,12 +4,12 @@
 
     GST_PLUGIN_PATH=target/release python3 examples/pipeline.py demo/clip.webm
 
-This needs GObject introspection (Debian: python3-gi, gir1.2-gstreamer-1.0) and nothing else.
+This needs GObject introspection (Debian: python3-gi, gir1.2-gstreamer-1.0) and nothing else. The
+README says what python3-gst-1.0 adds.
 """
 
 import pathlib
 import sys
-import warnings
 
 try:
     import gi
@@ -24,29 +24,20 @@ except (ImportError, ValueError) as error:
     )
 
 META = "Resnet50ClassificationMeta"
-# GObject's old array type is what GStreamer's own call below returns.
-warnings.filterwarnings("ignore", ".*ValueArray", DeprecationWarning)
 
 
-def classes(buffer):
-    """The classes of a frame as (index, label, confidence), best first; None if it has none.
+def best_class(buffer):
+    """The best class of a frame as (index, label, confidence); None if it has none.
 
     The metadata's structure belongs to the buffer, so it is read while the buffer is there.
     """
     meta = buffer.get_custom_meta(META)
     if meta is None:
         return None
-    # `results` is a GstValueArray of structures. get_value() knows that type only where
-    # GStreamer's own Python package is installed; get_array() always turns it into something
-    # that Python can read, for GstStructures are boxed types.
-    ok, array = meta.get_structure().get_array("results")
-    if not ok:
+    answer = meta.get_structure()
+    if not answer.has_field("label"):
         return None
-    found = []
-    for nth in range(array.n_values):
-        item = array.get_nth(nth)
-        found.append(tuple(item.get_value(name) for name in ("index", "label", "confidence")))
-    return found
+    return tuple(answer.get_value(name) for name in ("index", "label", "confidence"))
 
 
 def main():
@@ -70,9 +61,9 @@ def main():
             sample = frames.emit("try-pull-sample", Gst.SECOND // 10)
             if sample is not None:
                 buffer = sample.get_buffer()
-                found = classes(buffer)
-                if found and found[0][0] != best:
-                    best, label, confidence = found[0]
+                found = best_class(buffer)
+                if found and found[0] != best:
+                    best, label, confidence = found
                     print(f"{buffer.pts / Gst.SECOND:.2f} {label} {confidence:.2f}", flush=True)
             elif frames.get_property("eos"):
                 break

@@ -211,6 +211,7 @@ fn classification(line: &Value) -> Classification {
     };
     let results = line["results"].as_array().expect("a list");
     Classification {
+        element: "classify".into(),
         model: text(&line["model"]),
         provider: text(&line["provider"]),
         fresh: line["fresh"] == true,

@@ -347,6 +347,7 @@ fn properties() {
             "hold",
             "max-labels",
             "min-confidence",
+            "model-name",
             "position",
             "scale",
             "show",

@@ -6,8 +6,9 @@
 mod support;
 
 use gst::prelude::*;
+use gst_video::VideoRegionOfInterestMeta;
 use gstresnet50::element::overlay::Show;
-use gstresnet50::meta::Decision;
+use gstresnet50::meta::{Decision, attach_region};
 use support::overlay::*;
 
 /// A region with a decision for nothing has its box all the same, whatever confidence is asked for.
@@ -126,4 +127,58 @@ fn short_frame() {
     );
     assert!(text.len() < 300, "{text}");
     element.set_bus(None);
+}
+
+/// Of several classifiers in a row the last one's answers are drawn, for the frame and for each
+/// region; `model-name` chooses another by its element or its model.
+#[test]
+fn model_name_chooses_the_classifier() {
+    let element = overlay();
+    let by = |name: &str, label: &str| {
+        let mut answer = answer(&[(label, 0.9)]);
+        answer.element = name.into();
+        answer.model = format!("/models/{name}-model.onnx").into();
+        answer
+    };
+    let look = |name: Option<&str>, classifiers: &[(&str, &str)]| {
+        element.set_property("model-name", name);
+        let drawn = drawn(&element, &rgb(), |mut buffer| {
+            let answers = classifiers.iter().map(|(name, label)| by(name, label));
+            let answers: Vec<_> = answers.collect();
+            for answer in &answers {
+                buffer = with(buffer, answer);
+            }
+            let rect = (100, 120, 120, 90);
+            let mut roi = VideoRegionOfInterestMeta::add(buffer.make_mut(), "face", rect);
+            for answer in &answers {
+                attach_region(&mut roi, answer);
+            }
+            drop(roi);
+            buffer
+        });
+        let pieces = drawn.into_iter();
+        pieces.map(|p| (p.place(), p.pixels)).collect::<Vec<_>>()
+    };
+    let (a, b) = (("a", "tabby"), ("b", "Mexican hairless"));
+    let [only_a, only_b] = [a, b].map(|one| look(None, &[one]));
+    assert!(only_a != only_b && !only_a.is_empty());
+    let both = [a, b];
+    assert!(look(None, &both) == only_b);
+    for name in ["a", "a-model", "a-model.onnx", "/models/a-model.onnx"] {
+        assert!(look(Some(name), &both) == only_a, "{name}");
+    }
+    assert!(look(Some("b"), &both) == only_b);
+    assert!(look(Some("c"), &both).is_empty());
+}
+
+/// What is held is the named classifier's answer, and no other's.
+#[test]
+fn holds_the_named_one_only() {
+    let element = overlay();
+    let mut harness = attaching(&element, &rgb());
+    let is_drawn = |harness: &mut _, frame| !pieces(&through(harness, frame)).is_empty();
+    let found = answer(&[("tabby", 0.5)]);
+    assert!(is_drawn(&mut harness, with(noise(&rgb(), 0), &found)));
+    element.set_property("model-name", "another");
+    assert!(!is_drawn(&mut harness, noise(&rgb(), 40)));
 }

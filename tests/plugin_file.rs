@@ -75,6 +75,7 @@ fn inspect() {
 fn inspect_json() {
     let text = run("gst-inspect-1.0", &["resnet50json"]);
     for word in [
+        "model-name",
         "only-changes",
         "include-unclassified",
         "video/x-raw(ANY)",
@@ -114,4 +115,21 @@ fn launch() {
         );
     }
     assert!(!text.contains("WARN") && !text.contains("ERROR"), "{text}");
+}
+
+/// The shortest natural Python reads the answer from a buffer and from a message, regions, groups,
+/// `stats` and `model-info`, and sets properties of all kinds: with nothing but introspection, and
+/// with GStreamer's own Python package.
+#[test]
+fn python_reads_and_sets_everything() {
+    for kind in ["plain", "full"] {
+        let registry = tempfile::tempdir().expect("a folder");
+        let mut command = support::example::python();
+        command.arg(source("tests/python/bindings.py")).arg(kind);
+        plugin::prepare(&mut command, registry.path());
+        let output = plugin::output(&mut command);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{kind}: {errors}");
+        assert_eq!(errors, "", "{kind}");
+    }
 }

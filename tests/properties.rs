@@ -129,6 +129,7 @@ const RESNET50: &[Row] = &[
 ];
 
 const OVERLAY: &[Row] = &[
+    ["model-name", "string", "unset", "-", "playing"],
     ["font-desc", "string", "Sans", "-", "playing"],
     [
         "position",
@@ -172,6 +173,7 @@ const OVERLAY: &[Row] = &[
 ];
 
 const JSON: &[Row] = &[
+    ["model-name", "string", "unset", "-", "playing"],
     ["only-changes", "boolean", "false", "-", "playing"],
     ["include-unclassified", "boolean", "false", "-", "playing"],
 ];

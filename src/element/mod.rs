@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The elements: the only place that knows GObject and pads.
 
+mod chosen;
 pub mod classify;
 mod crop;
 pub mod json;
@@ -8,3 +9,4 @@ pub mod json;
 pub mod overlay;
 mod time;
 mod unclassified;
+mod upstream;

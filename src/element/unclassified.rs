@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a user is told in the end if an element that reads classifications never got one.
 
-use gst::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
 
-use super::classify::Resnet50;
+use super::upstream;
 use crate::meta::{classification_of, regions_of};
 
 /// Looks for classifications in the frames of a run.
@@ -117,35 +116,12 @@ enum Place {
 }
 
 impl Place {
-    /// Goes up from a sink pad, through bins and whatever else there is.
     fn of_resnet50(sink: &gst::Pad) -> Self {
-        let mut looked_at = Vec::new();
-        let mut open = vec![sink.clone()];
-        while let Some(pad) = open.pop() {
-            let Some(peer) = pad.peer() else {
-                continue;
-            };
-            if peer.parent_element().is_some_and(|e| e.is::<Resnet50>()) {
-                return match pad == *sink {
-                    true => Self::Next,
-                    false => Self::Further,
-                };
-            }
-            // Without a parent there is no iterator, which the bindings do not expect.
-            if peer.parent().is_none() || looked_at.contains(&peer) {
-                continue;
-            }
-            let mut links = peer.iterate_internal_links();
-            loop {
-                match links.next() {
-                    Ok(Some(link)) => open.push(link),
-                    Err(gst::IteratorError::Resync) => links.resync(),
-                    Ok(None) | Err(gst::IteratorError::Error) => break,
-                }
-            }
-            looked_at.push(peer);
+        match upstream::classifiers(sink).next() {
+            None => Self::Nowhere,
+            Some(found) if found.is_next => Self::Next,
+            Some(_) => Self::Further,
         }
-        Self::Nowhere
     }
 }
 

@@ -3,13 +3,14 @@
 
 use serde::Serialize;
 
-use super::{Classification, Decision, Region, classification_of, regions_of};
+use super::{Classification, Decision, Region, classification_by, regions_by};
 
 #[derive(Default, Serialize)]
 struct Line<'a> {
     pts: Option<u64>,
     stream_time: Option<u64>,
     running_time: Option<u64>,
+    element: Option<&'a str>,
     model: Option<&'a str>,
     provider: Option<&'a str>,
     fresh: bool,
@@ -66,6 +67,7 @@ pub fn json_line(
         confidence: g.confidence,
     });
     text(&Line {
+        element: Some(&*classification.element).filter(|name| !name.is_empty()),
         model: Some(&classification.model),
         provider: Some(&classification.provider),
         fresh: classification.fresh,
@@ -89,7 +91,7 @@ pub fn json_line(
     })
 }
 
-/// The line of a buffer that nothing is known of: its times, no model, no provider, no results.
+/// The line of a buffer that nothing is known of: its times, no element, no model, no provider, no results.
 pub fn json_line_unclassified(
     pts: Option<gst::ClockTime>,
     segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
@@ -98,10 +100,19 @@ pub fn json_line_unclassified(
 }
 
 /// What is known of a buffer: of the whole frame (without a region) first, then of the regions
-/// in their order.
+/// in their order, each by the last element that has classified it.
 pub fn answers_of(buffer: &gst::BufferRef) -> Vec<(Option<Region>, Classification)> {
-    let frame = classification_of(buffer).map(|classification| (None, classification));
-    let regions = regions_of(buffer).into_iter();
+    answers_by(buffer, None)
+}
+
+/// What one of the elements that have classified a buffer says of it, in the order of
+/// [`answers_of`]; `name` is that of [`classification_by`].
+pub fn answers_by(
+    buffer: &gst::BufferRef,
+    name: Option<&str>,
+) -> Vec<(Option<Region>, Classification)> {
+    let frame = classification_by(buffer, name).map(|classification| (None, classification));
+    let regions = regions_by(buffer, name).into_iter();
     let regions = regions.filter_map(|(region, seen)| Some((Some(region), seen?)));
     frame.into_iter().chain(regions).collect()
 }

@@ -6,10 +6,16 @@ mod analytics;
 mod custom;
 mod json;
 mod region;
+mod select;
 
-pub use custom::{META_NAME, attach, classification_of, register};
-pub use json::{answers_of, json_line, json_line_unclassified, json_lines};
-pub use region::{PARAM_NAME, Region, attach_region, attach_regions, regions_of};
+pub use custom::{
+    META_NAME, attach, classification_by, classification_of, classifications_of, register,
+};
+pub use json::{answers_by, answers_of, json_line, json_line_unclassified, json_lines};
+pub use region::{
+    PARAM_NAME, Region, attach_region, attach_regions, region_answers_of, regions_by, regions_of,
+};
+pub use select::is_meant;
 
 use std::sync::Arc;
 
@@ -58,6 +64,9 @@ impl Decision {
 /// What is known of a frame, or of a region in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Classification {
+    /// Name of the element that classified it, which tells the answers of several apart; empty
+    /// where it is not known.
+    pub element: Arc<str>,
     /// The model that was asked: its file or `builtin:` name.
     pub model: Arc<str>,
     /// The execution provider that ran it.
@@ -83,12 +92,17 @@ impl Classification {
     }
 
     /// The fields of the metadata and of the bus message, in a structure of the given name:
-    /// `model` and `provider` (strings), `fresh` (boolean), `age` and `inference-time` (guint64,
-    /// nanoseconds; an unknown age is `GST_CLOCK_TIME_NONE`), `results` (GstValueArray of
-    /// structures `class` with `index` (gint), `label` (string) and `confidence` (gfloat)). With
-    /// groups, `groups` (GstValueArray of structures `group` with `label` and `confidence`). With
-    /// a decision, `decision` (string), `decision-confidence` (gfloat) and `decision-since`
+    /// `element`, `model` and `provider` (strings), `fresh` (boolean), `age` and `inference-time`
+    /// (guint64, nanoseconds; an unknown age is `GST_CLOCK_TIME_NONE`), `results` (GstValueArray
+    /// of structures `class` with `index` (gint), `label` (string) and `confidence` (gfloat)).
+    /// With groups, `groups` (GstValueArray of structures `group` with `label` and `confidence`).
+    /// With a decision, `decision` (string), `decision-confidence` (gfloat) and `decision-since`
     /// (guint64, nanoseconds of stream time; unknown is `GST_CLOCK_TIME_NONE`).
+    ///
+    /// The best class also stands flat in it, as `index`, `label` and `confidence`, and the best
+    /// group as `group` and `group-confidence`: PyGObject does not copy a nested structure, which
+    /// is gone together with the one around it. They are absent where there is no result or no
+    /// group.
     pub fn to_structure(&self, name: &str) -> gst::Structure {
         let results = self.results.iter().map(|c| {
             gst::Structure::builder("class")
@@ -98,20 +112,30 @@ impl Classification {
                 .build()
         });
         let mut structure = gst::Structure::builder(name)
+            .field("element", &*self.element)
             .field("model", &*self.model)
             .field("provider", &*self.provider)
             .field("fresh", self.fresh)
             .field("age", nanoseconds(self.age))
             .field("inference-time", self.inference_time.nseconds())
             .field("results", gst::Array::new(results));
-        if !self.groups.is_empty() {
+        if let Some(best) = self.top() {
+            structure = structure
+                .field("index", best.index)
+                .field("label", &*best.label)
+                .field("confidence", best.confidence);
+        }
+        if let Some(best) = self.groups.first() {
             let groups = self.groups.iter().map(|g| {
                 gst::Structure::builder("group")
                     .field("label", &*g.label)
                     .field("confidence", g.confidence)
                     .build()
             });
-            structure = structure.field("groups", gst::Array::new(groups));
+            structure = structure
+                .field("groups", gst::Array::new(groups))
+                .field("group", &*best.label)
+                .field("group-confidence", best.confidence);
         }
         if let Some(decision) = &self.decision {
             structure = structure
@@ -122,7 +146,8 @@ impl Classification {
         structure.build()
     }
 
-    /// Reads [`Self::to_structure`] back; nothing if a field is missing or of another type.
+    /// Reads [`Self::to_structure`] back; nothing if a field is missing or of another type. What
+    /// an earlier version wrote has no `element`, and the flat fields are not looked at.
     pub fn from_structure(structure: &gst::StructureRef) -> Option<Self> {
         let class = |class: gst::Structure| {
             Some(Class {
@@ -150,6 +175,7 @@ impl Classification {
             Err(_) => None,
         };
         Some(Self {
+            element: structure.get::<&str>("element").unwrap_or_default().into(),
             model: structure.get::<&str>("model").ok()?.into(),
             provider: structure.get::<&str>("provider").ok()?.into(),
             fresh: structure.get("fresh").ok()?,

@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 
+use glib::translate::IntoGlibPtr;
 use gst_video::VideoRegionOfInterestMeta;
 
 use super::Classification;
+use super::select::select;
 
 /// Name of the parameter of a GstVideoRegionOfInterestMeta that holds its classification, in the
-/// fields of [`Classification::to_structure`].
+/// fields of [`Classification::to_structure`]. There is one for each element that has classified
+/// the region, the last one's first.
 pub const PARAM_NAME: &str = "classification";
 
 /// A part of a frame: a GstVideoRegionOfInterestMeta of any detector.
@@ -90,18 +93,41 @@ fn integer(structure: &gst::StructureRef, field: &str) -> Option<i64> {
     value.transform::<i64>().ok()?.get().ok()
 }
 
-/// The regions of a buffer in their order, with their classifications as far as they have one.
+/// The regions of a buffer in their order, each with its classification by the last element that
+/// has classified it, as far as there is one.
 pub fn regions_of(buffer: &gst::BufferRef) -> Vec<(Region, Option<Classification>)> {
+    regions_by(buffer, None)
+}
+
+/// The regions of a buffer in their order, each with its classification by one of the elements
+/// that have classified it; `name` is that of
+/// [`classification_by`](super::classification_by).
+pub fn regions_by(
+    buffer: &gst::BufferRef,
+    name: Option<&str>,
+) -> Vec<(Region, Option<Classification>)> {
     buffer
         .iter_meta::<VideoRegionOfInterestMeta>()
         .map(|meta| {
-            let param = meta.param(PARAM_NAME);
+            let param = select(params(&meta), name);
             (
                 Region::from_meta(&meta),
                 param.and_then(Classification::from_structure),
             )
         })
         .collect()
+}
+
+/// The classifications of a region by all elements that have classified it, the last one's first.
+pub fn region_answers_of(meta: &VideoRegionOfInterestMeta) -> Vec<Classification> {
+    params(meta)
+        .filter_map(Classification::from_structure)
+        .collect()
+}
+
+/// The parameters of our name.
+fn params(meta: &VideoRegionOfInterestMeta) -> impl Iterator<Item = &gst::StructureRef> {
+    meta.params().filter(|param| param.name() == PARAM_NAME)
 }
 
 /// Puts classifications onto the regions of a buffer, each with its region's number among them.
@@ -120,14 +146,44 @@ pub fn attach_regions(buffer: &mut gst::BufferRef, seen: &[(usize, &Classificati
     }
 }
 
-/// Puts a classification onto a region, in place of an earlier one.
+/// Puts a classification onto a region, before those of other elements, and in the place of an
+/// earlier one of the same element.
 pub fn attach_region(meta: &mut VideoRegionOfInterestMeta, classification: &Classification) {
-    remove_params(meta, PARAM_NAME);
-    meta.add_param(classification.to_structure(PARAM_NAME));
+    remove_params(meta, |param| {
+        let element = param.get::<&str>("element").unwrap_or_default();
+        param.name() == PARAM_NAME && *element == *classification.element
+    });
+    insert_param(meta, classification.to_structure(PARAM_NAME));
 }
 
-/// Takes the parameters of this name away, for which there is no function.
-fn remove_params(meta: &mut VideoRegionOfInterestMeta, name: &str) {
+/// Adds a parameter before the others of its name, for which there is no function:
+/// `gst_video_region_of_interest_meta_get_param()` finds the first of a name.
+fn insert_param(meta: &mut VideoRegionOfInterestMeta, param: gst::Structure) {
+    let raw: *mut VideoRegionOfInterestMeta = meta;
+    // SAFETY: the binding's type is a transparent one around the C structure, which is borrowed
+    // for writing; it owns its list, and the list its structures.
+    unsafe {
+        let raw = raw.cast::<gst_video::ffi::GstVideoRegionOfInterestMeta>();
+        let name = param.name();
+        let mut next = (*raw).params;
+        while !next.is_null() {
+            let there = (*next).data.cast::<gst::ffi::GstStructure>();
+            if gst::StructureRef::from_glib_borrow(there).name() == name {
+                break;
+            }
+            next = (*next).next;
+        }
+        let param: *mut gst::ffi::GstStructure = param.into_glib_ptr();
+        // At the end where there is none of its name.
+        (*raw).params = glib::ffi::g_list_insert_before((*raw).params, next, param.cast());
+    }
+}
+
+/// Takes parameters away, for which there is no function.
+fn remove_params(
+    meta: &mut VideoRegionOfInterestMeta,
+    is_to_go: impl Fn(&gst::StructureRef) -> bool,
+) {
     let raw: *mut VideoRegionOfInterestMeta = meta;
     // SAFETY: the binding's type is a transparent one around the C structure, which is borrowed
     // for writing; it owns its list, and the list its structures.
@@ -137,7 +193,7 @@ fn remove_params(meta: &mut VideoRegionOfInterestMeta, name: &str) {
         while !node.is_null() {
             let next = (*node).next;
             let param = (*node).data.cast::<gst::ffi::GstStructure>();
-            if gst::StructureRef::from_glib_borrow(param).name() == name {
+            if is_to_go(gst::StructureRef::from_glib_borrow(param)) {
                 (*raw).params = glib::ffi::g_list_delete_link((*raw).params, node);
                 gst::ffi::gst_structure_free(param);
             }

@@ -4,12 +4,12 @@
 use std::sync::Mutex;
 
 use gst::prelude::*;
-use gstresnet50::meta::{Decision, attach_region};
+use gstresnet50::meta::{Decision, attach, attach_region};
 use serde_json::{Value, json};
 
 use super::{count, element, events, harness, milliseconds, pull};
 use crate::support::element::{caps, rgb};
-use crate::support::lines::{classified, frame, seen, with_region};
+use crate::support::lines::{self, classified, frame, seen, with_region};
 
 /// Without a classification there is no line but a GAP, unless one is asked for.
 #[test]
@@ -40,6 +40,7 @@ fn unclassified() {
             "pts": 160_000_000u64,
             "stream_time": 160_000_000u64,
             "running_time": 160_000_000u64,
+            "element": null,
             "model": null,
             "provider": null,
             "fresh": false,
@@ -276,4 +277,48 @@ fn several_at_once() {
     });
     // 0, 1, 0, 3, 0, 1 …: each one another than that before it.
     assert_eq!(*counts.lock().expect("no panic"), [200; 4]);
+}
+
+/// Of several classifiers in a row the last one's answers become lines, for the frame and for each
+/// region; `model-name` chooses another by its element or its model, also while playing, and what
+/// it says is news then.
+#[test]
+fn model_name_chooses_the_classifier() {
+    let mut harness = harness(&["only-changes"]);
+    let by = |element: &str, model: &str, label: &str| {
+        let mut answer = seen(1, label);
+        answer.element = element.into();
+        answer.model = model.into();
+        answer
+    };
+    let frame = || {
+        let mut buffer = classified(0, &by("a", "/models/cats.onnx", "tabby"));
+        attach(buffer.make_mut(), &by("b", "builtin:dogs", "pug"));
+        let person = by("a", "/models/cats.onnx", "lynx");
+        with_region(&mut buffer, "person", None, Some(&person));
+        buffer
+    };
+    let mut said = |name: Option<&str>| {
+        element(&harness).set_property("model-name", name);
+        harness.push(frame()).expect("it goes through");
+        let lines = match harness.try_pull() {
+            Some(buffer) => lines::parse(&buffer.map_readable().expect("readable")),
+            None => Vec::new(),
+        };
+        let text = |line: &Value| {
+            let label = line["results"][0]["label"].as_str().expect("a label");
+            let element = line["element"].as_str().expect("an element");
+            format!("{element}: {label}")
+        };
+        lines.iter().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(said(None), ["b: pug", "a: lynx"]);
+    assert_eq!(said(None), [""; 0], "no change");
+    assert_eq!(said(Some("a")), ["a: tabby", "a: lynx"]);
+    assert_eq!(said(Some("cats")), ["a: tabby", "a: lynx"], "it is news");
+    assert_eq!(said(Some("cats.onnx")), ["a: tabby", "a: lynx"]);
+    assert_eq!(said(Some("/models/cats.onnx")), ["a: tabby", "a: lynx"]);
+    assert_eq!(said(Some("builtin:dogs")), ["b: pug"]);
+    assert_eq!(said(Some("")), ["b: pug", "a: lynx"], "as if unset");
+    assert_eq!(said(Some("c")), [""; 0]);
 }

@@ -49,6 +49,7 @@ fn every_field() {
             "pts": 1_040_000_000u64,
             "stream_time": 60_040_000_000u64,
             "running_time": 540_000_000u64,
+            "element": "classify",
             "model": "test.onnx",
             "provider": "cpu",
             "fresh": false,

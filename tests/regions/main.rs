@@ -11,5 +11,6 @@ mod crops;
 mod live;
 mod output;
 mod restart;
+mod several;
 mod siting;
 mod streams;

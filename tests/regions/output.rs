@@ -490,10 +490,10 @@ fn boxes_of_the_overlay() {
     assert!((70..130).all(|x| !changed(x, 140)), "in the face");
 }
 
-/// A second `resnet50` puts its own answers in the place of the first one's, and leaves what the
+/// A second `resnet50` puts its own answers before the first one's, and leaves those, what the
 /// detector wrote, and the regions that are not its own.
 #[test]
-fn second_element_replaces_the_answers() {
+fn second_element_keeps_the_answers() {
     let (first, _folder) = colors();
     let (second, _folder) = colors_by(Net::constant(vec![0.0, 9.0, 0.0]));
     second.set_property_from_str("roi-types", "person");
@@ -513,7 +513,10 @@ fn second_element_replaces_the_answers() {
         .iter_meta::<gst_video::VideoRegionOfInterestMeta>()
         .map(|meta| meta.params().map(|p| p.name().to_string()).collect())
         .collect();
-    assert_eq!(names[0], ["detection", "tracking", "classification"]);
+    assert_eq!(
+        names[0],
+        ["detection", "tracking", "classification", "classification"]
+    );
     assert_eq!(names[1], ["detection", "classification"]);
     assert_eq!(
         classes(&kept),

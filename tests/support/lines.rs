@@ -42,6 +42,7 @@ pub fn parse(bytes: &[u8]) -> Vec<Value> {
 /// An answer with this as its only class.
 pub fn seen(index: i32, label: &str) -> Classification {
     Classification {
+        element: "classify".into(),
         model: "test.onnx".into(),
         provider: "cpu".into(),
         fresh: true,

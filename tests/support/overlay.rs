@@ -20,6 +20,7 @@ pub fn answer(classes: &[(&str, f32)]) -> Classification {
         confidence: *confidence,
     };
     Classification {
+        element: "classify".into(),
         model: "model".into(),
         provider: "cpu".into(),
         fresh: true,

@@ -57,6 +57,8 @@ const TEST_PACKAGES: &[&str] = &[
     "valgrind",
     // The tests of the examples: GStreamer from Python, RTSP cameras, a screen for a window.
     "python3-gi",
+    "python3-gst-1.0",
+    "gir1.2-gst-plugins-base-1.0",
     "gir1.2-gst-rtsp-server-1.0",
     "xvfb",
 ];

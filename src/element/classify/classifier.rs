@@ -276,6 +276,8 @@ impl Classifier {
             confidence: score.confidence,
         });
         let classification = Classification {
+            // Several elements may share the classifier: the stream knows whose it is.
+            element: Arc::default(),
             model: Arc::clone(&self.model_name),
             provider: Arc::clone(&self.provider_name),
             fresh: true,

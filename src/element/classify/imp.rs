@@ -237,8 +237,11 @@ impl Resnet50 {
         classifier::check(&settings).map_err(|e| e.message())?;
         *lock(&self.shown) = Shown::default();
         *self.stream.stats() = Stats::default();
+        let name = self.obj().name();
         {
             let mut inner = self.stream.lock();
+            // It cannot be renamed before it is taken out of its pipeline.
+            inner.element = name.as_str().into();
             inner.model = Model::Loading;
             inner.is_live = None;
             inner.latency = super::latency::Latency::default();

@@ -101,19 +101,10 @@ impl Stats {
         ))
     }
 
-    /// The property `stats`.
+    /// The property `stats`: each latency as a structure and, for languages in which a nested one
+    /// is gone together with the one around it, flat: `inference-p50` and so on.
     pub fn to_structure(&self) -> gst::Structure {
-        let percentiles = |[p50, p95, p99]: [u64; 3]| {
-            gst::Structure::builder("latency")
-                .field("p50", p50)
-                .field("p95", p95)
-                .field("p99", p99)
-                .build()
-        };
-        let latency = |histogram: &Histogram<u64>| {
-            percentiles([0.50, 0.95, 0.99].map(|q| histogram.value_at_quantile(q)))
-        };
-        gst::Structure::builder("resnet50-stats")
+        let mut structure = gst::Structure::builder("resnet50-stats")
             .field("frames", self.frames)
             .field("inferences", self.inferences)
             .field("batches", self.batches)
@@ -121,11 +112,22 @@ impl Stats {
             .field("busy", self.busy)
             .field("still", self.still)
             .field("errors", self.errors)
-            .field("preprocess", latency(&self.preprocess))
-            .field("queue", latency(&self.queue))
-            .field("inference", latency(&self.inference))
-            .field("total", latency(&self.total))
-            .build()
+            .build();
+        for (name, histogram) in [
+            ("preprocess", &self.preprocess),
+            ("queue", &self.queue),
+            ("inference", &self.inference),
+            ("total", &self.total),
+        ] {
+            let mut latency = gst::Structure::new_empty("latency");
+            for (percentile, quantile) in [("p50", 0.50), ("p95", 0.95), ("p99", 0.99)] {
+                let time = histogram.value_at_quantile(quantile);
+                latency.set(percentile, time);
+                structure.set(format!("{name}-{percentile}"), time);
+            }
+            structure.set(name, latency);
+        }
+        structure
     }
 }
 

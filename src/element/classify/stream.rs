@@ -153,6 +153,8 @@ pub struct Inner {
     pub generation: u64,
     /// Tickets that were given.
     pub number: u64,
+    /// Name of the element, which its answers have.
+    pub element: Arc<str>,
     pub model: Model,
     /// Tells the loading that goes on from one that nobody waits for any more.
     pub load: u64,
@@ -190,6 +192,7 @@ impl Default for Inner {
             flushing: true,
             generation: 0,
             number: 0,
+            element: Arc::default(),
             model: Model::None,
             load: 0,
             settled: 0,
@@ -345,11 +348,12 @@ impl Inner {
     /// subject has a newer one.
     pub fn take(
         &mut self,
-        answer: Answer,
+        mut answer: Answer,
         part: &Part,
         number: u64,
         pts: Option<gst::ClockTime>,
     ) -> Option<Classification> {
+        answer.classification.element = Arc::clone(&self.element);
         let segment = self.segment.as_ref();
         let time = segment.and_then(|s| s.to_stream_time(pts));
         part.subject.known().take(answer, number, pts, time)

@@ -99,6 +99,7 @@ mod tests {
 
     fn seen(class: i32, decision: Option<Option<&str>>) -> Classification {
         Classification {
+            element: "classify".into(),
             model: "m".into(),
             provider: "cpu".into(),
             fresh: true,

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Frames in, lines out.
 
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::changes::Changes;
+use crate::element::chosen::{self, Chosen};
 use crate::element::unclassified::Watch;
-use crate::meta::{answers_of, json_line, json_line_unclassified};
+use crate::meta::{answers_by, json_line, json_line_unclassified};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -23,8 +24,10 @@ const DEFAULT_INCLUDE_UNCLASSIFIED: bool = false;
 
 const MEDIA_TYPE: &str = "application/x-json";
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Settings {
+    /// None for the last classifier.
+    model_name: Option<Arc<str>>,
     only_changes: bool,
     include_unclassified: bool,
 }
@@ -32,6 +35,7 @@ struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            model_name: None,
             only_changes: DEFAULT_ONLY_CHANGES,
             include_unclassified: DEFAULT_INCLUDE_UNCLASSIFIED,
         }
@@ -44,6 +48,7 @@ struct State {
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     changes: Changes,
     watch: Watch,
+    chosen: Chosen,
 }
 
 /// Neither of the locks is held while the other is taken, or while something is pushed.
@@ -101,10 +106,12 @@ impl Resnet50Json {
     /// The lines of a frame; empty where there is nothing to say.
     fn text(&self, frame: &gst::BufferRef) -> String {
         let Settings {
+            model_name,
             only_changes,
             include_unclassified,
-        } = *lock(&self.settings);
-        let mut answers = answers_of(frame);
+        } = lock(&self.settings).clone();
+        let mut answers = answers_by(frame, model_name.as_deref());
+        self.choose(frame, model_name.as_ref());
         let mut state = lock(&self.state);
         state.watch.see(frame);
         if answers.is_empty() {
@@ -121,6 +128,22 @@ impl Resnet50Json {
             .iter()
             .map(|(region, seen)| json_line(seen, region.as_ref(), frame.pts(), segment))
             .collect()
+    }
+
+    /// Looks whether the classifier that is asked for has classified anything.
+    fn choose(&self, frame: &gst::BufferRef, name: Option<&Arc<str>>) {
+        let missing = {
+            let mut state = lock(&self.state);
+            // Another one's answers are all news.
+            if state.chosen.changes(name) {
+                state.changes.reset();
+            }
+            state.chosen.see(frame)
+        };
+        if let Some(missing) = missing.filter(|missing| !missing.is_upstream(&self.sink)) {
+            lock(&self.state).chosen.told();
+            missing.post(self.obj().upcast_ref());
+        }
     }
 
     /// Tells downstream that there is nothing for the time of this frame. Otherwise a sink would
@@ -169,7 +192,13 @@ impl Resnet50Json {
                 state.watch.flush();
             }
             gst::EventView::Eos(_) => {
-                let unclassified = lock(&self.state).watch.end();
+                let (unclassified, missing) = {
+                    let mut state = lock(&self.state);
+                    (state.watch.end(), state.chosen.end())
+                };
+                if let Some(missing) = missing {
+                    missing.post(self.obj().upcast_ref());
+                }
                 // Whoever has asked for lines of unclassified frames has got them.
                 let is_asked_for = lock(&self.settings).include_unclassified;
                 if let Some(unclassified) = unclassified.filter(|_| !is_asked_for) {
@@ -281,6 +310,11 @@ impl ObjectImpl for Resnet50Json {
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
             vec![
+                glib::ParamSpecString::builder("model-name")
+                    .nick("Model name")
+                    .blurb(chosen::BLURB)
+                    .mutable_playing()
+                    .build(),
                 glib::ParamSpecBoolean::builder("only-changes")
                     .nick("Only changes")
                     .blurb("A line only where the decision, or without one the best class, is another than in the line before of the frame or of the same object. A region shows the same object if it is of the same type and has the same tracker's id, or, without one, overlaps the place where the object was last by half. A region that is gone has no line")
@@ -299,20 +333,22 @@ impl ObjectImpl for Resnet50Json {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let value = value
-            .get()
-            .unwrap_or_else(|_| unreachable!("GObject checks the type"));
+        fn get<'v, T: glib::value::FromValue<'v>>(value: &'v glib::Value) -> T {
+            value.get().expect("GObject checks the type")
+        }
         let mut settings = lock(&self.settings);
         match pspec.name() {
-            "only-changes" => settings.only_changes = value,
-            "include-unclassified" => settings.include_unclassified = value,
+            "model-name" => settings.model_name = chosen::name(get(value)),
+            "only-changes" => settings.only_changes = get(value),
+            "include-unclassified" => settings.include_unclassified = get(value),
             name => unreachable!("no such property: {name}"),
         }
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = *lock(&self.settings);
+        let settings = lock(&self.settings);
         match pspec.name() {
+            "model-name" => settings.model_name.as_deref().to_value(),
             "only-changes" => settings.only_changes.to_value(),
             "include-unclassified" => settings.include_unclassified.to_value(),
             name => unreachable!("no such property: {name}"),

@@ -196,6 +196,7 @@ mod tests {
             confidence: *confidence,
         };
         Classification {
+            element: "classify".into(),
             model: "m".into(),
             provider: "cpu".into(),
             fresh: true,

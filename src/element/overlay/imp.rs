@@ -11,6 +11,7 @@ use super::memory::Memory;
 use super::painter::Painter;
 use super::settings::{self, Settings};
 use super::{format, pads};
+use crate::element::chosen::Chosen;
 use crate::element::unclassified::Watch;
 
 pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -29,6 +30,7 @@ pub struct State {
     pub memory: Memory,
     pub segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     pub watch: Watch,
+    pub chosen: Chosen,
 }
 
 /// Neither lock is held while something is pushed or asked, and they are not held together.

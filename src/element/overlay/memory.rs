@@ -101,6 +101,7 @@ mod tests {
 
     fn answer(age: Option<u64>) -> Classification {
         Classification {
+            element: "classify".into(),
             model: "m".into(),
             provider: "cpu".into(),
             fresh: age == Some(0),

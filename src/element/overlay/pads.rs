@@ -89,11 +89,13 @@ impl Resnet50Overlay {
 
     /// False where there are no caps yet.
     fn draw(&self, buffer: &mut gst::Buffer, settings: &Arc<Settings>) -> Result<bool, Error> {
-        let found = meta::classification_of(buffer);
+        let name = settings.model_name.as_ref();
+        let found = meta::classification_by(buffer, name.map(AsRef::as_ref));
         let regions = match settings.show.contains(Show::REGIONS) {
-            true => meta::regions_of(buffer),
+            true => meta::regions_by(buffer, name.map(AsRef::as_ref)),
             false => Vec::new(),
         };
+        self.choose(buffer, name);
         let mut state = self.state();
         let state = &mut *state;
         state.watch.see(buffer);
@@ -113,6 +115,22 @@ impl Resnet50Overlay {
         gst::trace!(CAT, imp = self, "{content:?}");
         painter.draw(buffer, content, settings)?;
         Ok(true)
+    }
+
+    /// Looks whether the classifier that is asked for has classified anything.
+    fn choose(&self, frame: &gst::BufferRef, name: Option<&Arc<str>>) {
+        let missing = {
+            let mut state = self.state();
+            // What is held is another one's answer.
+            if state.chosen.changes(name) {
+                state.memory = Memory::default();
+            }
+            state.chosen.see(frame)
+        };
+        if let Some(missing) = missing.filter(|missing| !missing.is_upstream(&self.sink)) {
+            self.state().chosen.told();
+            missing.post(self.obj().upcast_ref());
+        }
     }
 
     fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
@@ -139,7 +157,13 @@ impl Resnet50Overlay {
             // What was seen in another stream is not to be drawn on this one.
             gst::EventView::StreamStart(_) => self.state().memory = Memory::default(),
             gst::EventView::Eos(_) => {
-                let unclassified = self.state().watch.end();
+                let (unclassified, missing) = {
+                    let mut state = self.state();
+                    (state.watch.end(), state.chosen.end())
+                };
+                if let Some(missing) = missing {
+                    missing.post(self.obj().upcast_ref());
+                }
                 if let Some(unclassified) = unclassified {
                     unclassified.post(self.obj().upcast_ref(), &self.sink);
                 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The properties.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use gst::prelude::*;
 
+use super::super::chosen;
 use super::super::time::clock_time;
 
 /// The corner that the classes of the frame are drawn in.
@@ -58,6 +59,8 @@ const DEFAULT_HOLD: u64 = 1_000_000_000;
 /// What the properties say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
+    /// Whose answers are drawn; none for the last classifier's.
+    pub model_name: Option<Arc<str>>,
     /// A font as Pango describes it; its size does not count.
     pub font: String,
     pub position: Position,
@@ -80,6 +83,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            model_name: None,
             font: DEFAULT_FONT.into(),
             position: Position::default(),
             max_labels: DEFAULT_MAX_LABELS,
@@ -101,6 +105,7 @@ impl Settings {
             value.get().expect("GObject checks the type")
         }
         match name {
+            "model-name" => self.model_name = chosen::name(get(value)),
             "font-desc" => {
                 let font: Option<String> = get(value);
                 self.font = font.unwrap_or_else(|| DEFAULT_FONT.into());
@@ -121,6 +126,7 @@ impl Settings {
     /// Gives a property back.
     pub fn get(&self, name: &str) -> glib::Value {
         match name {
+            "model-name" => self.model_name.as_deref().to_value(),
             "font-desc" => self.font.to_value(),
             "position" => self.position.to_value(),
             "max-labels" => self.max_labels.to_value(),
@@ -148,6 +154,11 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build()
         };
         vec![
+            glib::ParamSpecString::builder("model-name")
+                .nick("Model name")
+                .blurb(chosen::BLURB)
+                .mutable_playing()
+                .build(),
             glib::ParamSpecString::builder("font-desc")
                 .nick("Font")
                 .blurb("Pango's description of the font, for example \"DejaVu Sans Bold\". A size in it does not count: see scale")

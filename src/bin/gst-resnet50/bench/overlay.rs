@@ -236,6 +236,7 @@ fn answer() -> Classification {
         confidence: 0.5 / (index + 1) as f32,
     };
     Classification {
+        element: "classify".into(),
         model: "bench".into(),
         provider: "cpu".into(),
         fresh: true,
