@@ -153,7 +153,6 @@ fn model_name_chooses_the_classifier() {
             for answer in &answers {
                 attach_region(&mut roi, answer);
             }
-            drop(roi);
             buffer
         });
         let pieces = drawn.into_iter();
