@@ -7,9 +7,13 @@ use gst::prelude::*;
 
 use super::upstream;
 use crate::meta::{Classification, answers_by, classifications_of, is_meant, region_answers_of};
+use crate::text;
 
 /// The text of the property, for both elements that have it.
 pub const BLURB: &str = "Whose answers count where several classifiers are before this element: the name of a resnet50 element, its model as in the metadata's field model, or the name of the model's file, with or without its extension. An element's name goes before a model's; of several that fit, the last one counts. Unset: for the frame, and for each region, the last classifier that has classified it";
+
+/// Classifiers that are named.
+const MOST_NAMED: usize = 8;
 
 /// A value of the property: an empty one names nobody.
 pub fn name(text: Option<&str>) -> Option<Arc<str>> {
@@ -115,14 +119,14 @@ impl Missing {
     }
 
     fn text(&self) -> String {
-        let others = self.others.iter();
-        let others = others.map(|(element, model)| format!("“{element}” (model “{model}”)"));
-        let others: Vec<String> = others.collect();
+        let others = self.others.iter().map(|(element, model)| {
+            format!("“{}” (model “{}”)", text::name(element), text::message(model))
+        });
         format!(
             "model-name is “{}”, but the frames are classified by {}: set model-name to one of \
              these names or models, or leave it unset for the last classifier",
-            self.name,
-            others.join(" and ")
+            text::message(&self.name),
+            text::list(others, MOST_NAMED)
         )
     }
 }
@@ -170,7 +174,7 @@ mod tests {
         let missing = chosen.see(&both).expect("others have");
         assert_eq!(
             missing.text(),
-            "model-name is “c”, but the frames are classified by “b” (model “plain.onnx”) and “a” \
+            "model-name is “c”, but the frames are classified by “b” (model “plain.onnx”), “a” \
              (model “plain.onnx”): set model-name to one of these names or models, or leave it \
              unset for the last classifier"
         );
