@@ -203,9 +203,23 @@ impl FromStr for Provider {
     type Err = ProviderError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
+        // ONNX Runtime's own names end so, and some of them begin otherwise than ours.
+        const LONG: &str = "ExecutionProvider";
+        let at = name.len().saturating_sub(LONG.len());
+        let long = name.split_at_checked(at);
+        let begin = match long {
+            Some((begin, end)) if end.eq_ignore_ascii_case(LONG) => Some(begin),
+            _ => None,
+        };
+        let ours = match begin {
+            Some(begin) if begin.eq_ignore_ascii_case("dnnl") => "onednn",
+            Some(begin) if begin.eq_ignore_ascii_case("dml") => "directml",
+            Some(begin) => begin,
+            None => name,
+        };
         Self::ALL
             .iter()
-            .find(|(_, known)| known.eq_ignore_ascii_case(name))
+            .find(|(_, known)| known.eq_ignore_ascii_case(ours))
             .map(|(provider, _)| *provider)
             .ok_or_else(|| ProviderError::Unknown {
                 name: name.to_owned(),
@@ -222,6 +236,34 @@ mod tests {
         let list = Provider::parse_list("tensorrt, CUDA,cpu").expect("a list");
         assert_eq!(list, [Provider::TensorRt, Provider::Cuda, Provider::Cpu]);
         assert_eq!(Provider::parse_list(" ,"), Err(ProviderError::Empty));
+        // ONNX Runtime's own names, however they are written.
+        let list = "TensorrtExecutionProvider,CUDAExecutionProvider, cpuexecutionprovider";
+        let list = Provider::parse_list(list).expect("a list");
+        assert_eq!(list, [Provider::TensorRt, Provider::Cuda, Provider::Cpu]);
+        for (provider, name) in [
+            (Provider::Cpu, "CPUExecutionProvider"),
+            (Provider::Cuda, "CUDAExecutionProvider"),
+            (Provider::TensorRt, "TensorrtExecutionProvider"),
+            (Provider::OpenVino, "OpenVINOExecutionProvider"),
+            (Provider::OneDnn, "DnnlExecutionProvider"),
+            (Provider::MiGraphX, "MIGraphXExecutionProvider"),
+            (Provider::Rocm, "ROCMExecutionProvider"),
+            (Provider::CoreMl, "CoreMLExecutionProvider"),
+            (Provider::DirectMl, "DmlExecutionProvider"),
+            (Provider::Qnn, "QNNExecutionProvider"),
+            (Provider::WebGpu, "WebGpuExecutionProvider"),
+            (Provider::Xnnpack, "XnnpackExecutionProvider"),
+        ] {
+            assert_eq!(name.parse(), Ok(provider), "{name}");
+            assert_eq!(name.to_uppercase().parse(), Ok(provider), "{name}");
+        }
+        for wrong in [
+            "ExecutionProvider",
+            "AzureExecutionProvider",
+            "CUDAProvider",
+        ] {
+            assert!(wrong.parse::<Provider>().is_err(), "{wrong}");
+        }
         let error = Provider::parse_list("gpu")
             .expect_err("no such provider")
             .to_string();
