@@ -2,6 +2,7 @@
 #![doc = include_str!("../docs/LIBRARY.md")]
 
 pub mod element;
+pub mod files;
 pub mod inference;
 pub mod meta;
 pub mod onnx;

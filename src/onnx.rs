@@ -4,6 +4,8 @@
 //! Field numbers are those of `onnx.proto` (ONNX IR version 10). Fields that are not named here
 //! are skipped when reading. Tensor data is [`Bytes`], which shares the file's memory.
 
+mod external;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
@@ -11,7 +13,10 @@ use std::path::Path;
 use bytes::Bytes;
 use prost::Message;
 
+use crate::files::{self, FileError};
 use crate::text;
+
+pub use external::external_files;
 
 /// The metadata property that holds a model's contract, as JSON.
 pub const CONTRACT_KEY: &str = "resnet50.contract";
@@ -276,13 +281,17 @@ pub struct StringEntry {
     pub value: String,
 }
 
+/// Bytes of the largest file that is read: a protobuf message cannot be larger. A model's weights
+/// beyond that lie in files beside it.
+pub const MAX_FILE: u64 = i32::MAX as u64;
+
 /// Why a file could not be taken for an ONNX model.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The file cannot be read.
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    File(#[from] FileError),
     /// Its contents are not the protobuf message that they should be.
     #[error("it is not an ONNX model, or it is truncated ({})", text::message(&.0.to_string()))]
     Decode(#[from] prost::DecodeError),
@@ -297,7 +306,7 @@ impl Model {
     /// # Errors
     /// [`ReadError`], for a file that cannot be read or is no model.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        Self::parse(std::fs::read(path)?.into())
+        Self::parse(files::read(path, MAX_FILE)?.into())
     }
 
     /// Takes a file's contents.

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Where files of this project lie on the user's machine.
+//! Where files of this project lie on the user's machine, and how users name theirs.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::text;
 
 /// The user's data directory of this project: `$XDG_DATA_HOME/gst-resnet50`, by default
 /// `~/.local/share/gst-resnet50`. `None` where the user has no home.
@@ -19,4 +23,94 @@ pub fn data_dir() -> Option<PathBuf> {
 /// Where the ResNet50 v1.5 lies that `model` falls back to.
 pub fn installed_model() -> Option<PathBuf> {
     data_dir().map(|dir| dir.join("models").join("resnet50-v1.5.onnx"))
+}
+
+/// The file that a user means, who may have written its `file:///` URI where a path is asked for.
+/// Whatever is no such URI is a path, of any bytes.
+pub fn named(name: &OsStr) -> PathBuf {
+    let is_uri = |text: &&str| {
+        let scheme = text.get(..6);
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:/"))
+    };
+    let uri = name.to_str().filter(is_uri);
+    match uri.map(glib::filename_from_uri) {
+        // That of another machine is none of ours.
+        Some(Ok((path, host))) if host.as_deref().is_none_or(|host| host == "localhost") => path,
+        _ => name.into(),
+    }
+}
+
+/// A name on one line of a terminal, whatever its bytes are: control characters and bytes that are
+/// no UTF-8 are escaped.
+pub fn escaped(name: &OsStr) -> String {
+    let mut shown = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        // To a string nothing fails.
+        let _ = write!(shown, "{}", text::message(chunk.valid()));
+        for byte in chunk.invalid() {
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+/// A path in quotation marks, for messages about a file that cannot be had: a relative one with the
+/// folder that it was looked for in, which is often not what the user thinks.
+pub fn looked_for(path: &Path) -> String {
+    format!("“{}”{}", escaped(path.as_os_str()), looked_for_in(path))
+}
+
+/// The folder that a relative path was looked for in, as it stands behind the path.
+pub fn looked_for_in(path: &Path) -> String {
+    match std::env::current_dir() {
+        Ok(folder) if path.is_relative() => {
+            format!(
+                " (looked for in the folder “{}”)",
+                escaped(folder.as_os_str())
+            )
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+
+    /// A URI of a file is its path, however its scheme is written; everything else is a path.
+    #[test]
+    fn uris_of_files_are_paths() {
+        let is = |name: &str, path: &str| assert_eq!(named(OsStr::new(name)), Path::new(path));
+        is("file:///a%20b/c.onnx", "/a b/c.onnx");
+        is("FILE:///a/c.onnx", "/a/c.onnx");
+        is("file://localhost/a/c.onnx", "/a/c.onnx");
+        is("file:/a/c.onnx", "/a/c.onnx");
+        for path in [
+            "/a%20b",
+            "a",
+            "",
+            "file",
+            "file:a",
+            "file://other/a",
+            "fi\u{2019}e:/",
+        ] {
+            is(path, path);
+        }
+        let bytes = OsStr::from_bytes(b"/caf\xe9");
+        assert_eq!(named(bytes).as_os_str(), bytes);
+    }
+
+    /// Names are one line of text, whatever their bytes are.
+    #[test]
+    fn names_are_escaped() {
+        let name = OsStr::from_bytes(b"caf\xe9 caf\xc3\xa9\n\x1b[2J");
+        assert_eq!(escaped(name), "caf\\xe9 café\\n\\u{1b}[2J");
+        assert_eq!(looked_for(Path::new("/a/b")), "“/a/b”");
+        let folder = std::env::current_dir().expect("a folder");
+        let relative = looked_for(Path::new("b"));
+        assert!(relative.starts_with("“b” (looked for in the folder “/"));
+        assert!(relative.contains(&*folder.to_string_lossy()));
+    }
 }

@@ -7,6 +7,7 @@ mod crop;
 pub mod json;
 #[cfg(feature = "overlay")]
 pub mod overlay;
+pub mod strings;
 mod time;
 mod unclassified;
 mod upstream;

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ort::session::builder::LoadCanceler;
 
+use super::registry;
 use super::session::Terminator;
 
-/// Ends a load from another thread, whatever it is at: ONNX Runtime's work on the model, or the
-/// trial Runs.
+/// Ends a load from another thread, whatever it is at: reading, waiting for another that loads
+/// the same, ONNX Runtime's work on the model, or the trial Runs.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<Mutex<State>>);
 
@@ -20,12 +21,21 @@ struct State {
 }
 
 impl Cancel {
-    /// Ends the load, at the next point where ONNX Runtime looks. One that has come to its end is
-    /// not affected.
+    /// Ends the load, at the next point where it or ONNX Runtime looks. One that has come to its
+    /// end is not affected.
     pub fn cancel(&self) {
-        let mut state = self.lock();
-        state.is_cancelled = true;
-        state.end();
+        {
+            let mut state = self.lock();
+            state.is_cancelled = true;
+            state.end();
+        }
+        // It may be waiting for another that loads the same.
+        registry::wake();
+    }
+
+    /// Whether nobody waits for the load any more.
+    pub fn is_cancelled(&self) -> bool {
+        self.lock().is_cancelled
     }
 
     /// A model is about to be committed.

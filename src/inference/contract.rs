@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::files;
 use crate::onnx::CONTRACT_KEY;
+use crate::paths;
 use crate::preprocess::{
     ColorOrder, ElementType, Fit, Interpolation, Layout, Resize, Target, is_valid_mean,
     is_valid_std,
@@ -156,7 +158,7 @@ pub enum ContractError {
         expected: &'static str,
     },
     /// The `.modelinfo` file cannot be read.
-    #[error("“{path}”: {}", text::message(.message))]
+    #[error("“{}”: {}", paths::escaped(path.as_os_str()), text::message(.message))]
     ModelInfo {
         /// The file.
         path: PathBuf,
@@ -240,8 +242,17 @@ impl Contract {
     /// # Errors
     /// [`ContractError`] if there is such a file and it cannot be understood.
     pub fn from_modelinfo(model: &Path, input: &str) -> Result<Option<Self>, ContractError> {
-        let candidates = modelinfo_files(model);
-        let Some(path) = candidates.into_iter().find(|p| p.is_file()) else {
+        Self::from_modelinfo_unless(model, input, &|| false)
+    }
+
+    /// [`Self::from_modelinfo`], given up as soon as `is_cancelled` says so.
+    pub(super) fn from_modelinfo_unless(
+        model: &Path,
+        input: &str,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<Option<Self>, ContractError> {
+        let candidates = modelinfo_files(model).into_iter();
+        let Some(path) = candidates.filter(|p| !p.is_dir()).find(|p| p.exists()) else {
             return Ok(None);
         };
         let failed = |message: String| ContractError::ModelInfo {
@@ -249,9 +260,12 @@ impl Contract {
             message,
         };
         let file = glib::KeyFile::new();
-        file.load_from_file(&path, glib::KeyFileFlags::NONE)
+        let text = files::read_unless(&path, MAX_MODELINFO, is_cancelled)
             .map_err(|e| failed(e.to_string()))?;
-        if !file.has_group(input) {
+        file.load_from_bytes(&glib::Bytes::from_owned(text), glib::KeyFileFlags::NONE)
+            .map_err(|e| failed(e.to_string()))?;
+        // (GLib's strings have no zero bytes in them.)
+        if input.contains('\0') || !file.has_group(input) {
             return Err(failed(format!(
                 "it has no section [{}] for the model's input",
                 text::name(input)
@@ -305,6 +319,9 @@ const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 
 /// The one list of names that a contract can refer to.
 const IMAGENET: &str = "imagenet-1k";
+
+/// Bytes of the largest `.modelinfo` that is read: they have a few lines.
+const MAX_MODELINFO: u64 = 1 << 20;
 
 /// The longest side of a tensor.
 pub(super) const MAX_SIDE: u32 = 8192;

@@ -14,7 +14,9 @@ mod provider;
 mod registry;
 mod runtime;
 mod session;
+mod shelf;
 mod signature;
+mod stamp;
 
 pub use cancel::Cancel;
 pub use contract::{Contract, ContractError, ContractLabels, OutputKind, Sides};

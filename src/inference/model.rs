@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The model's file and what is known of it before a session is made.
 
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
+use super::cancel::Cancel;
 use super::contract::{Contract, ContractError, MAX_SIDE, OutputKind, Sides};
 use super::signature::{Signature, SignatureError};
+use crate::files::{self, FileError};
 use crate::onnx::{self, CONTRACT_KEY};
 use crate::paths;
 use crate::preprocess::Target;
+use crate::text;
 
 /// The model that the plugin carries.
 pub const BUILTIN: &str = "builtin:efficientnet-lite0";
@@ -37,11 +41,17 @@ impl ModelSource {
     /// # Errors
     /// [`onnx::ReadError`], for a file that cannot be read or is no model.
     pub fn open(&self) -> Result<onnx::Model, onnx::ReadError> {
+        onnx::Model::parse(self.contents(&Cancel::default())?)
+    }
+
+    /// What is in the file.
+    fn contents(&self, cancel: &Cancel) -> Result<Bytes, FileError> {
         match self {
-            Self::File(path) => onnx::Model::read(path),
-            Self::Builtin => {
-                onnx::Model::parse(Bytes::from_static(BUILTIN_FILE.unwrap_or_default()))
+            Self::File(path) => {
+                let is_cancelled = || cancel.is_cancelled();
+                files::read_unless(path, onnx::MAX_FILE, &is_cancelled).map(Bytes::from)
             }
+            Self::Builtin => Ok(Bytes::from_static(BUILTIN_FILE.unwrap_or_default())),
         }
     }
 }
@@ -49,7 +59,7 @@ impl ModelSource {
 impl fmt::Display for ModelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => path.display().fmt(f),
+            Self::File(path) => f.write_str(&paths::escaped(path.as_os_str())),
             Self::Builtin => f.write_str(BUILTIN),
         }
     }
@@ -66,12 +76,39 @@ pub enum ModelError {
     #[error("there is no built-in model “{0}”")]
     UnknownBuiltin(String),
     /// The file cannot be read.
-    #[error("model file “{path}” cannot be read: {error}")]
+    #[error(
+        "model file {} cannot be read: {error}{}",
+        paths::looked_for(path),
+        hint(path, error)
+    )]
     Read {
         /// The file.
         path: PathBuf,
         /// Why not.
-        error: std::io::Error,
+        error: FileError,
+    },
+    /// A file beside it, in which its weights are, cannot be read.
+    #[error(
+        "model “{model}” cannot be used: its external data “{}” cannot be read: {error}",
+        paths::escaped(path.as_os_str())
+    )]
+    External {
+        /// The model.
+        model: ModelSource,
+        /// The file with the weights.
+        path: PathBuf,
+        /// Why not.
+        error: FileError,
+    },
+    /// Its weights are said to be somewhere else than beside it.
+    #[error(
+        "model “{model}” cannot be used: its external data “{place}” is not in the model's folder"
+    )]
+    ExternalOutside {
+        /// The model.
+        model: ModelSource,
+        /// Where they are said to be, fit to be shown.
+        place: String,
     },
     /// The file is not a model.
     #[error("model “{model}” cannot be used: {error}")]
@@ -111,22 +148,48 @@ pub enum ModelError {
     },
 }
 
-/// Which model a value of the property `model` means: unset or empty, `$RESNET50_MODEL` or the
+impl ModelError {
+    /// Whether it is none at all: nobody waits for the model any more.
+    pub fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Read { error, .. } | Self::External { error, .. } => {
+                matches!(error, FileError::Cancelled)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What was probably meant by the name of a file that is not there.
+fn hint(path: &Path, error: &FileError) -> &'static str {
+    let name = path
+        .to_string_lossy()
+        .to_ascii_lowercase()
+        .replace('_', "-");
+    let name = name.strip_prefix("builtin:").unwrap_or(&name);
+    let tail = BUILTIN.trim_start_matches("builtin:");
+    let is_meant = name == tail || name == "builtin" || name.strip_suffix(".onnx") == Some(tail);
+    match is_meant && error.is_not_found() {
+        true => "; did you mean “builtin:efficientnet-lite0”, the model that the plugin carries?",
+        false => "",
+    }
+}
+
+/// Which model a value of the property `model` means: a path of any bytes, the `file:///` URI of a
+/// file, or [`BUILTIN`]; unset or empty, `$RESNET50_MODEL`, of which the same is true, or the
 /// installed ResNet50 v1.5.
 ///
 /// # Errors
 /// [`ModelError::None`] or [`ModelError::UnknownBuiltin`].
-pub fn find_model(property: Option<&str>) -> Result<ModelSource, ModelError> {
-    let variable = || {
-        std::env::var("RESNET50_MODEL")
-            .ok()
-            .filter(|v| !v.is_empty())
-    };
-    let named = property.filter(|p| !p.is_empty()).map(str::to_owned);
+pub fn find_model(property: Option<&OsStr>) -> Result<ModelSource, ModelError> {
+    let variable = || std::env::var_os("RESNET50_MODEL").filter(|v| !v.is_empty());
+    let named = property.filter(|p| !p.is_empty()).map(OsStr::to_owned);
     match named.or_else(variable) {
         Some(name) if name == BUILTIN && BUILTIN_FILE.is_some() => Ok(ModelSource::Builtin),
-        Some(name) if name.starts_with("builtin:") => Err(ModelError::UnknownBuiltin(name)),
-        Some(path) => Ok(ModelSource::File(path.into())),
+        Some(name) if name.as_encoded_bytes().starts_with(b"builtin:") => {
+            Err(ModelError::UnknownBuiltin(paths::escaped(&name)))
+        }
+        Some(name) => Ok(ModelSource::File(paths::named(&name))),
         None => {
             let installed = paths::installed_model();
             match installed {
@@ -150,6 +213,8 @@ pub struct Model {
     pub width: u32,
     /// Rows of its input.
     pub height: u32,
+    /// Files beside it that its weights are in.
+    pub external: Vec<PathBuf>,
 }
 
 impl Model {
@@ -158,8 +223,16 @@ impl Model {
     /// # Errors
     /// [`ModelError`], saying what was expected and what was found.
     pub fn read(source: ModelSource) -> Result<Self, ModelError> {
-        let file = source.open().map_err(|error| match (&source, error) {
-            (ModelSource::File(path), onnx::ReadError::Io(error)) => ModelError::Read {
+        Self::read_unless(source, &Cancel::default())
+    }
+
+    /// The same, which another thread can end.
+    ///
+    /// # Errors
+    /// [`ModelError`].
+    pub(super) fn read_unless(source: ModelSource, cancel: &Cancel) -> Result<Self, ModelError> {
+        let unusable = |error| match (&source, error) {
+            (ModelSource::File(path), onnx::ReadError::File(error)) => ModelError::Read {
                 path: path.clone(),
                 error,
             },
@@ -167,7 +240,10 @@ impl Model {
                 model: source.clone(),
                 error,
             },
-        })?;
+        };
+        let contents = source.contents(cancel).map_err(|e| unusable(e.into()))?;
+        let file = onnx::Model::parse(contents.clone()).map_err(unusable)?;
+        let external = external(&source, contents)?;
 
         let graph = file.graph.as_ref().expect("a parsed model has a graph");
         let signature = Signature::of(graph).map_err(|error| ModelError::WrongShape {
@@ -177,7 +253,9 @@ impl Model {
         let contract = match (file.metadata(CONTRACT_KEY), &source) {
             (Some(json), _) => Contract::from_json(json),
             (None, ModelSource::File(path)) => {
-                Contract::from_modelinfo(path, &signature.input).map(Option::unwrap_or_default)
+                let is_cancelled = || cancel.is_cancelled();
+                Contract::from_modelinfo_unless(path, &signature.input, &is_cancelled)
+                    .map(Option::unwrap_or_default)
             }
             (None, ModelSource::Builtin) => Ok(Contract::default()),
         };
@@ -206,6 +284,7 @@ impl Model {
             contract,
             width: width as u32,
             height: height as u32,
+            external,
         })
     }
 
@@ -230,4 +309,39 @@ impl Model {
             ModelSource::File(_) => None,
         }
     }
+}
+
+/// Bytes of the largest file of external data that ONNX Runtime is given.
+const MAX_EXTERNAL: u64 = 64 << 30;
+
+/// The files that a model's weights are in beside its own. Each is looked at before ONNX Runtime
+/// is, which would wait for a FIFO for ever.
+fn external(source: &ModelSource, contents: Bytes) -> Result<Vec<PathBuf>, ModelError> {
+    let ModelSource::File(path) = source else {
+        return Ok(Vec::new());
+    };
+    let files = onnx::external_files(contents).map_err(|place| ModelError::ExternalOutside {
+        model: source.clone(),
+        place: text::name(&place.to_string_lossy()).to_string(),
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    // Where the model is a link, its weights may lie beside what it leads to.
+    let real = path.canonicalize().unwrap_or_default();
+    let files = files.into_iter().map(|file| {
+        let beside = folder.join(&file);
+        let beside_real = real.parent().map(|folder| folder.join(&file));
+        match beside_real {
+            Some(other) if !beside.exists() && other.exists() => other,
+            _ => beside,
+        }
+    });
+    let files: Vec<PathBuf> = files.collect();
+    for file in &files {
+        files::check(file, MAX_EXTERNAL).map_err(|error| ModelError::External {
+            model: source.clone(),
+            path: file.clone(),
+            error,
+        })?;
+    }
+    Ok(files)
 }

@@ -9,7 +9,7 @@ use once_cell::sync::OnceCell;
 
 use super::log;
 use super::provider::Provider;
-use crate::paths;
+use crate::{files, paths};
 
 /// The oldest ONNX Runtime whose C API this plugin can use, as (major, minor).
 pub const MINIMUM_VERSION: (u32, u32) = (1, ort::sys::ORT_API_VERSION);
@@ -37,7 +37,7 @@ pub enum RuntimeError {
         tried: Vec<Attempt>,
     },
     /// The library was loaded but would not start.
-    #[error("ONNX Runtime {version} (“{path}”) would not start: {message}")]
+    #[error("ONNX Runtime {version} (“{}”) would not start: {message}", paths::escaped(path.as_os_str()))]
     Start {
         /// Its file.
         path: PathBuf,
@@ -97,10 +97,17 @@ impl Runtime {
         library: Option<&Path>,
         folders: &[PathBuf],
     ) -> Result<&'static Self, RuntimeError> {
-        let runtime = RUNTIME.get_or_try_init(|| {
-            let (path, version) = find(library, folders)?;
-            start(path, version)
-        })?;
+        let runtime = match RUNTIME.get() {
+            Some(runtime) => runtime,
+            None => {
+                // Files are looked at before others have to wait: a mount may hang.
+                let candidates = candidates(library, folders);
+                RUNTIME.get_or_try_init(|| {
+                    let (path, version) = choose(candidates)?;
+                    start(path, version)
+                })?
+            }
+        };
         runtime.environment.set_log_level(log::level());
         Ok(runtime)
     }
@@ -170,49 +177,93 @@ fn start(path: PathBuf, version: String) -> Result<Runtime, RuntimeError> {
     })
 }
 
-/// The first usable library, and its version.
-fn find(library: Option<&Path>, folders: &[PathBuf]) -> Result<(PathBuf, String), RuntimeError> {
-    let mut tried = Vec::new();
-    let mut attempt = |path: PathBuf, how: &str| match version_of(&path) {
-        Ok(version) => Some((path, version)),
-        Err(reason) => {
-            let place = format!("{how} “{}”", path.display());
-            tried.push(Attempt { place, reason });
-            None
-        }
-    };
+/// A library that may be used.
+struct Candidate {
+    path: PathBuf,
+    /// Where it comes from, for messages.
+    place: String,
+    /// Why it cannot be used, as far as that is known without loading it.
+    problem: Option<String>,
+}
 
+impl Candidate {
+    fn new(path: PathBuf, how: &str) -> Self {
+        let name = match is_name(&path) {
+            true => format!("“{}”", paths::escaped(path.as_os_str())),
+            false => paths::looked_for(&path),
+        };
+        // The system's loader would open whatever it is, and a FIFO waits for a writer.
+        let problem = match files::check(&path, u64::MAX) {
+            _ if is_name(&path) => None,
+            Ok(()) => None,
+            Err(error) if error.is_not_found() => Some("no such file".into()),
+            Err(error) => Some(error.to_string()),
+        };
+        Self {
+            place: format!("{how} {name}").trim_start().to_owned(),
+            path,
+            problem,
+        }
+    }
+}
+
+/// Whether it is no path, but a name that the system's loader is to find.
+fn is_name(path: &Path) -> bool {
+    path.components().count() == 1 && !path.is_absolute() && !path.exists()
+}
+
+/// The libraries that may be meant, in the order of preference.
+fn candidates(library: Option<&Path>, folders: &[PathBuf]) -> Vec<Candidate> {
     let variable = std::env::var_os("ORT_DYLIB_PATH").filter(|p| !p.is_empty());
     // The path of a file, if relative, is not where ort looks; a bare name is for the loader.
     let absolute = |path: &Path| match std::path::absolute(path) {
         Ok(absolute) if path.exists() => absolute,
         _ => path.to_owned(),
     };
-    let found = if let Some(path) = library {
-        attempt(absolute(path), "runtime-library")
-    } else if let Some(path) = variable {
-        attempt(absolute(path.as_ref()), "ORT_DYLIB_PATH")
-    } else {
-        let mut places: Vec<PathBuf> = Vec::new();
-        let data = paths::data_dir();
-        for folder in folders.iter().chain(&data) {
-            let libraries = libraries_in(folder);
-            if libraries.is_empty() {
-                places.push(folder.join(LIBRARY));
-            }
-            places.extend(libraries);
+    if let Some(path) = library {
+        return vec![Candidate::new(absolute(path), "runtime-library")];
+    }
+    if let Some(variable) = variable {
+        let path = absolute(&paths::named(&variable));
+        return vec![Candidate::new(path, "ORT_DYLIB_PATH")];
+    }
+    let mut found = Vec::new();
+    let data = paths::data_dir();
+    for folder in folders.iter().chain(&data) {
+        let libraries = libraries_in(folder);
+        let none = libraries.is_empty().then(|| folder.join(LIBRARY));
+        let all = libraries.into_iter().chain(none);
+        found.extend(all.map(|path| Candidate::new(path, "")));
+    }
+    let system = [LIBRARY.into(), format!("{LIBRARY}.1").into()];
+    let system = system.into_iter().map(|path: PathBuf| Candidate {
+        place: format!("the system's “{}”", path.display()),
+        path,
+        problem: None,
+    });
+    found.extend(system);
+    found
+}
+
+/// The first usable library, and its version.
+fn choose(candidates: Vec<Candidate>) -> Result<(PathBuf, String), RuntimeError> {
+    let mut tried = Vec::new();
+    for Candidate {
+        path,
+        place,
+        problem,
+    } in candidates
+    {
+        let version = match problem {
+            Some(problem) => Err(problem),
+            None => version_of(&path),
+        };
+        match version {
+            Ok(version) => return Ok((path, version)),
+            Err(reason) => tried.push(Attempt { place, reason }),
         }
-        places.extend([LIBRARY.into(), format!("{LIBRARY}.1").into()]);
-        places.into_iter().find_map(|path| {
-            let how = if path.is_absolute() {
-                ""
-            } else {
-                "the system's"
-            };
-            attempt(path, how.trim())
-        })
-    };
-    found.ok_or(RuntimeError::NotFound { tried })
+    }
+    Err(RuntimeError::NotFound { tried })
 }
 
 /// The libraries of a folder: the one without a version first, then the newest.
@@ -239,9 +290,6 @@ fn libraries_in(folder: &Path) -> Vec<PathBuf> {
 /// `ort` panics on a library whose API table it cannot get, and such a library prints to stderr
 /// when asked for one that it does not have: so the version is asked for first.
 fn version_of(path: &Path) -> Result<String, String> {
-    if path.is_absolute() && !path.exists() {
-        return Err("no such file".into());
-    }
     // SAFETY: loading runs the library's initializers. It is the user who named it, or it lies
     // where only an ONNX Runtime should lie.
     let library = unsafe { libloading::Library::new(path) }.map_err(|e| {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use super::labels::Labels;
 use super::names::{Names, hint};
+use crate::files::{self, FileError};
+use crate::paths;
 use crate::text;
 
 /// Everyday groups of ImageNet-1k's classes.
@@ -14,6 +16,9 @@ const IMAGENET: &str = include_str!("../../plugin-meta/imagenet-groups.txt");
 
 /// The decision that nothing is sure enough goes by this name, so that no group can.
 const NOTHING: &str = "nothing";
+
+/// Bytes of the largest file of groups that is read: the built-in ones have 3 kB.
+const MAX_FILE: u64 = 64 << 20;
 
 /// Named groups of a model's classes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,15 +38,15 @@ struct Group {
 #[non_exhaustive]
 pub enum GroupsError {
     /// The file cannot be read.
-    #[error("groups file “{path}” cannot be read: {error}")]
+    #[error("groups file {} cannot be read: {error}", paths::looked_for(path))]
     Read {
         /// The file.
         path: PathBuf,
         /// What reading it gave.
-        error: std::io::Error,
+        error: FileError,
     },
     /// It is not text.
-    #[error("groups file “{0}” is not UTF-8 text")]
+    #[error("groups file “{}” is not UTF-8 text", paths::escaped(.0.as_os_str()))]
     NotText(PathBuf),
     /// A line is wrong.
     #[error("{source_name}, line {line}: found {found}, expected {expected}")]
@@ -92,12 +97,25 @@ impl Groups {
     /// # Errors
     /// [`GroupsError`], for a file that cannot be read, is not UTF-8 or has a wrong line.
     pub fn read(path: &Path, labels: &Labels) -> Result<Self, GroupsError> {
-        let bytes = std::fs::read(path).map_err(|error| GroupsError::Read {
+        Self::read_unless(path, labels, &|| false)
+    }
+
+    /// [`Self::read`], given up as soon as `is_cancelled` says so.
+    ///
+    /// # Errors
+    /// [`GroupsError`].
+    pub fn read_unless(
+        path: &Path,
+        labels: &Labels,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, GroupsError> {
+        let bytes = files::read_unless(path, MAX_FILE, is_cancelled);
+        let bytes = bytes.map_err(|error| GroupsError::Read {
             path: path.to_owned(),
             error,
         })?;
         let text = String::from_utf8(bytes).map_err(|_| GroupsError::NotText(path.to_owned()))?;
-        let source_name = format!("groups file “{}”", path.display());
+        let source_name = format!("groups file “{}”", paths::escaped(path.as_os_str()));
         Self::parse(&text, &source_name, labels)
     }
 

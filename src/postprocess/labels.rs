@@ -5,9 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::label_file::{self, FormError};
+use crate::files::{self, FileError};
+use crate::paths;
 
 /// The 1000 categories of ImageNet-1k, in torchvision's order.
 const IMAGENET: &str = include_str!("../../plugin-meta/imagenet-1k.txt");
+
+/// Bytes of the largest file of names that is read: those of ImageNet-21k have 0.5 MB.
+const MAX_FILE: u64 = 64 << 20;
 
 /// The names of a model's classes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,18 +26,18 @@ pub struct Labels {
 #[non_exhaustive]
 pub enum LabelsError {
     /// The file cannot be read.
-    #[error("labels file “{path}” cannot be read: {error}")]
+    #[error("labels file {} cannot be read: {error}", paths::looked_for(path))]
     Read {
         /// The file.
         path: PathBuf,
         /// What reading it gave.
-        error: std::io::Error,
+        error: FileError,
     },
     /// It is not text.
-    #[error("labels file “{0}” is not UTF-8 text")]
+    #[error("labels file “{}” is not UTF-8 text", paths::escaped(.0.as_os_str()))]
     NotText(PathBuf),
     /// It is nearly in a form that other programs write, or in one that is not read.
-    #[error("labels file “{path}” {problem}")]
+    #[error("labels file “{}” {problem}", paths::escaped(path.as_os_str()))]
     Form {
         /// The file.
         path: PathBuf,
@@ -94,14 +99,27 @@ impl Labels {
     /// [`LabelsError`], for a file that cannot be read, is not UTF-8, is in another form, or does
     /// not have one name for each class.
     pub fn read(path: &Path, classes: usize) -> Result<Self, LabelsError> {
-        let bytes = std::fs::read(path).map_err(|error| LabelsError::Read {
+        Self::read_unless(path, classes, &|| false)
+    }
+
+    /// [`Self::read`], given up as soon as `is_cancelled` says so.
+    ///
+    /// # Errors
+    /// [`LabelsError`].
+    pub fn read_unless(
+        path: &Path,
+        classes: usize,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, LabelsError> {
+        let bytes = files::read_unless(path, MAX_FILE, is_cancelled);
+        let bytes = bytes.map_err(|error| LabelsError::Read {
             path: path.to_owned(),
             error,
         })?;
         let names = Self::parse(path, bytes, classes)?;
         let names = names.into_iter().map(Arc::from).collect();
         Self::checked(names, classes, || {
-            format!("labels file “{}”", path.display())
+            format!("labels file “{}”", paths::escaped(path.as_os_str()))
         })
     }
 

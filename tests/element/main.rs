@@ -6,6 +6,7 @@
 mod support;
 
 mod events;
+mod files;
 mod frames;
 mod limits;
 mod results;

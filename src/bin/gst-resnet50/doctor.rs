@@ -146,7 +146,7 @@ fn runtime(report: &mut Report, args: &Args) -> Option<&'static Runtime> {
 }
 
 fn model(report: &mut Report, args: &Args) -> Option<Model> {
-    let found = find_model(args.model.as_deref());
+    let found = find_model(args.model.as_deref().map(str::as_ref));
     let source = match found {
         Err(ModelError::None(place)) if args.model.is_none() => {
             report.needs_model = true;
@@ -155,7 +155,7 @@ fn model(report: &mut Report, args: &Args) -> Option<Model> {
                 "- {:<13} ResNet50 v1.5 is not installed ({place}); checking {BUILTIN}",
                 "model"
             );
-            find_model(Some(BUILTIN))
+            find_model(Some(BUILTIN.as_ref()))
         }
         other => other,
     };

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 //! A model in work: from a buffer to an answer, without pads.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::decide::{Choice, Sample};
+use super::super::strings;
+use super::decide::{Choice, Sample, groups};
 use super::error::Error;
 use super::settings::{FrameSettings, Settings};
 use super::still::Still;
@@ -15,7 +18,8 @@ use crate::inference::{
     Runtime, SessionOptions, find_model, known_model, shared_engine,
 };
 use crate::meta::{Class, Classification};
-use crate::postprocess::{Activation, Labels, confidences, top_k};
+use crate::paths;
+use crate::postprocess::{Activation, Groups, Labels, confidences, top_k};
 use crate::preprocess::{
     ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Rect, Resize, Slot, Target,
     is_valid_mean, is_valid_std,
@@ -37,17 +41,36 @@ pub struct Classifier {
 
 /// How classes are called, and what is decided between them.
 #[derive(Debug, Clone)]
-struct Names {
+pub struct Names {
     labels: Arc<Labels>,
+    groups: Option<Arc<Groups>>,
     choice: Option<Arc<Choice>>,
 }
 
 impl Names {
-    fn new(settings: &Settings, model: &Model, classes: usize) -> Result<Self, Error> {
-        let labels = labels(settings, model, classes)?;
+    /// Reads the files that they are in.
+    pub fn read(
+        settings: &Settings,
+        model: &Model,
+        classes: usize,
+        cancel: &Cancel,
+    ) -> Result<Self, Error> {
+        settings.check_text()?;
+        let labels = labels(settings, model, classes, cancel)?;
+        let groups = groups(settings, &labels, cancel)?;
+        Self::new(settings, Arc::new(labels), groups)
+    }
+
+    fn new(
+        settings: &Settings,
+        labels: Arc<Labels>,
+        groups: Option<Arc<Groups>>,
+    ) -> Result<Self, Error> {
+        settings.check_text()?;
         Ok(Self {
-            choice: Choice::new(settings, &labels)?.map(Arc::new),
-            labels: Arc::new(labels),
+            choice: Choice::new(settings, &labels, groups.clone())?.map(Arc::new),
+            labels,
+            groups,
         })
     }
 }
@@ -75,9 +98,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Checks those settings that need no file and no library.
 pub fn check(settings: &Settings) -> Result<(), Error> {
+    settings.check_text()?;
     Provider::parse_list(&settings.provider)?;
     provider_options(settings)?;
-    find_model(settings.model.as_deref())?;
+    find_model(settings.model.as_ref().map(|m| m.as_os_str()))?;
     Ok(())
 }
 
@@ -92,14 +116,16 @@ impl Loaded {
     ) -> Result<Self, Error> {
         let mut warnings = Vec::new();
         // What can be checked without loading anything comes first.
+        settings.check_text()?;
         let providers = Provider::parse_list(&settings.provider)?;
-        let source = find_model(settings.model.as_deref())?;
+        let source = find_model(settings.model.as_ref().map(|m| m.as_os_str()))?;
         step(&format!("reading {source}"))?;
-        let model = known_model(source)?;
+        let model = known_model(source, cancel)?;
         let target = target(settings, &model)?;
 
         step("loading ONNX Runtime")?;
-        let library = settings.runtime_library.as_ref().map(PathBuf::from);
+        let library = settings.runtime_library.as_ref();
+        let library = library.map(|name| paths::named(name.as_os_str()));
         let runtime = Runtime::load(library.as_deref(), folders)?;
         if let Some(library) = library
             && !is_same_file(&library, runtime.path())
@@ -107,8 +133,8 @@ impl Loaded {
             warnings.push(format!(
                 "runtime-library “{}” is not used: this process has already loaded ONNX Runtime \
                  from “{}”, and it cannot be exchanged. Start a new process to change it.",
-                library.display(),
-                runtime.path().display(),
+                paths::escaped(library.as_os_str()),
+                paths::escaped(runtime.path().as_os_str()),
             ));
         }
         if target.mean.iter().chain(&target.std).any(|v| *v > 2.0) {
@@ -155,7 +181,7 @@ impl Loaded {
                 OutputKind::Logits => Activation::Softmax,
                 OutputKind::Probabilities => Activation::None,
             });
-        let names = Names::new(settings, &model, engine.classes())?;
+        let names = Names::read(settings, &model, engine.classes(), cancel)?;
         let classifier = Classifier {
             model_name: model.source.to_string().into(),
             provider_name: engine.provider().name().into(),
@@ -175,10 +201,18 @@ impl Loaded {
 }
 
 impl Classifier {
-    /// Takes other names for the classes, and other things to decide between.
-    pub fn reload_names(&self, settings: &Settings, engine: &Engine) -> Result<(), Error> {
-        *lock(&self.names) = Names::new(settings, engine.model(), engine.classes())?;
+    /// Decides between other things, by the labels and groups that are in use.
+    pub fn decide_anew(&self, settings: impl FnOnce() -> Settings) -> Result<(), Error> {
+        // Under the lock, so that of several at a time the last one has what was set last.
+        let mut names = lock(&self.names);
+        let (labels, groups) = (Arc::clone(&names.labels), names.groups.clone());
+        *names = Names::new(&settings(), labels, groups)?;
         Ok(())
+    }
+
+    /// Takes other names for the classes.
+    pub fn rename(&self, names: Names) {
+        *lock(&self.names) = names;
     }
 
     /// Writes a frame, or a part of it, into its part of the input tensor. Returns false if a
@@ -254,7 +288,7 @@ impl Classifier {
         let mut best = Vec::new();
         let (k, threshold) = (settings.top_k as usize, settings.threshold);
         top_k(scores, self.activation, k, threshold, &mut best)?;
-        let Names { labels, choice } = lock(&self.names).clone();
+        let Names { labels, choice, .. } = lock(&self.names).clone();
         let sample = match choice {
             None => None,
             Some(choice) => {
@@ -512,9 +546,17 @@ fn triple(
     }
 }
 
-fn labels(settings: &Settings, model: &Model, classes: usize) -> Result<Labels, Error> {
+fn labels(
+    settings: &Settings,
+    model: &Model,
+    classes: usize,
+    cancel: &Cancel,
+) -> Result<Labels, Error> {
     Ok(match (&settings.labels, &model.contract.labels) {
-        (Some(path), _) => Labels::read(path.as_ref(), classes)?,
+        (Some(name), _) => {
+            let path = paths::named(name.as_os_str());
+            Labels::read_unless(&path, classes, &|| cancel.is_cancelled())?
+        }
         (None, Some(ContractLabels::Names(names))) => Labels::from_names(names.clone(), classes)?,
         // There is one known list; the contract says that it is this model's.
         (None, Some(ContractLabels::Known(_))) => Labels::imagenet(classes)?,
@@ -530,18 +572,31 @@ fn provider_options(settings: &Settings) -> Result<Vec<(String, String)>, Error>
     options
         .iter()
         .map(|(name, value)| {
-            // GLib writes booleans as TRUE and FALSE, and the providers want 1 and 0.
-            let text = if let Ok(flag) = value.get::<bool>() {
-                Some(u8::from(flag).to_string())
-            } else {
-                value.transform::<String>().ok().and_then(|v| v.get().ok())
+            let wrong = |found: String, expected: &str| Error::Setting {
+                property: "provider-options",
+                found,
+                expected: expected.into(),
             };
-            text.map(|text| (name.to_string(), text))
-                .ok_or_else(|| Error::Setting {
-                    property: "provider-options",
-                    found: format!("{name} of type {}", value.type_()),
-                    expected: "strings, numbers and booleans".into(),
-                })
+            let of_bytes = |text: &OsStr| {
+                let found = format!("“{}”", paths::escaped(text));
+                let text = text.to_str().map(str::to_owned);
+                text.ok_or_else(|| wrong(found, "of UTF-8 text"))
+            };
+            // The bindings take for granted that it is text.
+            let name = of_bytes(OsStr::from_bytes(name.as_bytes()))?;
+            // GLib writes booleans as TRUE and FALSE, and the providers want 1 and 0.
+            let value = if let Ok(flag) = value.get::<bool>() {
+                u8::from(flag).to_string()
+            } else {
+                let text = value.transform::<String>().ok();
+                let text = text.and_then(|text| strings::bytes_of(&text));
+                let text = text.ok_or_else(|| {
+                    let found = format!("{name} of type {}", value.type_());
+                    wrong(found, "strings, numbers and booleans")
+                })?;
+                of_bytes(&text)?
+            };
+            Ok((name, value))
         })
         .collect()
 }

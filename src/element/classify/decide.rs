@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::settings::Settings;
+use crate::inference::Cancel;
 use crate::meta::{Decision, Group};
+use crate::paths;
 use crate::postprocess::{Candidates, Decider, Groups, Labels, Policy};
 use crate::text;
 
@@ -16,23 +18,41 @@ pub const IMAGENET_GROUPS: &str = "imagenet-groups";
 #[derive(Debug)]
 pub struct Choice {
     candidates: Arc<Candidates>,
-    groups: Option<Groups>,
+    groups: Option<Arc<Groups>>,
+}
+
+/// Reads the groups that the property `groups` names, if it names any.
+pub fn groups(
+    settings: &Settings,
+    labels: &Labels,
+    cancel: &Cancel,
+) -> Result<Option<Arc<Groups>>, Error> {
+    let groups = match &settings.groups {
+        None => return Ok(None),
+        Some(name) if name.as_os_str() == IMAGENET_GROUPS => {
+            Groups::imagenet(labels.names().len())?
+        }
+        Some(name) => {
+            let path = paths::named(name.as_os_str());
+            Groups::read_unless(&path, labels, &|| cancel.is_cancelled())?
+        }
+    };
+    Ok(Some(Arc::new(groups)))
 }
 
 impl Choice {
     /// None where no property asks for a decision.
-    pub fn new(settings: &Settings, labels: &Labels) -> Result<Option<Self>, Error> {
+    pub fn new(
+        settings: &Settings,
+        labels: &Labels,
+        groups: Option<Arc<Groups>>,
+    ) -> Result<Option<Self>, Error> {
         if !settings.decides() {
             return Ok(None);
         }
-        let groups = match settings.groups.as_deref() {
-            None => None,
-            Some(IMAGENET_GROUPS) => Some(Groups::imagenet(labels.names().len())?),
-            Some(path) => Some(Groups::read(path.as_ref(), labels)?),
-        };
         let list = |list: &Option<String>| list.clone().unwrap_or_default();
         let (allow, deny) = (list(&settings.allow), list(&settings.deny));
-        let candidates = Candidates::new(labels, groups.as_ref(), &allow, &deny)?;
+        let candidates = Candidates::new(labels, groups.as_deref(), &allow, &deny)?;
         Ok(Some(Self {
             candidates: Arc::new(candidates),
             groups,

@@ -68,6 +68,12 @@ impl Error {
                  feature builtin-model; for a file give its path"
             }
             Self::Model(ModelError::Read { .. }) => "Check the path and its permissions",
+            Self::Model(ModelError::External { .. }) => {
+                "Put the file beside the model, under the name that the model has for it"
+            }
+            Self::Model(ModelError::ExternalOutside { .. }) => {
+                "Export it anew, with its weights beside it: nothing else may be read for it"
+            }
             Self::Model(ModelError::NotAModel { .. }) => {
                 "Check that the file is whole and in ONNX format; a .pth, .pt, .tflite or .engine \
                  file must be exported to ONNX first"
@@ -141,7 +147,10 @@ impl Error {
         let text = self.text();
         match self {
             Self::Model(
-                ModelError::None(_) | ModelError::UnknownBuiltin(_) | ModelError::Read { .. },
+                ModelError::None(_)
+                | ModelError::UnknownBuiltin(_)
+                | ModelError::Read { .. }
+                | ModelError::External { .. },
             )
             | Self::Labels(LabelsError::Read { .. })
             | Self::Groups(GroupsError::Read { .. }) => {

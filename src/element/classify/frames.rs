@@ -42,7 +42,11 @@ impl Resnet50 {
                 return Err(gst::FlowError::Flushing);
             }
             inner.accepts()?;
+            let now = Instant::now();
+            let names = inner.loads.names_due.filter(|due| *due > now);
             match &inner.model {
+                // New names are for the frames that come after them.
+                Model::Ready(_) if names.is_some() => {}
                 Model::Ready(loaded) => {
                     let in_flight = match settings.max_in_flight as usize {
                         0 => {
@@ -66,7 +70,10 @@ impl Resnet50 {
                 Model::Loading => {}
                 Model::Failed | Model::None => return Err(gst::FlowError::Error),
             }
-            inner = self.stream.wait(inner);
+            inner = match names {
+                Some(due) => self.stream.wait_for(inner, due - now).0,
+                None => self.stream.wait(inner),
+            };
         };
         let asked = self.ask(&mut inner, &loaded, &buffer, &settings, arrived, false)?;
         let mut jobs: Vec<Box<dyn Job>> = Vec::new();

@@ -2,14 +2,16 @@
 //! The element as GObject sees it: properties, templates, states.
 
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::classifier::{self, Loaded};
+use super::super::strings;
+use super::classifier::{self, Loaded, Names};
 use super::error::Error;
+use super::loads::Subject;
 use super::settings::{self, FrameSettings, Settings};
 use super::stats::Stats;
 use super::stream::{Model, Stream};
@@ -30,6 +32,10 @@ pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 /// How long the way to NULL may wait for what cannot be interrupted.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long frames in mode exact wait for new labels and groups, so that those that come after these
+/// were set have them. A file takes a millisecond to read; one that hangs must not end the stream.
+const NAMES_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What can be asked for at any time.
 #[derive(Debug, Default)]
 struct Shown {
@@ -45,15 +51,6 @@ pub struct Resnet50 {
     pub stream: Arc<Stream>,
     settings: Mutex<Settings>,
     shown: Mutex<Shown>,
-    loaders: Mutex<Vec<Loader>>,
-}
-
-/// A thread that loads a model.
-#[derive(Debug)]
-struct Loader {
-    cancel: Cancel,
-    /// It closes when the thread ends.
-    ended: mpsc::Receiver<()>,
 }
 
 /// A lock whose holder panicked still holds plain data.
@@ -96,56 +93,94 @@ impl Resnet50 {
         let _ = obj.post_message(message.build());
     }
 
-    /// Loads what the settings say in a thread of its own, for that can take seconds.
-    fn load_aside(&self, settings: Settings) {
-        let load = {
+    /// Loads what the settings say in a thread of its own, for that can take seconds, and a file may
+    /// hang. Nothing if the element does not run.
+    fn load_aside(&self, subject: Subject) {
+        let (settings, ticket, before, in_use) = {
             let mut inner = self.stream.lock();
-            inner.load += 1;
-            inner.load
-        };
-        self.progress(gst::ProgressType::Start, "loading the model");
-        let (weak, folders) = (self.obj().downgrade(), self.folders());
-        let (running, ended) = mpsc::channel();
-        let cancel = Cancel::default();
-        self.cancel_loaders();
-        lock(&self.loaders).push(Loader {
-            cancel: cancel.clone(),
-            ended,
-        });
-        let loader = move || {
-            // It goes last of all.
-            let _running: mpsc::Sender<()> = running;
-            let begun = Instant::now();
-            let step = |what: &str| match weak.upgrade() {
-                Some(obj) if obj.imp().stream.lock().load == load => {
-                    obj.imp().progress(gst::ProgressType::Continue, what);
-                    Ok(())
-                }
-                _ => Err(Error::Cancelled),
+            let in_use = match &inner.model {
+                Model::None => return,
+                Model::Ready(loaded) => Some(Arc::clone(loaded)),
+                Model::Loading | Model::Failed => None,
             };
-            let result = Loaded::load(&settings, &folders, step, &cancel);
-            if let Some(obj) = weak.upgrade() {
-                obj.imp().take_over(result, load, begun);
+            let (ticket, before) = inner.loads.begin(subject);
+            if subject == Subject::Names {
+                inner.loads.names_due = Some(Instant::now() + NAMES_PATIENCE);
+            }
+            // Under the same lock, so that the newest has what was set last.
+            (self.settings(), ticket, before, in_use)
+        };
+        before.iter().for_each(Cancel::cancel);
+        let number = ticket.number;
+        let weak = self.obj().downgrade();
+        let thread = std::thread::Builder::new().name("resnet50-load".into());
+        let spawned = match (subject, in_use) {
+            (Subject::Names, Some(in_use)) => thread.spawn(move || {
+                let engine = in_use.port.engine();
+                let names =
+                    Names::read(&settings, engine.model(), engine.classes(), &ticket.cancel);
+                if let Some(obj) = weak.upgrade() {
+                    obj.imp().take_names(names, &in_use, number);
+                }
+                // Last of all, and what is waited for is the thread, not the engine's end.
+                drop(in_use);
+                drop(ticket);
+            }),
+            _ => {
+                self.progress(gst::ProgressType::Start, "loading the model");
+                let folders = self.folders();
+                thread.spawn(move || {
+                    let begun = Instant::now();
+                    let step = |what: &str| match weak.upgrade() {
+                        Some(obj) if obj.imp().stream.lock().loads.is_awaited(number) => {
+                            obj.imp().progress(gst::ProgressType::Continue, what);
+                            Ok(())
+                        }
+                        _ => Err(Error::Cancelled),
+                    };
+                    let result = Loaded::load(&settings, &folders, step, &ticket.cancel);
+                    if let Some(obj) = weak.upgrade() {
+                        obj.imp().take_over(result, number, begun);
+                    }
+                    drop(ticket);
+                })
             }
         };
-        let thread = std::thread::Builder::new().name("resnet50-load".into());
-        if let Err(error) = thread.spawn(loader) {
-            self.fail(load, Error::Thread(error.to_string()));
+        if let Err(error) = spawned {
+            self.fail(number, subject, Error::Thread(error.to_string()));
         }
+    }
+
+    /// Takes over names that were read for the model in use, unless nobody waits for them any more.
+    fn take_names(&self, names: Result<Names, Error>, in_use: &Loaded, number: u64) {
+        let names = match names {
+            Ok(names) => names,
+            Err(error) => return self.fail(number, Subject::Names, error),
+        };
+        {
+            let mut inner = self.stream.lock();
+            if !inner.loads.is_awaited(number) {
+                return;
+            }
+            inner.loads.settle();
+            in_use.classifier.rename(names);
+            inner.renew();
+        }
+        self.stream.notify();
     }
 
     /// Takes over what was loaded, unless nobody waits for it any more.
     fn take_over(&self, result: Result<Loaded, Error>, load: u64, begun: Instant) {
         let loaded = match result {
             Ok(loaded) => Arc::new(loaded),
-            Err(error) => return self.fail(load, error),
+            Err(error) => return self.fail(load, Subject::Model, error),
         };
         let old = {
             let mut inner = self.stream.lock();
-            if inner.load != load {
+            if !inner.loads.is_awaited(load) {
                 return;
             }
-            inner.settled = load;
+            inner.loads.settle();
             let mut shown = lock(&self.shown);
             shown.provider = Some(loaded.port.engine().provider().name());
             shown.info = Some(loaded.info.clone());
@@ -181,16 +216,17 @@ impl Resnet50 {
     }
 
     /// Tells the user that loading failed; where there is a model in use, it stays.
-    fn fail(&self, load: u64, error: Error) {
+    fn fail(&self, number: u64, subject: Subject, error: Error) {
         let stays = {
-            let mut inner = self.stream.lock();
-            if inner.load != load {
+            let inner = self.stream.lock();
+            if !inner.loads.is_awaited(number) {
                 return;
             }
-            inner.settled = load;
             matches!(inner.model, Model::Ready(_))
         };
-        self.progress(gst::ProgressType::Error, "the model cannot be loaded");
+        if subject == Subject::Model {
+            self.progress(gst::ProgressType::Error, "the model cannot be loaded");
+        }
         if stays {
             self.warn(&[kept(&error)]);
         } else {
@@ -199,8 +235,11 @@ impl Resnet50 {
         // After the message, so that it is the first: frames that come meanwhile still wait.
         {
             let mut inner = self.stream.lock();
-            if inner.load == load && !stays {
-                inner.model = Model::Failed;
+            if inner.loads.is_awaited(number) {
+                inner.loads.settle();
+                if !stays {
+                    inner.model = Model::Failed;
+                }
             }
         }
         self.stream.notify();
@@ -209,25 +248,41 @@ impl Resnet50 {
     /// Takes over a model or labels that were set while playing. Where they are wrong, the old
     /// ones stay.
     fn reload(&self, property: &str) {
-        let loaded = {
+        let (pending, in_use) = {
             let inner = self.stream.lock();
-            match &inner.model {
+            let in_use = match &inner.model {
                 Model::None => return,
-                // What is being loaded was to have what was set before.
-                Model::Ready(loaded) if inner.settled == inner.load => Some(Arc::clone(loaded)),
-                Model::Ready(_) | Model::Loading | Model::Failed => None,
-            }
+                Model::Ready(loaded) => Some(Arc::clone(loaded)),
+                Model::Loading | Model::Failed => None,
+            };
+            (inner.loads.pending(), in_use)
         };
-        let settings = self.settings();
-        match (property, loaded) {
-            (property, Some(loaded)) if property != "model" => {
-                let engine = loaded.port.engine();
-                if let Err(error) = loaded.classifier.reload_names(&settings, engine) {
+        match (property, pending, in_use) {
+            // A model that is being loaded was to have what was set before.
+            ("model", ..) | (_, Some(Subject::Model), _) | (_, _, None) => {
+                self.load_aside(Subject::Model);
+            }
+            ("labels" | "groups", ..) | (_, Some(Subject::Names), _) => {
+                self.load_aside(Subject::Names);
+            }
+            // What needs no file is in effect at once.
+            (_, None, Some(in_use)) => {
+                if let Err(error) = in_use.classifier.decide_anew(|| self.settings()) {
                     self.warn(&[kept(&error)]);
                 }
                 self.stream.lock().renew();
             }
-            _ => self.load_aside(settings),
+        }
+    }
+
+    /// Tells the user of a property that was set to bytes that are no text while the element runs;
+    /// otherwise it does not start with it.
+    fn refuse_bytes(&self) {
+        let runs = !matches!(self.stream.lock().model, Model::None);
+        if let Err(error) = self.settings().check_text()
+            && runs
+        {
+            self.warn(&[format!("what was set before stays: {}", error.text())]);
         }
     }
 
@@ -249,47 +304,34 @@ impl Resnet50 {
             inner.subjects = Subjects::default();
             inner.qos = None;
         }
-        self.load_aside(settings);
+        self.load_aside(Subject::Model);
         Ok(())
-    }
-
-    /// Ends the loading of what nobody waits for any more.
-    fn cancel_loaders(&self) {
-        let mut loaders = lock(&self.loaders);
-        loaders.retain(|l| l.ended.try_recv() == Err(mpsc::TryRecvError::Empty));
-        for loader in &*loaders {
-            loader.cancel.cancel();
-        }
     }
 
     /// Waits for threads that still load a model which nobody wants any more: the program may be
     /// about to end, and ONNX Runtime does not survive that in the midst of its work.
     fn wait_for_loaders(&self) {
-        let loaders = std::mem::take(&mut *lock(&self.loaders));
-        let begun = Instant::now();
-        for loader in loaders {
-            let left = GRACE.saturating_sub(begun.elapsed());
-            if loader.ended.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
-                gst::warning!(
-                    CAT,
-                    imp = self,
-                    "a model is still being loaded: it is left behind"
-                );
-            }
+        let running = self.stream.lock().loads.take_running();
+        for _ in 0..running.wait(GRACE) {
+            gst::warning!(
+                CAT,
+                imp = self,
+                "a model is still being loaded: it is left behind"
+            );
         }
     }
 
     fn stop(&self) {
-        let (model, items) = {
+        let (model, items, loads) = {
             let mut inner = self.stream.lock();
-            inner.load += 1;
+            let loads = inner.loads.abandon();
             let items = inner.flush();
             inner.info = None;
             inner.segment = None;
-            (std::mem::take(&mut inner.model), items)
+            (std::mem::take(&mut inner.model), items, loads)
         };
         self.stream.notify();
-        self.cancel_loaders();
+        loads.iter().for_each(Cancel::cancel);
         if matches!(model, Model::Loading) {
             self.progress(gst::ProgressType::Canceled, "loading was cancelled");
         }
@@ -319,7 +361,6 @@ impl ObjectSubclass for Resnet50 {
             stream: Arc::default(),
             settings: Mutex::default(),
             shown: Mutex::default(),
-            loaders: Mutex::default(),
         }
     }
 }
@@ -330,13 +371,15 @@ impl ObjectImpl for Resnet50 {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let (decides_before, decides_now) = {
+        let (decides_before, decides_now, is_text) = {
             let mut settings = lock(&self.settings);
             let before = settings.decides();
             settings.set(pspec.name(), value);
-            (before, settings.decides())
+            let is_text = settings.not_text.get(pspec.name()).is_none();
+            (before, settings.decides(), is_text)
         };
-        gst::debug!(CAT, imp = self, "{} = {value:?}", pspec.name());
+        let (name, shown) = (pspec.name(), strings::shown(value));
+        gst::debug!(CAT, imp = self, "{name} = {shown}");
         match pspec.name() {
             "region" | "roi-types" | "roi-min-size" => {
                 self.stream.lock().subjects.watch = Watch::default();
@@ -350,6 +393,10 @@ impl ObjectImpl for Resnet50 {
                 self.reload(name);
             }
             _ => {}
+        }
+        let is_reloaded = matches!(name, "allow" | "deny");
+        if !is_text && !is_reloaded && pspec.flags().contains(gst::PARAM_FLAG_MUTABLE_PLAYING) {
+            self.refuse_bytes();
         }
     }
 

@@ -30,6 +30,7 @@ mod frames;
 mod imp;
 mod job;
 mod latency;
+mod loads;
 mod messages;
 mod pads;
 mod queue;

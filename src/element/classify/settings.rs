@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The properties that can be set.
 
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use gst::prelude::*;
 
+use super::super::strings::{self, NotText};
 use super::super::time::clock_time;
 use super::decide::IMAGENET_GROUPS;
+use super::error::Error;
 use crate::inference::BUILTIN;
 use crate::postprocess::{Activation, Policy};
 use crate::preprocess::{ColorOrder, Fit};
@@ -191,12 +194,16 @@ const DEFAULT_LEAVE_CONFIDENCE: f32 = 0.0;
 const DEFAULT_HOLD_TIME: u64 = 0;
 const DEFAULT_TAGS: bool = false;
 
+/// Properties that name files. Their bytes are taken as they are; those of all others are text.
+const PATHS: [&str; 4] = ["model", "labels", "groups", "runtime-library"];
+
 /// Everything that can be set. Nothing is checked here: what a value means may depend on
 /// another, so `start` checks them together and names the one that is wrong.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    pub model: Option<String>,
-    pub labels: Option<String>,
+    /// Paths are of any bytes.
+    pub model: Option<PathBuf>,
+    pub labels: Option<PathBuf>,
     pub provider: String,
     pub provider_options: Option<gst::Structure>,
     pub device_id: i32,
@@ -211,11 +218,12 @@ pub struct Settings {
     pub mean: Option<Vec<f64>>,
     pub std: Option<Vec<f64>>,
     pub color_order: ColorOrderSetting,
-    pub groups: Option<String>,
+    pub groups: Option<PathBuf>,
     pub allow: Option<String>,
     pub deny: Option<String>,
-    pub runtime_library: Option<String>,
+    pub runtime_library: Option<PathBuf>,
     pub frame: FrameSettings,
+    pub not_text: NotText,
 }
 
 /// The part that is looked at for each frame. Cheap to clone.
@@ -263,6 +271,7 @@ impl Default for Settings {
             allow: None,
             deny: None,
             runtime_library: None,
+            not_text: NotText::default(),
             frame: FrameSettings {
                 mode: Mode::default(),
                 max_in_flight: DEFAULT_MAX_IN_FLIGHT,
@@ -293,24 +302,42 @@ impl Default for Settings {
 impl Settings {
     /// Whether anything asks for a decision.
     pub fn decides(&self) -> bool {
-        let lists = [&self.groups, &self.allow, &self.deny];
-        lists.iter().any(|list| list.is_some())
+        let lists = [&self.allow, &self.deny];
+        self.groups.is_some()
+            || lists.iter().any(|list| list.is_some())
             || self.frame.tags
             || self.frame.policy != Policy::default()
     }
 
+    /// Whether what is to be text is text.
+    pub fn check_text(&self) -> Result<(), Error> {
+        match self.not_text.first() {
+            None => Ok(()),
+            Some((property, found)) => Err(Error::Setting {
+                property,
+                found,
+                expected: "UTF-8 text".into(),
+            }),
+        }
+    }
+
     /// Stores a property.
-    pub fn set(&mut self, name: &str, value: &glib::Value) {
+    pub fn set(&mut self, name: &'static str, value: &glib::Value) {
         fn get<'v, T: glib::value::FromValue<'v>>(value: &'v glib::Value) -> T {
             value
                 .get()
                 .unwrap_or_else(|_| unreachable!("GObject checks the type"))
         }
+        if !PATHS.contains(&name) && self.not_text.take(name, value) {
+            return;
+        }
         // An empty string is what a program writes that has nothing to say.
-        let text = || get::<Option<String>>(value).filter(|s| !s.is_empty());
+        let bytes = || strings::bytes_of(value).filter(|s| !s.is_empty());
+        let path = || bytes().map(PathBuf::from);
+        let text = || bytes().and_then(|text| text.into_string().ok());
         match name {
-            "model" => self.model = text(),
-            "labels" => self.labels = text(),
+            "model" => self.model = path(),
+            "labels" => self.labels = path(),
             "provider" => self.provider = text().unwrap_or_else(|| DEFAULT_PROVIDER.into()),
             "provider-options" => self.provider_options = get(value),
             "device-id" => self.device_id = get(value),
@@ -332,7 +359,7 @@ impl Settings {
             "mean" => self.mean = numbers(&get(value)),
             "std" => self.std = numbers(&get(value)),
             "color-order" => self.color_order = get(value),
-            "runtime-library" => self.runtime_library = text(),
+            "runtime-library" => self.runtime_library = path(),
             "interval" => self.frame.interval = get(value),
             "top-k" => self.frame.top_k = get(value),
             "threshold" => self.frame.threshold = get(value),
@@ -347,7 +374,7 @@ impl Settings {
             "enter-confidence" => self.frame.policy.enter = get(value),
             "leave-confidence" => self.frame.policy.leave = get(value),
             "hold-time" => self.frame.policy.hold = get(value),
-            "groups" => self.groups = text(),
+            "groups" => self.groups = path(),
             "allow" => self.allow = text(),
             "deny" => self.deny = text(),
             "tags" => self.frame.tags = get(value),
@@ -357,12 +384,16 @@ impl Settings {
 
     /// Gives a property back.
     pub fn get(&self, name: &str) -> glib::Value {
+        if let Some(not_text) = self.not_text.get(name) {
+            return not_text;
+        }
+        let path = |path: &Option<PathBuf>| strings::value_of(path.as_ref().map(|p| p.as_os_str()));
         let array = |numbers: &Option<Vec<f64>>| {
             gst::Array::new(numbers.iter().flatten().map(|n| n.to_send_value())).to_value()
         };
         match name {
-            "model" => self.model.to_value(),
-            "labels" => self.labels.to_value(),
+            "model" => path(&self.model),
+            "labels" => path(&self.labels),
             "provider" => self.provider.to_value(),
             "provider-options" => self.provider_options.to_value(),
             "device-id" => self.device_id.to_value(),
@@ -382,7 +413,7 @@ impl Settings {
             "mean" => array(&self.mean),
             "std" => array(&self.std),
             "color-order" => self.color_order.to_value(),
-            "runtime-library" => self.runtime_library.to_value(),
+            "runtime-library" => path(&self.runtime_library),
             "interval" => self.frame.interval.to_value(),
             "top-k" => self.frame.top_k.to_value(),
             "threshold" => self.frame.threshold.to_value(),
@@ -395,7 +426,7 @@ impl Settings {
             "enter-confidence" => self.frame.policy.enter.to_value(),
             "leave-confidence" => self.frame.policy.leave.to_value(),
             "hold-time" => self.frame.policy.hold.to_value(),
-            "groups" => self.groups.to_value(),
+            "groups" => path(&self.groups),
             "allow" => self.allow.to_value(),
             "deny" => self.deny.to_value(),
             "tags" => self.frame.tags.to_value(),
@@ -475,12 +506,12 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecString::builder("labels")
                 .nick("Labels")
-                .blurb("File of class names, UTF-8, a line each, as many as the model has classes; also a JSON or Python list or dict, lines of \"number:name\", a CSV, or one line with \";\" or \",\". Unset: the model's own, else ImageNet-1k's for 1000 classes (or 1001, the first being \"background\")")
+                .blurb("File of class names (a path, or file:///…), UTF-8, a line each, as many as the model has classes; also a JSON or Python list or dict, lines of \"number:name\", a CSV, or one line with \";\" or \",\". Unset: the model's own, else ImageNet-1k's for 1000 classes (or 1001, the first being \"background\")")
                 .mutable_playing()
                 .build(),
             glib::ParamSpecString::builder("provider")
                 .nick("Execution provider")
-                .blurb("Execution provider, or several in order of preference, separated by commas: cpu, cuda, tensorrt, openvino, onednn, migraphx, rocm, coreml, directml, qnn, webgpu, xnnpack. A single one is a demand, and an error where it cannot be had; falling back along a list posts a WARNING")
+                .blurb("Execution provider, or several in order of preference, separated by commas: cpu, cuda, tensorrt, openvino, onednn, migraphx, rocm, coreml, directml, qnn, webgpu, xnnpack, or ONNX Runtime's own names for them (CUDAExecutionProvider). A single one is a demand, and an error where it cannot be had; falling back along a list posts a WARNING")
                 .default_value(DEFAULT_PROVIDER)
                 .mutable_ready()
                 .build(),
@@ -677,7 +708,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecString::builder("runtime-library")
                 .nick("ONNX Runtime library")
-                .blurb("Path of libonnxruntime.so; unset: $ORT_DYLIB_PATH, beside the plugin, the user's data directory, the system's loader. The first one loaded stays for the life of the process")
+                .blurb("Path of libonnxruntime.so (or file:///…); unset: $ORT_DYLIB_PATH, beside the plugin, the user's data directory, the system's loader. The first one loaded stays for the life of the process")
                 .build(),
             glib::ParamSpecString::builder("active-provider")
                 .nick("Active provider")
@@ -701,12 +732,12 @@ pub fn properties() -> &'static [glib::ParamSpec] {
 
 static BLURB_GROUPS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "File of groups of classes, a line each (\"name: 151-268, tabby\"), or {IMAGENET_GROUPS}; their confidences are summed up, and the decision is for groups. Unset: none"
+        "File of groups of classes (a path, or file:///…), a line each (\"name: 151-268, tabby\"), or {IMAGENET_GROUPS}; their confidences are summed up, and the decision is for groups. Unset: none"
     )
 });
 
 static BLURB_MODEL: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "Path of an ONNX image classifier, or {BUILTIN}. Unset: $RESNET50_MODEL, then the ResNet50 v1.5 in the user's data directory"
+        "Path of an ONNX image classifier (or file:///…), or {BUILTIN}. Unset: $RESNET50_MODEL, then the ResNet50 v1.5 in the user's data directory"
     )
 });

@@ -11,6 +11,7 @@ use super::decide::Keywords;
 use super::error::Error;
 use super::job::Ticket;
 use super::latency::Latency;
+use super::loads::Loads;
 use super::rate::Rate;
 use super::settings::FrameSettings;
 use super::stats::Stats;
@@ -156,10 +157,7 @@ pub struct Inner {
     /// Name of the element, which its answers have.
     pub element: Arc<str>,
     pub model: Model,
-    /// Tells the loading that goes on from one that nobody waits for any more.
-    pub load: u64,
-    /// The last one that came to an end, be it a bad one.
-    pub settled: u64,
+    pub loads: Loads,
     pub info: Option<Arc<gst_video::VideoInfo>>,
     pub rate: Rate,
     /// What has not left yet (mode exact).
@@ -194,8 +192,7 @@ impl Default for Inner {
             number: 0,
             element: Arc::default(),
             model: Model::None,
-            load: 0,
-            settled: 0,
+            loads: Loads::default(),
             info: None,
             rate: Rate::default(),
             items: VecDeque::new(),

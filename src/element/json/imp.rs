@@ -8,6 +8,7 @@ use gst::subclass::prelude::*;
 
 use super::changes::Changes;
 use crate::element::chosen::{self, Chosen};
+use crate::element::strings::{self, NotText};
 use crate::element::unclassified::Watch;
 use crate::meta::{answers_by, json_line, json_line_unclassified};
 
@@ -30,6 +31,7 @@ struct Settings {
     model_name: Option<Arc<str>>,
     only_changes: bool,
     include_unclassified: bool,
+    not_text: NotText,
 }
 
 impl Default for Settings {
@@ -38,6 +40,7 @@ impl Default for Settings {
             model_name: None,
             only_changes: DEFAULT_ONLY_CHANGES,
             include_unclassified: DEFAULT_INCLUDE_UNCLASSIFIED,
+            not_text: NotText::default(),
         }
     }
 }
@@ -336,17 +339,29 @@ impl ObjectImpl for Resnet50Json {
         fn get<'v, T: glib::value::FromValue<'v>>(value: &'v glib::Value) -> T {
             value.get().expect("GObject checks the type")
         }
-        let mut settings = lock(&self.settings);
-        match pspec.name() {
-            "model-name" => settings.model_name = chosen::name(get(value)),
-            "only-changes" => settings.only_changes = get(value),
-            "include-unclassified" => settings.include_unclassified = get(value),
-            name => unreachable!("no such property: {name}"),
-        }
+        let refusal = {
+            let mut settings = lock(&self.settings);
+            let is_text = !settings.not_text.take(pspec.name(), value);
+            let text = || strings::bytes_of(value).and_then(|text| text.into_string().ok());
+            match pspec.name() {
+                "model-name" if is_text => {
+                    settings.model_name = chosen::name(text().as_deref());
+                }
+                "model-name" => {}
+                "only-changes" => settings.only_changes = get(value),
+                "include-unclassified" => settings.include_unclassified = get(value),
+                name => unreachable!("no such property: {name}"),
+            }
+            settings.not_text.refusal_of(pspec.name())
+        };
+        strings::tell(refusal, self.obj().upcast_ref());
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         let settings = lock(&self.settings);
+        if let Some(not_text) = settings.not_text.get(pspec.name()) {
+            return not_text;
+        }
         match pspec.name() {
             "model-name" => settings.model_name.as_deref().to_value(),
             "only-changes" => settings.only_changes.to_value(),
@@ -400,6 +415,10 @@ impl ElementImpl for Resnet50Json {
         &self,
         transition: gst::StateChange,
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::ReadyToPaused {
+            let not_text = lock(&self.settings).not_text.clone();
+            strings::check(&not_text, self.obj().upcast_ref())?;
+        }
         let result = self.parent_change_state(transition);
         if transition == gst::StateChange::PausedToReady {
             *lock(&self.state) = State::default();

@@ -12,6 +12,7 @@ use super::painter::Painter;
 use super::settings::{self, Settings};
 use super::{format, pads};
 use crate::element::chosen::Chosen;
+use crate::element::strings;
 use crate::element::unclassified::Watch;
 
 pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -81,13 +82,18 @@ impl ObjectImpl for Resnet50Overlay {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let mut settings = lock(&self.settings);
-        let mut changed = Settings::clone(&settings);
-        changed.set(pspec.name(), value);
-        // An equal value does not cost what has been drawn.
-        if changed != **settings {
-            *settings = Arc::new(changed);
-        }
+        let refusal = {
+            let mut settings = lock(&self.settings);
+            let mut changed = Settings::clone(&settings);
+            changed.set(pspec.name(), value);
+            let refusal = changed.not_text.refusal_of(pspec.name());
+            // An equal value does not cost what has been drawn.
+            if changed != **settings {
+                *settings = Arc::new(changed);
+            }
+            refusal
+        };
+        strings::tell(refusal, self.obj().upcast_ref());
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
@@ -146,6 +152,9 @@ impl ElementImpl for Resnet50Overlay {
         &self,
         transition: gst::StateChange,
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::ReadyToPaused {
+            strings::check(&self.settings().not_text, self.obj().upcast_ref())?;
+        }
         let result = self.parent_change_state(transition);
         // Its pads have stopped by then.
         if transition == gst::StateChange::PausedToReady {

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use gst::prelude::*;
 
 use super::super::chosen;
+use super::super::strings::{self, NotText};
 use super::super::time::clock_time;
 
 /// The corner that the classes of the frame are drawn in.
@@ -78,6 +79,7 @@ pub struct Settings {
     pub scale: f64,
     /// How long an answer stays where no other comes.
     pub hold: gst::ClockTime,
+    pub not_text: NotText,
 }
 
 impl Default for Settings {
@@ -94,22 +96,24 @@ impl Default for Settings {
             accent: DEFAULT_ACCENT,
             scale: DEFAULT_SCALE,
             hold: gst::ClockTime::from_nseconds(DEFAULT_HOLD),
+            not_text: NotText::default(),
         }
     }
 }
 
 impl Settings {
     /// Takes over a property that GObject has checked.
-    pub fn set(&mut self, name: &str, value: &glib::Value) {
+    pub fn set(&mut self, name: &'static str, value: &glib::Value) {
         fn get<'v, T: glib::value::FromValue<'v>>(value: &'v glib::Value) -> T {
             value.get().expect("GObject checks the type")
         }
+        if self.not_text.take(name, value) {
+            return;
+        }
+        let text = || strings::bytes_of(value).and_then(|text| text.into_string().ok());
         match name {
-            "model-name" => self.model_name = chosen::name(get(value)),
-            "font-desc" => {
-                let font: Option<String> = get(value);
-                self.font = font.unwrap_or_else(|| DEFAULT_FONT.into());
-            }
+            "model-name" => self.model_name = chosen::name(text().as_deref()),
+            "font-desc" => self.font = text().unwrap_or_else(|| DEFAULT_FONT.into()),
             "position" => self.position = get(value),
             "max-labels" => self.max_labels = get(value),
             "min-confidence" => self.min_confidence = get(value),
@@ -125,6 +129,9 @@ impl Settings {
 
     /// Gives a property back.
     pub fn get(&self, name: &str) -> glib::Value {
+        if let Some(not_text) = self.not_text.get(name) {
+            return not_text;
+        }
         match name {
             "model-name" => self.model_name.as_deref().to_value(),
             "font-desc" => self.font.to_value(),

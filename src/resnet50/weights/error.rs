@@ -4,17 +4,20 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::files::FileError;
+use crate::paths;
+
 /// Why a file of weights was refused. Texts that come from the file are escaped and cut.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsError {
     /// The operating system gives no access to it.
-    #[error("{} cannot be read: {source}", path.display())]
+    #[error("{}{} cannot be read: {source}", paths::escaped(path.as_os_str()), paths::looked_for_in(path))]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
-        source: std::io::Error,
+        /// Why not.
+        source: FileError,
     },
     /// It is of none of the formats.
     #[error(

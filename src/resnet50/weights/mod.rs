@@ -24,11 +24,11 @@ mod torch_legacy;
 mod torch_object;
 mod torch_zip;
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use bytes::Bytes;
+
+use crate::files;
 
 pub use error::{Mismatch, WeightsError};
 pub use names::{Naming, ResNet50Weights};
@@ -36,7 +36,7 @@ pub use state_dict::{DType, StateDict, Tensor};
 
 /// Bytes of the largest file that is read: a checkpoint of ResNet50 with an optimizer's state has
 /// about 300 MB.
-const MAX_FILE: u64 = 4 << 30;
+pub const MAX_FILE: u64 = 4 << 30;
 
 /// Bytes of the largest pickle or header, the part of a file that is parsed: ResNet50's have about
 /// 50 kB.
@@ -48,27 +48,10 @@ const MAX_HEADER: usize = 16 << 20;
 /// [`WeightsError`] if the file cannot be read, is of none of the formats, or contradicts itself.
 pub fn read(path: impl AsRef<Path>) -> Result<StateDict, WeightsError> {
     let path = path.as_ref();
-    let io = |source| WeightsError::Io {
+    let bytes = files::read(path, MAX_FILE).map_err(|source| WeightsError::Io {
         path: path.to_owned(),
         source,
-    };
-    let file = File::open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
-    if !metadata.is_file() {
-        return Err(io(std::io::Error::other("it is not a regular file")));
-    }
-    let len = metadata.len();
-    if len > MAX_FILE {
-        return Err(WeightsError::TooLarge {
-            part: "the file".into(),
-            unit: "bytes",
-            found: len,
-            limit: MAX_FILE,
-        });
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
-    // Not more than was allocated, should the file grow meanwhile.
-    file.take(len).read_to_end(&mut bytes).map_err(io)?;
+    })?;
     parse(bytes.into())
 }
 

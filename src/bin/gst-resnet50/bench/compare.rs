@@ -175,7 +175,7 @@ impl Contestant {
 /// A session on the processor.
 pub fn load(file: &str, threads: usize) -> Result<Session> {
     let runtime = Runtime::load(None, &[])?;
-    let model = Model::read(find_model(Some(file))?)?;
+    let model = Model::read(find_model(Some(file.as_ref()))?)?;
     let options = SessionOptions {
         providers: vec![Provider::Cpu],
         provider_options: Vec::new(),

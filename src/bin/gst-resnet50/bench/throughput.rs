@@ -237,12 +237,12 @@ pub fn sessions(
         }
         Bare::Together(batch) => {
             let runtime = Runtime::load(None, &[])?;
-            let model = Model::read(find_model(Some(file))?)?;
+            let model = Model::read(find_model(Some(file.as_ref()))?)?;
             vec![Session::load_spinning(runtime, &model, cores)?.with_batch(batch)?]
         }
     };
     if let Some((info, buffer)) = picture {
-        let target = Model::read(find_model(Some(file))?)?.target();
+        let target = Model::read(find_model(Some(file.as_ref()))?)?.target();
         let mut preprocessor = Preprocessor::new(info, &target);
         let mapped = VideoFrameRef::from_buffer_ref_readable(buffer, info)?;
         for session in &mut sessions {

@@ -125,7 +125,7 @@ fn partial(file: &Path) -> PathBuf {
 
 /// The model to use: without one, the small one, and the user is told.
 fn model(named: Option<&str>) -> crate::Result<Option<String>> {
-    match find_model(named) {
+    match find_model(named.map(str::as_ref)) {
         Err(ModelError::None(place)) => {
             let place = place.map_or("(no home folder)".into(), |p| p.display().to_string());
             say!(

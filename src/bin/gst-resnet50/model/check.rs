@@ -133,7 +133,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
 
 impl Contestant {
     fn load(name: &str, args: &Args) -> crate::Result<Self> {
-        let model = Model::read(find_model(Some(name))?)?;
+        let model = Model::read(find_model(Some(name.as_ref()))?)?;
         let runtime = Runtime::load(None, &[])?;
         let options = SessionOptions {
             providers: Provider::parse_list(&args.provider)?,

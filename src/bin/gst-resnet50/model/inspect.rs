@@ -27,7 +27,7 @@ const MOST_VALUES: usize = 16;
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let source = match args.file.to_str() {
-        Some(name) if is_builtin(&args.file, name) => find_model(Some(name))
+        Some(name) if is_builtin(&args.file, name) => find_model(Some(name.as_ref()))
             .map_err(|e| format!("{e}; where a build has one, it is {BUILTIN}"))?,
         _ => ModelSource::File(args.file.clone()),
     };

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Strings of properties as they are. GObject's are bytes, and the bindings' getters end the
+//! program where these are no UTF-8.
+
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+use glib::translate::{ToGlibPtr as _, ToGlibPtrMut as _};
+use gst::prelude::*;
+
+use crate::paths;
+
+/// The bytes of a string; none for any other value and for no string.
+pub fn bytes_of(value: &glib::Value) -> Option<OsString> {
+    if !value.is_type(glib::Type::STRING) {
+        return None;
+    }
+    // SAFETY: it holds a string, which is a null pointer or ends in a zero byte, and which is not
+    // changed as long as the value is borrowed.
+    let text = unsafe {
+        let text = glib::gobject_ffi::g_value_get_string(value.to_glib_none().0);
+        (!text.is_null()).then(|| CStr::from_ptr(text))
+    };
+    text.map(|text| OsString::from_vec(text.to_bytes().to_vec()))
+}
+
+/// A value that holds these bytes as its string. What comes behind a zero byte, which no such
+/// string can have, is left out.
+pub fn value_of(text: Option<&OsStr>) -> glib::Value {
+    let mut value = glib::Value::from_type(glib::Type::STRING);
+    let Some(text) = text else {
+        return value;
+    };
+    let bytes = text.as_bytes().split(|byte| *byte == 0).next();
+    let text = CString::new(bytes.unwrap_or_default()).unwrap_or_default();
+    // SAFETY: the value is of this type, and GObject copies the string.
+    unsafe {
+        glib::gobject_ffi::g_value_set_string(value.to_glib_none_mut().0, text.as_ptr());
+    }
+    value
+}
+
+/// A value for a log.
+pub fn shown(value: &glib::Value) -> String {
+    match bytes_of(value) {
+        Some(text) => format!("“{}”", paths::escaped(&text)),
+        // What is in a structure may be of any bytes.
+        None if value.is_type(gst::Structure::static_type()) => "a structure".into(),
+        None => format!("{value:?}"),
+    }
+}
+
+/// Properties that are to be text and were set to bytes that are none, with these bytes. They keep
+/// what they were set to before, for nobody to use, until the element says what is wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotText(Vec<(&'static str, OsString)>);
+
+impl NotText {
+    /// Takes what a property is set to. Returns true if it is no text, so that it is to be used for
+    /// nothing.
+    pub fn take(&mut self, name: &'static str, value: &glib::Value) -> bool {
+        self.0.retain(|(property, _)| *property != name);
+        match bytes_of(value) {
+            Some(text) if text.to_str().is_none() => {
+                self.0.push((name, text));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What a property that is no text was set to.
+    pub fn get(&self, name: &str) -> Option<glib::Value> {
+        let (_, text) = self.0.iter().find(|(property, _)| *property == name)?;
+        Some(value_of(Some(text)))
+    }
+
+    /// What the user is to be told of the first property that is no text.
+    pub fn refusal(&self) -> Option<String> {
+        let (property, found) = self.first()?;
+        Some(format!(
+            "property “{property}” is {found}, and must be UTF-8 text. Change the property or unset it."
+        ))
+    }
+
+    /// The same of one property.
+    pub fn refusal_of(&self, name: &str) -> Option<String> {
+        let only = self.0.iter().filter(|(property, _)| *property == name);
+        Self(only.cloned().collect()).refusal()
+    }
+
+    /// The first property that is no text, and what it was set to, fit for a message.
+    pub fn first(&self) -> Option<(&'static str, String)> {
+        let (name, text) = self.0.first()?;
+        Some((name, format!("“{}”", paths::escaped(text))))
+    }
+}
+
+/// Refuses the start of an element that has properties that are no text, with the one error. No
+/// lock may be held.
+pub fn check(not_text: &NotText, element: &gst::Element) -> Result<(), gst::StateChangeError> {
+    let Some(refusal) = not_text.refusal() else {
+        return Ok(());
+    };
+    gst::element_error!(element, gst::ResourceError::Settings, ("{}", refusal));
+    Err(gst::StateChangeError)
+}
+
+/// Tells the user of a property that was set to what is no text while the element runs; before
+/// that, [`check`] does. No lock may be held.
+pub fn tell(refusal: Option<String>, element: &gst::Element) {
+    if let Some(refusal) = refusal
+        && element.current_state() > gst::State::Ready
+    {
+        let text = format!("what was set before stays: {refusal}");
+        gst::element_warning!(element, gst::ResourceError::Settings, ("{}", text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes come back as they were set, whatever they are.
+    #[test]
+    fn strings_of_any_bytes() {
+        for bytes in [&b""[..], b"a", b"caf\xc3\xa9", b"caf\xe9", b"\xff\xfe"] {
+            let text = OsStr::from_bytes(bytes);
+            let value = value_of(Some(text));
+            assert_eq!(bytes_of(&value).as_deref(), Some(text));
+        }
+        assert_eq!(bytes_of(&value_of(None)), None);
+        assert_eq!(bytes_of(&3.to_value()), None);
+        let cut = value_of(Some(OsStr::new("a\0b")));
+        assert_eq!(bytes_of(&cut).as_deref(), Some(OsStr::new("a")));
+        assert_eq!(
+            shown(&value_of(Some(OsStr::from_bytes(b"\xe9")))),
+            "“\\xe9”"
+        );
+    }
+}
