@@ -120,7 +120,11 @@ impl Missing {
 
     fn text(&self) -> String {
         let others = self.others.iter().map(|(element, model)| {
-            format!("“{}” (model “{}”)", text::name(element), text::message(model))
+            format!(
+                "“{}” (model “{}”)",
+                text::name(element),
+                text::message(model)
+            )
         });
         format!(
             "model-name is “{}”, but the frames are classified by {}: set model-name to one of \

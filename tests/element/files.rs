@@ -364,6 +364,42 @@ fn text_that_is_none() {
     }
 }
 
+/// The same of the elements behind.
+#[test]
+fn text_that_is_none_behind() {
+    support::init();
+    let wrong = bytes(b"caf\xe9");
+    for (factory, property) in [
+        ("resnet50overlay", "font-desc"),
+        ("resnet50overlay", "model-name"),
+        ("resnet50json", "model-name"),
+    ] {
+        let element = gst::ElementFactory::make(factory).build();
+        let element = element.expect("the element");
+        let bus = gst::Bus::new();
+        element.set_bus(Some(&bus));
+        let found = format!("property “{property}” is “caf\\xe9”, and must be UTF-8 text");
+        set(&element, property, &wrong);
+        let got = bytes_of(&element.property_value(property));
+        assert_eq!(got.as_deref(), Some(&*wrong));
+        let started = element.set_state(gst::State::Paused);
+        assert!(started.is_err(), "it must not start");
+        let told = errors(&bus, &element);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].matches(gst::ResourceError::Settings));
+        assert!(told[0].message().contains(&found), "{told:?}");
+        element.set_property(property, None::<&str>);
+        element.set_state(gst::State::Playing).expect("it starts");
+        element.set_property(property, "some");
+        assert!(warnings(&bus, &element).is_empty());
+        set(&element, property, &wrong);
+        let told = warnings(&bus, &element);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].message().contains(&found), "{told:?}");
+        element.set_state(gst::State::Null).expect("it stops");
+    }
+}
+
 /// A file's URI means its path, for each property that names a file.
 #[test]
 fn uris_of_files_are_taken() {

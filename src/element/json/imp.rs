@@ -112,6 +112,7 @@ impl Resnet50Json {
             model_name,
             only_changes,
             include_unclassified,
+            ..
         } = lock(&self.settings).clone();
         let mut answers = answers_by(frame, model_name.as_deref());
         self.choose(frame, model_name.as_ref());
