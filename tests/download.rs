@@ -121,6 +121,29 @@ fn install_from_a_url() {
     assert_eq!(server.exchanges().len(), 4);
 }
 
+/// From a hub the files beside the weights are fetched too, and what they say counts.
+#[test]
+fn install_from_a_hub() {
+    let home = home();
+    let server = Server::start(|_, asked| {
+        let config = r#"{"architecture":"resnet50","pretrained_cfg":{"crop_pct":0.95,"interpolation":"bicubic","mean":[0.5,0.5,0.5]}}"#;
+        match asked.line.split(' ').nth(1) {
+            Some("/config.json") => Reply::whole(&Bytes::from_static(config.as_bytes())),
+            Some("/model.safetensors") => Reply::file(asked, weights(), "v"),
+            _ => Reply::new(404, ""),
+        }
+    });
+    let output = install(home.path(), &server.url("model.safetensors"), &[]);
+    assert_installed(home.path(), &output);
+    let text = stdout(&output);
+    assert!(text.contains("resize 235, crop 224, bicubic"), "{text}");
+    assert!(
+        text.contains("as timm's config.json beside the weights"),
+        "{text}"
+    );
+    assert_eq!(server.exchanges().len(), 3);
+}
+
 /// A connection that breaks is made again, and only what is missing is asked for and sent.
 #[test]
 fn resume_in_one_call() {

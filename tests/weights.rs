@@ -245,8 +245,9 @@ fn missing_surplus_and_wrong() {
         .filter(|p| !p.name.starts_with("layer3"))
         .filter(|p| p.name != "conv1.weight")
         .map(|p| match p.name.as_str() {
-            "fc.weight" => zeros("fc.weight", &[10, 2048]),
+            "fc.weight" => zeros("fc.weight", &[10, 1024]),
             "fc.bias" => zeros("fc.bias", &[10]),
+            "bn1.bias" => zeros("bn1.bias", &[65]),
             name => zeros(name, &p.shape),
         })
         .collect();
@@ -267,8 +268,8 @@ fn missing_surplus_and_wrong() {
          layer3.0.bn1.running_mean, layer3.0.bn1.running_var, layer3.0.conv2.weight, \
          layer3.0.bn2.weight, layer3.0.bn2.bias, layer3.0.bn2.running_mean and 86 more; \
          1 surplus: layer5.0\\u{1b}[31m.weight; \
-         2 wrong: fc.weight (shape [10, 2048], expected [1000, 2048]), \
-         fc.bias (shape [10], expected [1000])"
+         2 wrong: bn1.bias (shape [65], expected [64]), \
+         fc.weight (shape [10, 1024], expected [classes, 2048] with 2 classes or more)"
     );
 
     let ints: Vec<_> = tensors.into_iter().take(1).collect();
@@ -408,6 +409,387 @@ fn friendly_archive() {
     let program = dict("w", &tensor("0", 6, 1, &[2, 2], &[1, 2]));
     let dict = parse(archive(&program).into()).expect("a state dict");
     assert_eq!(dict.get_f32("w").expect("floats"), [0.0; 4]);
+}
+
+/// Elements of the largest tensor of ResNet50 but the last layer's.
+const LARGEST: i64 = 512 * 512 * 9;
+
+/// Instructions for a dict of tensors, all of them in one storage of zeros.
+fn zeros<'a>(tensors: impl IntoIterator<Item = &'a (String, Vec<usize>)>) -> Vec<u8> {
+    let mut program = b"}(".to_vec();
+    for (name, shape) in tensors {
+        let shape: Vec<i64> = shape.iter().map(|d| *d as i64).collect();
+        let mut strides = vec![1; shape.len()];
+        for axis in (1..shape.len()).rev() {
+            strides[axis - 1] = strides[axis] * shape[axis];
+        }
+        program.extend(text(name));
+        program.extend(tensor("0", LARGEST, 0, &shape, &strides));
+    }
+    program.push(b'u');
+    program
+}
+
+/// A dict of dicts or other objects.
+fn object(items: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut program = b"}(".to_vec();
+    for (name, value) in items {
+        program.extend(text(name));
+        program.extend(value);
+    }
+    program.push(b'u');
+    program
+}
+
+/// A file with that storage of zeros.
+fn file_of_zeros(program: &[u8]) -> Bytes {
+    let pickle = [b"\x80\x02", program, b"."].concat();
+    Zip::new()
+        .add("a/data.pkl", &pickle)
+        .add("a/data/0", &vec![0; LARGEST as usize * 4])
+        .end()
+        .into()
+}
+
+/// The names and shapes of a ResNet50 without its last layer, behind a prefix.
+fn trunk(naming: Naming, prefix: &str) -> Vec<(String, Vec<usize>)> {
+    let parameters = ResNet50::new(Variant::V1_5).parameters();
+    let inner = parameters
+        .into_iter()
+        .filter(|p| !p.name.starts_with("fc."));
+    inner
+        .map(|p| (format!("{prefix}{}", naming.name(&p.name)), p.shape))
+        .collect()
+}
+
+/// The same with a last layer of this name.
+fn network(naming: Naming, prefix: &str, head: &str, classes: usize) -> Vec<(String, Vec<usize>)> {
+    let mut tensors = trunk(naming, prefix);
+    tensors.push((format!("{head}.weight"), vec![classes, 2048]));
+    tensors.push((format!("{head}.bias"), vec![classes]));
+    tensors
+}
+
+fn weights_of(tensors: &[(String, Vec<usize>)]) -> Result<ResNet50Weights, String> {
+    let dict = parse(file_of_zeros(&zeros(tensors))).map_err(|e| e.to_string())?;
+    ResNet50Weights::from_state_dict(&dict).map_err(|e| e.to_string())
+}
+
+/// A network of somebody's own classes is found behind whatever wrappers put before its names and
+/// whatever its last layer is called.
+#[test]
+fn fine_tuned_networks() {
+    use Naming::{Children, Torchvision, Transformers};
+    for (naming, prefix, head, classes) in [
+        (Torchvision, "", "fc", 2),
+        (Torchvision, "module.", "module.fc", 37),
+        (Torchvision, "model.", "model.fc", 3),
+        (Torchvision, "backbone.", "backbone.fc", 3),
+        (Torchvision, "net.", "net.fc", 3),
+        (Torchvision, "encoder.", "encoder.fc", 3),
+        (Torchvision, "_orig_mod.", "_orig_mod.fc", 3),
+        (
+            Torchvision,
+            "_orig_mod.module.model.",
+            "_orig_mod.module.model.fc",
+            3,
+        ),
+        (
+            Torchvision,
+            "model.net.backbone.",
+            "model.net.backbone.fc",
+            3,
+        ),
+        (Torchvision, "student.encoder.", "student.encoder.fc", 3),
+        (Torchvision, "", "fc.1", 5),
+        (Torchvision, "", "fc.0", 5),
+        (Torchvision, "", "head.fc", 5),
+        (Torchvision, "model.", "model.classifier.1", 5),
+        (Torchvision, "backbone.", "head", 5),
+        (Torchvision, "module.encoder.", "module.classifier", 5),
+        (Torchvision, "", "last_linear", 1100),
+        (Transformers, "", "classifier.1", 4),
+        (Transformers, "model.", "model.classifier.1", 4),
+        (Transformers, "module.", "module.head", 4),
+        (Children, "features.", "fc", 6),
+        (Children, "", "fc", 6),
+        (Children, "model.feature_extractor.", "model.classifier", 6),
+    ] {
+        let weights = weights_of(&network(naming, prefix, head, classes));
+        let weights = weights.unwrap_or_else(|e| panic!("{naming:?} {prefix} {head}: {e}"));
+        assert_eq!(weights.classes(), classes, "{prefix} {head}");
+        assert_eq!(weights.naming(), naming, "{prefix} {head}");
+        assert!(weights.others().is_empty() && weights.ignored().is_empty());
+        let architecture = ResNet50::new(Variant::V1_5).with_classes(classes);
+        for parameter in architecture.parameters() {
+            let values = weights.values()(&parameter);
+            let expected: usize = parameter.shape.iter().product();
+            assert_eq!(values.len(), expected, "{prefix} {head} {}", parameter.name);
+        }
+    }
+}
+
+/// What only training needs is passed over: counters, losses, metrics, and other copies of the
+/// network, of which the averaged one is taken.
+#[test]
+fn tensors_that_do_not_belong() {
+    let own = |name: &str, shape: &[usize]| (name.to_owned(), shape.to_vec());
+    let mut tensors = network(Naming::Torchvision, "model.", "model.fc", 3);
+    tensors.extend([
+        own("model.bn1.num_batches_tracked", &[]),
+        own("n_averaged", &[1]),
+        own("criterion.weight", &[3]),
+        own("train_acc.tp", &[3]),
+    ]);
+    let weights = weights_of(&tensors).expect("a ResNet50");
+    assert_eq!(weights.prefix(), "model.");
+    assert_eq!(weights.ignored(), ["criterion.weight", "train_acc.tp"]);
+
+    let averaged = network(
+        Naming::Torchvision,
+        "ema_model.module.",
+        "ema_model.module.fc",
+        3,
+    );
+    tensors.extend(averaged);
+    tensors.push(own("ema_model.n_averaged", &[]));
+    let weights = weights_of(&tensors).expect("a ResNet50");
+    assert_eq!(weights.prefix(), "ema_model.module.");
+    assert_eq!(weights.others(), ["model."]);
+
+    // An average of the learned parameters alone is not whole.
+    let mut tensors = network(Naming::Torchvision, "model.", "model.fc", 3);
+    let learned = network(Naming::Torchvision, "ema.", "ema.fc", 3);
+    tensors.extend(
+        learned
+            .into_iter()
+            .filter(|(name, _)| !name.contains("running")),
+    );
+    let weights = weights_of(&tensors).expect("a ResNet50");
+    assert_eq!(weights.prefix(), "model.");
+}
+
+/// The state dict of a network is found in the checkpoints of training programs, averaged weights
+/// first, and it is said where; optimizers and other objects are passed over.
+#[test]
+fn checkpoints_of_training() {
+    let inner = |prefix: &str| {
+        zeros(&network(
+            Naming::Torchvision,
+            prefix,
+            &format!("{prefix}fc"),
+            3,
+        ))
+    };
+    let optimizer = || object(&[("state", b"}".to_vec()), ("param_groups", b"]".to_vec())]);
+    // argparse.Namespace(lr=1), as protocol 2 has it.
+    let options = || {
+        let attributes = object(&[("lr", int(1))]);
+        [b"cargparse\nNamespace\n)\x81", &attributes[..], b"b"].concat()
+    };
+    let number =
+        b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(X\x02\0\0\0f8\x89\x88tRX\0\0\0\0tR";
+    for (file, entry, others) in [
+        (
+            object(&[("state_dict", inner("")), ("optimizer", optimizer())]),
+            "state_dict",
+            &[][..],
+        ),
+        (
+            object(&[("epoch", int(3)), ("model", inner("module."))]),
+            "model",
+            &[],
+        ),
+        (
+            object(&[("args", options()), ("model_state_dict", inner(""))]),
+            "model_state_dict",
+            &[],
+        ),
+        (
+            object(&[("best", number.to_vec()), ("net", inner(""))]),
+            "net",
+            &[],
+        ),
+        (
+            object(&[("weights", inner("")), ("ema_decay", int(1))]),
+            "weights",
+            &[],
+        ),
+        (
+            object(&[
+                ("model", inner("")),
+                ("model_ema", inner("module.")),
+                ("args", options()),
+            ]),
+            "model_ema",
+            &["model"],
+        ),
+        (
+            object(&[("state_dict", inner("")), ("state_dict_ema", inner(""))]),
+            "state_dict_ema",
+            &["state_dict"],
+        ),
+        (
+            object(&[("ema_state_dict", inner(""))]),
+            "ema_state_dict",
+            &[],
+        ),
+        (
+            object(&[
+                ("ema", object(&[("module", inner(""))])),
+                ("model", inner("")),
+            ]),
+            "ema.module",
+            &["model"],
+        ),
+        // Lightning's.
+        (
+            object(&[
+                ("state_dict", inner("model.")),
+                ("hyper_parameters", options()),
+                ("optimizer_states", b"]".to_vec()),
+            ]),
+            "state_dict",
+            &[],
+        ),
+        (
+            object(&[(
+                "checkpoint",
+                object(&[("student", object(&[("model", inner(""))]))]),
+            )]),
+            "checkpoint.student.model",
+            &[],
+        ),
+        // Tensors beside the state dict.
+        (
+            object(&[
+                ("state_dict", inner("")),
+                ("mean", tensor("0", LARGEST, 0, &[3], &[1])),
+            ]),
+            "state_dict",
+            &[],
+        ),
+    ] {
+        let dict = parse(file_of_zeros(&file)).unwrap_or_else(|e| panic!("{entry}: {e}"));
+        assert_eq!(dict.entry(), Some(entry));
+        assert_eq!(dict.other_entries(), others, "{entry}");
+        let weights = ResNet50Weights::from_state_dict(&dict);
+        let weights = weights.unwrap_or_else(|e| panic!("{entry}: {e}"));
+        assert_eq!(weights.classes(), 3);
+    }
+    let plain = parse(file_of_zeros(&inner(""))).expect("a state dict");
+    assert_eq!(plain.entry(), None);
+
+    // A network whose parts have dicts of their own.
+    let head = zeros(&[("weight".into(), vec![3, 2048]), ("bias".into(), vec![3])]);
+    let parts = object(&[
+        ("backbone", zeros(&trunk(Naming::Torchvision, ""))),
+        ("head", head),
+    ]);
+    let dict = parse(file_of_zeros(&object(&[("model", parts)]))).expect("a state dict");
+    let weights = ResNet50Weights::from_state_dict(&dict).expect("a ResNet50");
+    assert_eq!((weights.classes(), weights.prefix()), (3, "backbone."));
+}
+
+/// Objects of other libraries that Python's own pickler wrote beside tensors are passed over; made
+/// by `tests/data/weights/make_checkpoint.py`.
+#[test]
+fn objects_of_other_libraries() {
+    for protocol in [2, 4, 5] {
+        let dict = read(path(&format!("training_protocol{protocol}.pth"))).expect("a state dict");
+        assert_eq!(dict.get_f32("w").expect("floats"), [0.5, 1.5, 2.5]);
+        assert_eq!(dict.entry(), Some("model"));
+    }
+}
+
+/// A whole network as an object, and a TorchScript archive, are refused with what to do.
+#[test]
+fn whole_objects() {
+    for class in [
+        "torchvision.models.resnet\nResNet",
+        "__main__\nNet",
+        "timm.models.resnet\nResNet",
+    ] {
+        let program = [b"c", class.as_bytes(), b"\n)\x81}b"].concat();
+        let error = error(archive(&program));
+        let name = class.replace('\n', ".");
+        assert!(error.contains(&format!("an object of {name}")), "{error}");
+        assert!(
+            error.contains("torch.save(model.state_dict(), FILE)"),
+            "{error}"
+        );
+    }
+    let script = error(archive(
+        b"c__torch__.torchvision.models.resnet\nResNet\n)\x81}b",
+    ));
+    assert!(
+        script.contains("TorchScript") && script.contains("torch.jit.load"),
+        "{script}"
+    );
+}
+
+/// What makes a network another one is named in the file's own names: layers too many, heads of
+/// several layers or of one class, layers that are missing.
+#[test]
+fn what_differs() {
+    let own = |name: &str, shape: &[usize]| (name.to_owned(), shape.to_vec());
+    let with = |more: &[(String, Vec<usize>)]| {
+        let tensors = [
+            network(Naming::Torchvision, "net.", "net.fc", 3),
+            more.to_vec(),
+        ]
+        .concat();
+        weights_of(&tensors).expect_err("another network")
+    };
+    let deeper = with(&[own("net.layer3.6.conv1.weight", &[256, 1024, 1, 1])]);
+    assert!(
+        deeper.contains("1 surplus: net.layer3.6.conv1.weight"),
+        "{deeper}"
+    );
+    let attentive = with(&[own("net.layer1.0.se.fc1.weight", &[16, 256, 1, 1])]);
+    assert!(
+        attentive.contains("1 surplus: net.layer1.0.se.fc1.weight"),
+        "{attentive}"
+    );
+    let two = with(&[own("net.fc2.weight", &[4, 2048]), own("net.fc2.bias", &[4])]);
+    assert!(
+        two.contains("2 surplus: net.fc2.bias, net.fc2.weight"),
+        "{two}"
+    );
+    let own_mean = with(&[own("net.normalize.mean", &[3, 1, 1])]);
+    assert!(own_mean.contains("net.normalize.mean"), "{own_mean}");
+
+    let mut layered = network(Naming::Torchvision, "", "fc.0", 512);
+    layered.extend([own("fc.3.weight", &[10, 512]), own("fc.3.bias", &[10])]);
+    let layered = weights_of(&layered).expect_err("two layers");
+    assert!(
+        layered.contains("2 surplus: fc.3.bias, fc.3.weight"),
+        "{layered}"
+    );
+
+    let one = weights_of(&network(Naming::Torchvision, "", "fc", 1)).expect_err("one class");
+    assert!(
+        one.contains(
+            "fc.weight (shape [1, 2048], expected [classes, 2048] with 2 classes or more)"
+        ),
+        "{one}"
+    );
+
+    let none = weights_of(&trunk(Naming::Torchvision, "net.")).expect_err("no head");
+    assert!(
+        none.contains("2 missing: net.fc.weight, net.fc.bias"),
+        "{none}"
+    );
+
+    let mut wrong = network(Naming::Torchvision, "net.", "net.fc", 3);
+    for (name, shape) in &mut wrong {
+        if name == "net.layer2.0.conv2.weight" {
+            *shape = vec![128, 4, 3, 3];
+        }
+    }
+    wrong.retain(|(name, _)| name != "net.bn1.bias");
+    let wrong = weights_of(&wrong).expect_err("a ResNeXt");
+    assert!(wrong.contains("1 missing: net.bn1.bias; 1 wrong: net.layer2.0.conv2.weight (shape [128, 4, 3, 3], expected [128, 128, 3, 3])"), "{wrong}");
 }
 
 /// What PyTorch writes beyond 4 GiB or 65535 tensors: the directory's fields are full, and the
@@ -971,4 +1353,20 @@ proptest! {
             }
         }
     }
+}
+
+/// A safetensors file is one whatever the length that it begins with looks like: 128, the first
+/// byte of a pickle, or the start of a zip archive.
+#[test]
+fn safetensors_like_a_pickle() {
+    let header = r#"{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let header = format!("{header:128}");
+    let file = [
+        &128u64.to_le_bytes(),
+        header.as_bytes(),
+        &1.5f32.to_le_bytes(),
+    ]
+    .concat();
+    let dict = parse(file.into()).expect("a state dict");
+    assert_eq!(dict.get_f32("w").expect("floats"), [1.5]);
 }

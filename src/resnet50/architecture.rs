@@ -95,6 +95,8 @@ pub struct Parameter {
 pub struct ResNet50 {
     /// Which of the two it is.
     pub variant: Variant,
+    /// Length in pixels of the sides of its pictures.
+    pub side: usize,
     /// The first convolution.
     pub stem: Conv,
     /// Kernel, stride and padding of the max pool behind it.
@@ -115,7 +117,7 @@ const EXPANSION: usize = 4;
 const SIDE: usize = 224;
 
 impl ResNet50 {
-    /// The network with 1000 classes.
+    /// The network with 1000 classes, for pictures of 224x224.
     pub fn new(variant: Variant) -> Self {
         let conv = |prefix: &str, name: &str, norm: &str, inputs, outputs, kernel, stride| Conv {
             name: format!("{prefix}{name}"),
@@ -162,6 +164,7 @@ impl ResNet50 {
         }
         Self {
             variant,
+            side: SIDE,
             stem: conv("", "conv1", "bn1", 3, 64, 7, 2),
             pool: (3, 2, 1),
             blocks,
@@ -171,6 +174,18 @@ impl ResNet50 {
                 outputs: 1000,
             },
         }
+    }
+
+    /// The network with another number of classes.
+    pub fn with_classes(mut self, classes: usize) -> Self {
+        self.classifier.outputs = classes;
+        self
+    }
+
+    /// The network for pictures with sides of another length; its weights are the same.
+    pub fn with_side(mut self, side: usize) -> Self {
+        self.side = side;
+        self
     }
 
     /// Every convolution, in the order of the computation.
@@ -243,8 +258,8 @@ impl ResNet50 {
         learned.map(|p| p.shape.iter().product::<usize>()).sum()
     }
 
-    /// Multiplications with an addition that one picture of 224x224 takes, in the convolutions and
-    /// the last layer.
+    /// Multiplications with an addition that one picture takes, in the convolutions and the last
+    /// layer.
     pub fn macs(&self) -> usize {
         let mut total = 0;
         let mut run = |conv: &Conv, input: usize| {
@@ -253,7 +268,7 @@ impl ResNet50 {
             side
         };
         let (kernel, stride, padding) = self.pool;
-        let mut side = run(&self.stem, SIDE);
+        let mut side = run(&self.stem, self.side);
         side = (side + 2 * padding - kernel) / stride + 1;
         for block in &self.blocks {
             let input = side;

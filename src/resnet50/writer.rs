@@ -44,7 +44,8 @@ pub enum Precision {
 
 /// Builds the model. `contract` is the JSON for the metadata property `resnet50.contract`.
 ///
-/// The input is `input`, `[batch, 3, 224, 224]`; the output is `output`, `[batch, 1000]`: logits.
+/// The input is `input`, `[batch, 3, side, side]`; the output is `output`, `[batch, classes]`:
+/// logits.
 pub fn to_onnx(
     network: &ResNet50,
     batch: Batch,
@@ -63,7 +64,7 @@ pub fn to_onnx(
         initializers: Vec::new(),
     };
     writer.network(network);
-    let classes = network.classifier.outputs as i64;
+    let (side, classes) = (network.side as i64, network.classifier.outputs as i64);
     Model {
         ir_version: IR_VERSION,
         producer_name: env!("CARGO_PKG_NAME").into(),
@@ -72,7 +73,7 @@ pub fn to_onnx(
             node: writer.nodes,
             name: network.variant.architecture().into(),
             initializer: writer.initializers,
-            input: vec![value("input", float, batch, &[3, 224, 224])],
+            input: vec![value("input", float, batch, &[3, side, side])],
             output: vec![value("output", float, batch, &[classes])],
             ..Graph::default()
         }),

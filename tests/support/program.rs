@@ -48,25 +48,29 @@ pub fn stderr(output: &Output) -> String {
 /// All parameters of the network, as a safetensors file with torchvision's names.
 pub fn weights() -> &'static Bytes {
     static FILE: OnceLock<Bytes> = OnceLock::new();
-    FILE.get_or_init(|| {
-        let parameters = ResNet50::new(Variant::V1_5).parameters();
-        let values: Vec<(String, Vec<usize>, Vec<u8>)> = parameters
-            .iter()
-            .map(|p| {
-                let bytes = rule_weights(p)
-                    .iter()
-                    .flat_map(|v| v.to_le_bytes())
-                    .collect();
-                (p.name.clone(), p.shape.clone(), bytes)
-            })
-            .collect();
-        let views: BTreeMap<&str, TensorView<'_>> = values
-            .iter()
-            .map(|(name, shape, bytes)| {
-                let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a tensor");
-                (name.as_str(), view)
-            })
-            .collect();
-        safetensors::serialize(views, None).expect("a file").into()
-    })
+    FILE.get_or_init(|| weights_of(1000, str::to_owned))
+}
+
+/// The same for a number of classes, with the names that `name` gives from torchvision's.
+pub fn weights_of(classes: usize, name: impl Fn(&str) -> String) -> Bytes {
+    let network = ResNet50::new(Variant::V1_5).with_classes(classes);
+    let values: Vec<(String, Vec<usize>, Vec<u8>)> = network
+        .parameters()
+        .iter()
+        .map(|p| {
+            let bytes = rule_weights(p)
+                .iter()
+                .flat_map(|v| v.to_le_bytes())
+                .collect();
+            (name(&p.name), p.shape.clone(), bytes)
+        })
+        .collect();
+    let views: BTreeMap<&str, TensorView<'_>> = values
+        .iter()
+        .map(|(name, shape, bytes)| {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a tensor");
+            (name.as_str(), view)
+        })
+        .collect();
+    safetensors::serialize(views, None).expect("a file").into()
 }

@@ -72,6 +72,21 @@ pub enum WeightsError {
         /// Module and name.
         name: String,
     },
+    /// A pickle has the objects of a network, and not only its tensors.
+    #[error(
+        "it has a whole network, an object of {name}, which only the program that wrote it can \
+         make: load it there and save its tensors with torch.save(model.state_dict(), FILE)"
+    )]
+    WholeModule {
+        /// Module and name of the class.
+        name: String,
+    },
+    /// An archive of torch.jit.save.
+    #[error(
+        "a TorchScript archive: load it with torch.jit.load and save its tensors with \
+         torch.save(model.state_dict(), FILE)"
+    )]
+    TorchScript,
     /// A zip archive has an entry that is not stored as it is.
     #[error(
         "entry \"{entry}\" of the archive is compressed or encrypted (method {method}); torch \

@@ -9,13 +9,14 @@
 //! - safetensors.
 //!
 //! A pickle is a program, and loading one with Python runs it. Here it is only looked at: an
-//! interpreter that knows tuples, dicts and tensors builds those, and refuses by its name whatever
-//! else the program asks for.
+//! interpreter that knows tuples, dicts and tensors builds those, passes over what is known to be
+//! other data, and refuses by its name whatever else the program asks for.
 //!
 //! The file lies in memory once; the tensors of a [`StateDict`] are views into it. What is built
 //! next to it is bounded by a constant, whatever the file says about sizes.
 
 mod error;
+mod foreign;
 mod names;
 mod pickle;
 mod safetensors;
@@ -60,12 +61,13 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict, WeightsError> {
 /// # Errors
 /// [`WeightsError`] if it is of none of the formats, or contradicts itself.
 pub fn parse(file: Bytes) -> Result<StateDict, WeightsError> {
-    let dict = if file.starts_with(b"PK\x03\x04") {
+    // First, for the length that it begins with may look like the others' signatures.
+    let dict = if safetensors::is(&file) {
+        safetensors::read(&file)?
+    } else if file.starts_with(b"PK\x03\x04") {
         torch_zip::read(&file)?
     } else if file.first() == Some(&0x80) {
         torch_legacy::read(&file)?
-    } else if safetensors::is(&file) {
-        safetensors::read(&file)?
     } else if file.get(257..262) == Some(b"ustar") {
         return Err(WeightsError::TorchTar);
     } else {

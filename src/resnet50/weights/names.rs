@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 //! ResNet50's parameters under the names that programs give them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::error::{Mismatch, WeightsError, shown};
 use super::{StateDict, Tensor};
 use crate::resnet50::{Parameter, ResNet50, Variant};
 
 /// Who named the tensors of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Naming {
     /// torchvision's `resnet50`, and timm's, which has the same names: `layer1.0.conv1.weight`.
@@ -16,9 +16,14 @@ pub enum Naming {
     /// `ResNetForImageClassification` of Hugging Face's transformers, as in `microsoft/resnet-50`:
     /// `resnet.encoder.stages.0.layers.0.layer.0.convolution.weight`.
     Transformers,
+    /// torchvision's network taken apart, `nn.Sequential(*list(resnet.children())[:-1])`: its
+    /// layers go by their numbers, `4.0.conv1.weight`.
+    Children,
 }
 
 impl Naming {
+    const ALL: [Self; 3] = [Self::Torchvision, Self::Transformers, Self::Children];
+
     /// Whose names these are: transformers' if one starts like them, else torchvision's.
     pub fn of(dict: &StateDict) -> Self {
         match dict.iter().any(|(name, _)| name.starts_with("resnet.")) {
@@ -34,6 +39,24 @@ impl Naming {
             Self::Transformers => {
                 transformers(torchvision).unwrap_or_else(|| torchvision.to_owned())
             }
+            Self::Children => children(torchvision).unwrap_or_else(|| torchvision.to_owned()),
+        }
+    }
+
+    /// What stands before the names of all layers but the last in the program's own files.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Torchvision | Self::Children => "",
+            Self::Transformers => "resnet.",
+        }
+    }
+
+    /// The name of a parameter that is not the last layer's, without [`Self::prefix`].
+    fn inner_name(self, torchvision: &str) -> String {
+        let name = self.name(torchvision);
+        match name.strip_prefix(self.prefix()) {
+            Some(inner) => inner.to_owned(),
+            None => name,
         }
     }
 }
@@ -69,7 +92,27 @@ fn transformers(torchvision: &str) -> Option<String> {
     })
 }
 
-/// The tensors of a file that has all of ResNet50's parameters, and nothing else.
+/// The name within the list of torchvision's children: `conv1`, `bn1`, the ReLU and the pool, then
+/// the four layers.
+fn children(torchvision: &str) -> Option<String> {
+    let (layer, rest) = torchvision.split_once('.')?;
+    let number = match layer {
+        "conv1" => 0,
+        "bn1" => 1,
+        "layer1" => 4,
+        "layer2" => 5,
+        "layer3" => 6,
+        "layer4" => 7,
+        _ => return None,
+    };
+    Some(format!("{number}.{rest}"))
+}
+
+/// Features that the last layer takes.
+const FEATURES: usize = 2048;
+
+/// The tensors of a file that has all of ResNet50's parameters, and nothing else that its answers
+/// would depend on.
 ///
 /// The weights do not tell v1 from v1.5, for the variants have the same shapes. The published ones
 /// are all v1.5's: torchvision's and timm's `resnet50` have stride 2 in the 3x3 convolution, and so
@@ -81,55 +124,159 @@ pub struct ResNet50Weights {
     /// By torchvision's names.
     tensors: HashMap<String, Tensor>,
     naming: Naming,
+    classes: usize,
+    prefix: String,
+    others: Vec<String>,
+    ignored: Vec<String>,
+}
+
+/// Names that share what stands before the network's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Group {
+    naming: Naming,
+    prefix: String,
+    /// How many of the network's parameters it has.
+    count: usize,
 }
 
 impl ResNet50Weights {
-    /// Finds each parameter of [`ResNet50::parameters`]. Passed over are `num_batches_tracked`,
-    /// counters of batch norms that matter only for training.
+    /// Finds each parameter of [`ResNet50::parameters`], whatever stands before all of their names
+    /// (`module.`, `model.backbone.` …), and the last layer, whatever it is called and however many
+    /// classes it has from 2 on.
+    ///
+    /// Passed over is what only training needs: `num_batches_tracked` and other counters, the
+    /// parameters of losses, metrics and optimizers, and other copies of the network. Where there
+    /// are several whole ones, averaged weights (EMA) are taken before others.
     ///
     /// # Errors
     /// [`WeightsError::Mismatch`] with every parameter that is missing or of another shape, and
     /// every tensor too much.
     pub fn from_state_dict(dict: &StateDict) -> Result<Self, WeightsError> {
-        let naming = Naming::of(dict);
+        let network = ResNet50::new(Variant::V1_5);
+        let head = format!("{}.", network.classifier.name);
+        let parameters = network.parameters();
+        let inner = || parameters.iter().filter(|p| !p.name.starts_with(&head));
+        let total = inner().count();
+
+        let groups = groups(dict, inner());
+        let chosen = groups.first().cloned().unwrap_or_else(|| {
+            let naming = Naming::of(dict);
+            Group {
+                naming,
+                prefix: naming.prefix().into(),
+                count: 0,
+            }
+        });
+        let Group { naming, prefix, .. } = chosen;
+        // Whole copies beside it are no part of it.
+        let others: Vec<String> = groups
+            .iter()
+            .skip(1)
+            .filter(|group| group.count * 2 > total)
+            .map(|group| group.prefix.clone())
+            .collect();
+        let in_other = |name: &str| {
+            let longest = others
+                .iter()
+                .filter(|o| name.starts_with(o.as_str()))
+                .map(String::len);
+            longest
+                .max()
+                .is_some_and(|len| len > prefix.len() || !name.starts_with(&prefix))
+        };
+
         let mut mismatch = Mismatch::default();
         let mut tensors = HashMap::new();
         let mut known = HashSet::new();
-        for parameter in ResNet50::new(Variant::V1_5).parameters() {
-            let name = naming.name(&parameter.name);
-            match dict.get(&name) {
-                None => mismatch.missing.push(name.clone()),
-                Some(tensor) if tensor.shape() != parameter.shape => mismatch.wrong.push(format!(
-                    "{name} (shape {:?}, expected {:?})",
-                    tensor.shape(),
-                    parameter.shape
-                )),
-                Some(tensor) if !tensor.dtype().is_float() => mismatch.wrong.push(format!(
-                    "{name} ({}, expected floating-point numbers)",
-                    tensor.dtype()
-                )),
-                Some(tensor) => {
-                    tensors.insert(parameter.name, tensor.clone());
-                }
+        for parameter in inner() {
+            let name = format!("{prefix}{}", naming.inner_name(&parameter.name));
+            if let Some(tensor) = take(dict, &name, &parameter.shape, &mut mismatch) {
+                tensors.insert(parameter.name.clone(), tensor);
             }
             known.insert(name);
         }
-        mismatch.surplus = dict
-            .iter()
-            .map(|(name, _)| name)
-            .filter(|name| !known.contains(*name) && !name.ends_with(".num_batches_tracked"))
-            .map(shown)
-            .collect();
-        if mismatch.is_empty() {
-            Ok(Self { tensors, naming })
-        } else {
-            Err(WeightsError::Mismatch(mismatch))
+
+        let fc = &network.classifier.name;
+        let base = last_layer(dict, naming, &prefix, |name| {
+            known.contains(name) || in_other(name)
+        });
+        let weight = format!("{base}.weight");
+        let found = dict.get(&weight).map(Tensor::shape);
+        let classes = match found {
+            Some(&[classes, FEATURES]) if classes > 1 => classes,
+            Some(shape) => {
+                mismatch.wrong.push(format!(
+                    "{} (shape {shape:?}, expected [classes, {FEATURES}] with 2 classes or more)",
+                    shown(&weight)
+                ));
+                0
+            }
+            None => {
+                mismatch.missing.push(shown(&weight));
+                0
+            }
+        };
+        let bias = format!("{base}.bias");
+        if classes > 0 {
+            for (name, own, shape) in [
+                (&weight, format!("{fc}.weight"), &[classes, FEATURES][..]),
+                (&bias, format!("{fc}.bias"), &[classes]),
+            ] {
+                if let Some(tensor) = take(dict, name, shape, &mut mismatch) {
+                    tensors.insert(own, tensor);
+                }
+            }
+        } else if dict.get(&bias).is_none() {
+            mismatch.missing.push(shown(&bias));
         }
+        known.extend([weight, bias]);
+
+        let mut ignored = Vec::new();
+        for (name, tensor) in dict.iter().filter(|(name, _)| !known.contains(*name)) {
+            if in_other(name) || is_counter(name, tensor) {
+                // Of no interest to anybody.
+            } else if is_of_training(name.strip_prefix(&prefix).unwrap_or(name)) {
+                ignored.push(shown(name));
+            } else {
+                mismatch.surplus.push(shown(name));
+            }
+        }
+        if !mismatch.is_empty() {
+            return Err(WeightsError::Mismatch(mismatch));
+        }
+        Ok(Self {
+            tensors,
+            naming,
+            classes,
+            prefix,
+            others,
+            ignored,
+        })
     }
 
     /// Whose names the file has.
     pub fn naming(&self) -> Naming {
         self.naming
+    }
+
+    /// How many classes the last layer has.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// What stands before the network's names in the file.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// What stands before the names of other copies of the network, which are not taken.
+    pub fn others(&self) -> &[String] {
+        &self.others
+    }
+
+    /// Tensors that only training needs, escaped.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
     }
 
     /// What [`Folded::new`](crate::resnet50::Folded::new) takes: the values of a parameter, row by row.
@@ -140,6 +287,159 @@ impl ResNet50Weights {
             tensor.and_then(Tensor::to_f32).unwrap_or_default()
         }
     }
+}
+
+/// One tensor of this name and shape, or what is wrong with it.
+fn take(dict: &StateDict, name: &str, shape: &[usize], mismatch: &mut Mismatch) -> Option<Tensor> {
+    match dict.get(name) {
+        None => mismatch.missing.push(shown(name)),
+        Some(tensor) if tensor.shape() != shape => mismatch.wrong.push(format!(
+            "{} (shape {:?}, expected {shape:?})",
+            shown(name),
+            tensor.shape(),
+        )),
+        Some(tensor) if !tensor.dtype().is_float() => mismatch.wrong.push(format!(
+            "{} ({}, expected floating-point numbers)",
+            shown(name),
+            tensor.dtype()
+        )),
+        Some(tensor) => return Some(tensor.clone()),
+    }
+    None
+}
+
+/// The groups of names that are the network's behind some prefix, the best first: with the most
+/// parameters, averaged weights before others, short prefixes before long ones.
+fn groups<'a>(dict: &StateDict, inner: impl Iterator<Item = &'a Parameter>) -> Vec<Group> {
+    let mut namings: HashMap<String, Naming> = HashMap::new();
+    for parameter in inner {
+        for naming in Naming::ALL {
+            namings.insert(naming.inner_name(&parameter.name), naming);
+        }
+    }
+    let mut counts: BTreeMap<(Naming, &str), usize> = BTreeMap::new();
+    for (name, _) in dict.iter() {
+        // The longest end of it that is one of the network's names.
+        let starts = name.match_indices('.').map(|(at, _)| at + 1);
+        let found = std::iter::once(0)
+            .chain(starts)
+            .find_map(|start| Some((*namings.get(&name[start..])?, &name[..start])));
+        if let Some(key) = found {
+            *counts.entry(key).or_default() += 1;
+        }
+    }
+    let mut groups: Vec<Group> = counts
+        .into_iter()
+        .map(|((naming, prefix), count)| Group {
+            naming,
+            prefix: prefix.to_owned(),
+            count,
+        })
+        .collect();
+    groups.sort_by_key(|g| {
+        (
+            usize::MAX - g.count,
+            !is_averaged(&g.prefix),
+            g.prefix.len(),
+        )
+    });
+    groups
+}
+
+/// Names of last layers, the likeliest first.
+const HEADS: [&str; 8] = [
+    "fc",
+    "classifier",
+    "head",
+    "heads",
+    "last_linear",
+    "linear",
+    "cls",
+    "output",
+];
+
+/// The name of the last layer without `.weight`: a layer of 2048 features, within the network or
+/// beside it. Where there is none, the name that it should have.
+fn last_layer(
+    dict: &StateDict,
+    naming: Naming,
+    prefix: &str,
+    is_other: impl Fn(&str) -> bool,
+) -> String {
+    let own = match naming {
+        Naming::Torchvision => format!("{prefix}fc"),
+        Naming::Transformers => {
+            let outer = prefix.strip_suffix(naming.prefix()).unwrap_or(prefix);
+            format!("{outer}classifier.1")
+        }
+        Naming::Children => "fc".to_owned(),
+    };
+    if dict.get(&format!("{own}.weight")).is_some() {
+        return own;
+    }
+    let mut layers: Vec<&str> = dict
+        .iter()
+        .filter(|(name, tensor)| {
+            matches!(tensor.shape(), [_, FEATURES])
+                && !is_other(name)
+                && is_averaged(name) == is_averaged(prefix)
+                && !is_of_training(name.strip_prefix(prefix).unwrap_or(name))
+        })
+        .filter_map(|(name, _)| name.strip_suffix(".weight"))
+        .collect();
+    let rank = |layer: &str| {
+        let inner = layer.strip_prefix(prefix).unwrap_or(layer);
+        let head = HEADS
+            .iter()
+            .position(|head| inner.split('.').any(|part| part == *head));
+        head.unwrap_or(HEADS.len())
+    };
+    layers.sort_by_key(|layer| rank(layer));
+    layers.first().map_or(own, |layer| (*layer).to_owned())
+}
+
+/// Whether a name speaks of averaged weights.
+pub(super) fn is_averaged(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.split(['.', '_'])
+        .any(|word| matches!(word, "ema" | "averaged" | "swa"))
+}
+
+/// Whether it counts something: batches, or steps of an average.
+fn is_counter(name: &str, tensor: &Tensor) -> bool {
+    const COUNTERS: [&str; 8] = [
+        "n_averaged",
+        "num_updates",
+        "decay",
+        "ema_decay",
+        "step",
+        "steps",
+        "epoch",
+        "initted",
+    ];
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let is_scalar = tensor.len() == 1 && tensor.shape().len() < 2;
+    last == "num_batches_tracked"
+        || (is_scalar && (!tensor.dtype().is_float() || COUNTERS.contains(&last)))
+}
+
+/// Whether a name, without what stands before the network's, is one of a loss, a metric, an
+/// optimizer or another average.
+fn is_of_training(name: &str) -> bool {
+    const PARTS: [&str; 8] = [
+        "criterion",
+        "loss",
+        "metric",
+        "optim",
+        "schedul",
+        "scaler",
+        "accuracy",
+        "confmat",
+    ];
+    const WORDS: [&str; 6] = ["acc", "ema", "auroc", "f1", "precision", "recall"];
+    let first = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
+    PARTS.iter().any(|part| first.contains(part))
+        || first.split('_').any(|word| WORDS.contains(&word))
 }
 
 #[cfg(test)]
@@ -178,5 +478,46 @@ mod tests {
         ] {
             assert_eq!(Naming::Transformers.name(torchvision), expected);
         }
+    }
+
+    /// Names of a network that was taken apart.
+    #[test]
+    fn names_of_children() {
+        for (torchvision, expected) in [
+            ("conv1.weight", "0.weight"),
+            ("bn1.running_var", "1.running_var"),
+            ("layer1.0.conv1.weight", "4.0.conv1.weight"),
+            ("layer4.2.bn3.bias", "7.2.bn3.bias"),
+            ("layer2.0.downsample.0.weight", "5.0.downsample.0.weight"),
+        ] {
+            assert_eq!(Naming::Children.name(torchvision), expected);
+        }
+    }
+
+    #[test]
+    fn words_of_training() {
+        for name in [
+            "criterion.weight",
+            "train_acc.tp",
+            "loss_fn.weight",
+            "ema.fc.weight",
+        ] {
+            assert!(is_of_training(name), "{name}");
+        }
+        for name in [
+            "layer1.0.se.weight",
+            "mean",
+            "fc.3.weight",
+            "projector.0.weight",
+            "facc.w",
+        ] {
+            assert!(!is_of_training(name), "{name}");
+        }
+        assert!(
+            is_averaged("model_ema.")
+                && is_averaged("state_dict_ema")
+                && is_averaged("ema.module.")
+        );
+        assert!(!is_averaged("schema.") && !is_averaged("model."));
     }
 }

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::error::{WeightsError, shown};
+use super::foreign::{self, Foreign};
 use super::{DType, MAX_HEADER};
 
 /// Instructions that a pickle may have, which bounds its objects: ResNet50's state dict has 12
@@ -48,6 +49,8 @@ pub(super) enum Value {
     Storage(u32),
     /// Index into [`Pickle::tensors`].
     Tensor(u32),
+    /// Data of another library, which is not made.
+    Opaque,
 }
 
 impl Value {
@@ -66,6 +69,7 @@ impl Value {
             Self::Global(_) => "a class or function",
             Self::Storage(_) => "a storage",
             Self::Tensor(_) => "a tensor",
+            Self::Opaque => "an object of another library",
         }
     }
 }
@@ -74,6 +78,10 @@ impl Value {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Global {
     OrderedDict,
+    /// `collections.defaultdict(function)`.
+    DefaultDict,
+    /// A class or function that makes other data.
+    Data,
     /// `torch.Size(tuple)`.
     Size,
     /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, metadata])`, and
@@ -89,6 +97,7 @@ impl Global {
     fn find(module: &str, name: &str) -> Option<Self> {
         Some(match (module, name) {
             ("collections", "OrderedDict") => Self::OrderedDict,
+            ("collections", "defaultdict") => Self::DefaultDict,
             ("torch", "Size") => Self::Size,
             ("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor") => Self::Tensor,
             ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state")
@@ -114,6 +123,8 @@ impl Global {
     fn name(self) -> String {
         match self {
             Self::OrderedDict => "collections.OrderedDict".into(),
+            Self::DefaultDict => "collections.defaultdict".into(),
+            Self::Data => "a class or function of another library".into(),
             Self::Size => "torch.Size".into(),
             Self::Tensor => "torch._utils._rebuild_tensor_v2".into(),
             Self::Parameter => "torch._utils._rebuild_parameter".into(),
@@ -311,6 +322,25 @@ impl Machine<'_> {
                 Value::Bytes
             }
 
+            // Sets: EMPTY_SET, FROZENSET and ADDITEMS
+            0x8f => Value::Opaque,
+            0x91 => {
+                let mark = self.mark()?;
+                self.stack.truncate(mark);
+                Value::Opaque
+            }
+            0x90 => {
+                let mark = self.mark()?;
+                self.stack.truncate(mark);
+                return match self.top()? {
+                    Value::Opaque => Ok(None),
+                    other => {
+                        let kind = other.kind();
+                        Err(self.wrong(format!("items for {kind}, where a set is expected")))
+                    }
+                };
+            }
+
             // Tuples
             b')' => self.make_tuple(self.stack.len()),
             0x85..=0x87 => {
@@ -397,13 +427,13 @@ impl Machine<'_> {
                 let function = self.pop()?;
                 self.reduce(function, arguments)?
             }
-            // NEWOBJ, NEWOBJ_EX, OBJ: instances of classes, of which none is known.
-            0x81 | 0x92 | b'o' => return Err(self.new_object(code)),
+            // NEWOBJ, NEWOBJ_EX, OBJ: instances of classes, which are not made.
+            0x81 | 0x92 | b'o' => self.new_object(code)?,
             b'b' => {
                 // Attributes of an object: a state dict's versions.
                 self.pop()?;
                 return match self.top()? {
-                    Value::Dict(_) | Value::Tensor(_) => Ok(None),
+                    Value::Dict(_) | Value::Tensor(_) | Value::Opaque => Ok(None),
                     other => {
                         let kind = other.kind();
                         Err(self.wrong(format!("attributes for {kind}")))
@@ -585,6 +615,7 @@ impl Machine<'_> {
                 self.pickle.lists[list as usize].extend(items);
                 Ok(None)
             }
+            Value::Opaque => Ok(None),
             other => Err(self.wrong(format!(
                 "items for {}, where a list is expected",
                 other.kind()
@@ -606,6 +637,7 @@ impl Machine<'_> {
                 }
                 Ok(None)
             }
+            Value::Opaque => Ok(None),
             other => Err(self.wrong(format!(
                 "keys for {}, where a dict is expected",
                 other.kind()
@@ -614,23 +646,39 @@ impl Machine<'_> {
     }
 
     fn global(&self, module: &str, name: &str) -> Step<Value> {
-        let global = Global::find(module, name);
-        global.map(Value::Global).ok_or_else(|| call(module, name))
+        if let Some(global) = Global::find(module, name) {
+            return Ok(Value::Global(global));
+        }
+        let full_name = || shown(&format!("{module}.{name}"));
+        match foreign::find(module, name) {
+            Some(Foreign::Data) => Ok(Value::Global(Global::Data)),
+            Some(Foreign::Network) => Err(WeightsError::WholeModule { name: full_name() }),
+            Some(Foreign::Script) => Err(WeightsError::TorchScript),
+            None => Err(call(module, name)),
+        }
     }
 
-    fn new_object(&self, code: u8) -> WeightsError {
+    fn new_object(&mut self, code: u8) -> Step<Value> {
         let class = match code {
             // class, arguments; class, arguments, keywords; mark, class, arguments …
             0x81 => self.stack.iter().rev().nth(1),
             0x92 => self.stack.iter().rev().nth(2),
             _ => self.marks.last().and_then(|mark| self.stack.get(*mark)),
         };
-        match class {
-            Some(Value::Global(global)) => WeightsError::Call {
-                name: global.name(),
-            },
-            _ => self.wrong("an object of something that is not a class"),
+        let class = match class {
+            Some(Value::Global(global)) => *global,
+            _ => return Err(self.wrong("an object of something that is not a class")),
+        };
+        if class != Global::Data {
+            return Err(WeightsError::Call { name: class.name() });
         }
+        let from = match code {
+            0x81 => self.reach(2)?,
+            0x92 => self.reach(3)?,
+            _ => self.mark()?,
+        };
+        self.stack.truncate(from);
+        Ok(Value::Opaque)
     }
 
     fn reduce(&mut self, function: Value, arguments: Value) -> Step<Value> {
@@ -661,6 +709,8 @@ impl Machine<'_> {
                 self.pickle.dicts.push(dict);
                 Ok(Value::Dict(self.pickle.dicts.len() as u32 - 1))
             }
+            (Global::DefaultDict, [] | [_]) => Ok(self.make_dict()),
+            (Global::Data, _) => Ok(Value::Opaque),
             (Global::Size, [Value::Tuple(size)]) => Ok(Value::Tuple(size.clone())),
             (Global::Parameter, [Value::Tensor(tensor), ..]) => Ok(Value::Tensor(*tensor)),
             (Global::Tensor, [Value::Storage(storage), offset, size, stride, ..]) => {

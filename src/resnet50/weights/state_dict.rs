@@ -221,6 +221,10 @@ impl Tensor {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StateDict {
     tensors: BTreeMap<String, Tensor>,
+    /// Where it was in a checkpoint, if it is a part of one.
+    pub(super) entry: Option<String>,
+    /// Where other state dicts of such a network are.
+    pub(super) other_entries: Vec<String>,
 }
 
 impl StateDict {
@@ -250,6 +254,17 @@ impl StateDict {
                 .collect();
         }
         self
+    }
+
+    /// Where it was in a checkpoint (`model_ema`), escaped; nothing if the file is the state dict
+    /// itself.
+    pub fn entry(&self) -> Option<&str> {
+        self.entry.as_deref()
+    }
+
+    /// Where the checkpoint has others of the same kind, escaped.
+    pub fn other_entries(&self) -> &[String] {
+        &self.other_entries
     }
 
     /// How many tensors there are.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 //! From the object that `torch.save` was given to the state dict in it.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use bytes::Bytes;
 
 use super::error::{WeightsError, shown};
+use super::names::is_averaged;
 use super::pickle::{Pickle, StorageId, Value};
 use super::{StateDict, Tensor};
 
@@ -23,13 +25,57 @@ const WRAPPERS: [&str; 7] = [
 /// Checkpoints in checkpoints.
 const MAX_DEPTH: usize = 4;
 
+/// Ends of names that every ResNet50 has.
+const ANCHORS: [&str; 3] = [
+    "layer1.0.conv1.weight",
+    "stages.0.layers.0.layer.0.convolution.weight",
+    "4.0.conv1.weight",
+];
+
+/// A dict whose keys are names.
+#[derive(Debug, Clone)]
+struct Entries<'p> {
+    /// The keys on the way to it.
+    path: Vec<&'p str>,
+    items: Vec<(&'p str, &'p Value)>,
+}
+
+impl Entries<'_> {
+    /// The keys on the way to it, for messages.
+    fn place(&self) -> String {
+        shown(&self.path.join("."))
+    }
+
+    fn has_tensors(&self) -> bool {
+        self.items
+            .iter()
+            .any(|(_, v)| matches!(v, Value::Tensor(_)))
+    }
+
+    /// Whether a tensor of it has a name that every ResNet50 has.
+    fn is_network(&self) -> bool {
+        self.items.iter().any(|(name, value)| {
+            matches!(value, Value::Tensor(_)) && ANCHORS.iter().any(|end| ends_with(name, end))
+        })
+    }
+}
+
+/// Whether the last parts of a name are these.
+fn ends_with(name: &str, end: &str) -> bool {
+    name.strip_suffix(end)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
 /// The tensors of the object's state dict; `storage` gives the bytes of all of a storage.
 pub(super) fn state_dict<'p>(
     pickle: &'p Pickle<'_>,
     mut storage: impl FnMut(&'p StorageId) -> Result<Bytes, WeightsError>,
 ) -> Result<StateDict, WeightsError> {
+    let found = find(pickle)?;
     let mut dict = StateDict::default();
-    for (name, value) in find(pickle)? {
+    dict.entry = found.entry;
+    dict.other_entries = found.others;
+    for (name, value) in &found.items {
         let Value::Tensor(tensor) = value else {
             continue;
         };
@@ -100,38 +146,158 @@ fn describe(value: &Value) -> String {
     }
 }
 
-/// The names and values of the state dict.
-fn find<'p>(pickle: &'p Pickle<'_>) -> Result<Vec<(&'p str, &'p Value)>, WeightsError> {
-    let none = |found: String| Err(WeightsError::NoStateDict { found });
-    let mut object = &pickle.root;
-    let mut path = String::new();
-    for _ in 0..MAX_DEPTH {
-        let Value::Dict(dict) = object else {
-            return none(format!("the file has {}{path}", object.kind()));
+/// The state dict of an object.
+#[derive(Debug)]
+struct Found<'p> {
+    items: Vec<(Cow<'p, str>, &'p Value)>,
+    /// Where it is.
+    entry: Option<String>,
+    /// Where others like it are.
+    others: Vec<String>,
+}
+
+/// The names and values of the state dict: of a ResNet50's, wherever it is, else of what lies
+/// where training programs keep it.
+fn find<'p>(pickle: &'p Pickle<'_>) -> Result<Found<'p>, WeightsError> {
+    let Value::Dict(root) = pickle.root else {
+        let kind = pickle.root.kind();
+        return Err(WeightsError::NoStateDict {
+            found: format!("the file has {kind}"),
+        });
+    };
+    let mut dicts = Vec::new();
+    let mut seen = HashSet::new();
+    walk(pickle, root, &mut Vec::new(), &mut seen, &mut dicts)?;
+    let mut networks: Vec<&Entries<'_>> = dicts.iter().filter(|d| d.is_network()).collect();
+    // Averaged weights are those that training programs evaluate.
+    networks.sort_by_key(|dict| {
+        let wrapper = dict
+            .path
+            .last()
+            .and_then(|p| WRAPPERS.iter().position(|w| w == p));
+        (
+            !dict.path.iter().any(|part| is_averaged(part)),
+            dict.path.len(),
+            wrapper.unwrap_or(WRAPPERS.len()),
+        )
+    });
+    let Some((network, others)) = networks.split_first() else {
+        return usual(pickle, &dicts);
+    };
+    // A network in parts, each a dict of its own beside the others.
+    let parent = &network.path[..network.path.len().saturating_sub(1)];
+    let parts: Vec<&Entries<'_>> = dicts
+        .iter()
+        .filter(|dict| {
+            dict.path.len() == network.path.len()
+                && !dict.path.is_empty()
+                && dict.path.starts_with(parent)
+                && dict.path != network.path
+                && dict.has_tensors()
+                && !dict.is_network()
+        })
+        .collect();
+    let entry = (!network.path.is_empty()).then(|| network.place());
+    let items = if parts.is_empty() {
+        let items = network.items.iter();
+        items
+            .map(|(name, value)| (Cow::Borrowed(*name), *value))
+            .collect()
+    } else {
+        let all = std::iter::once(*network).chain(parts);
+        let named = all.flat_map(|dict| {
+            let key = dict.path.last().copied().unwrap_or_default();
+            let items = dict.items.iter();
+            items.map(move |(name, value)| (Cow::Owned(format!("{key}.{name}")), *value))
+        });
+        named.collect()
+    };
+    Ok(Found {
+        items,
+        entry,
+        others: others.iter().map(|dict| dict.place()).collect(),
+    })
+}
+
+/// The dicts of an object whose keys are names, from the outermost on.
+fn walk<'p>(
+    pickle: &'p Pickle<'_>,
+    dict: u32,
+    path: &mut Vec<&'p str>,
+    seen: &mut HashSet<u32>,
+    dicts: &mut Vec<Entries<'p>>,
+) -> Result<(), WeightsError> {
+    if !seen.insert(dict) || path.len() > MAX_DEPTH {
+        return Ok(());
+    }
+    let mut items = Vec::new();
+    let mut names = HashSet::new();
+    for (key, value) in &pickle.dicts[dict as usize] {
+        let Value::Str(span) = key else {
+            continue;
         };
-        let mut entries = Vec::new();
-        let mut names = HashSet::new();
-        for (key, value) in &pickle.dicts[*dict as usize] {
-            let Value::Str(span) = key else {
-                continue;
+        let name = pickle.text(span);
+        if !names.insert(name) {
+            let place = match path.as_slice() {
+                [] => "the dict".to_owned(),
+                path => format!("the dict in \"{}\"", shown(&path.join("."))),
             };
-            let name = pickle.text(span);
-            if !names.insert(name) {
-                return Err(WeightsError::duplicate(format!("the dict{path}"), name));
-            }
-            entries.push((name, value));
+            return Err(WeightsError::duplicate(place, name));
         }
-        if entries.iter().any(|(_, v)| matches!(v, Value::Tensor(_))) {
-            return Ok(entries);
+        items.push((name, value));
+    }
+    let inner: Vec<(&str, u32)> = items
+        .iter()
+        .filter_map(|(name, value)| match value {
+            Value::Dict(dict) => Some((*name, *dict)),
+            _ => None,
+        })
+        .collect();
+    dicts.push(Entries {
+        path: path.clone(),
+        items,
+    });
+    for (name, dict) in inner {
+        path.push(name);
+        walk(pickle, dict, path, seen, dicts)?;
+        path.pop();
+    }
+    Ok(())
+}
+
+/// The state dict of some other network: the outermost dict with tensors on the way through
+/// [`WRAPPERS`].
+fn usual<'p>(pickle: &'p Pickle<'_>, dicts: &[Entries<'p>]) -> Result<Found<'p>, WeightsError> {
+    let none = |found: String| Err(WeightsError::NoStateDict { found });
+    let Some(mut dict) = dicts.first() else {
+        return none(format!("the file has {}", pickle.root.kind()));
+    };
+    loop {
+        if dict.has_tensors() {
+            let items = dict.items.iter();
+            return Ok(Found {
+                items: items.map(|(n, v)| (Cow::Borrowed(*n), *v)).collect(),
+                entry: (!dict.path.is_empty()).then(|| dict.place()),
+                others: Vec::new(),
+            });
         }
         let inner = WRAPPERS.iter().find_map(|wrapper| {
-            let is = |(name, value): &&(&str, &Value)| {
-                name == wrapper && matches!(value, Value::Dict(_))
-            };
-            entries.iter().find(is)
+            let mut path = dict.path.clone();
+            path.push(wrapper);
+            dicts.iter().find(|d| d.path == path)
         });
-        let Some((name, inner)) = inner else {
-            let found: Vec<_> = entries.iter().take(10).map(|(n, _)| shown(n)).collect();
+        let Some(inner) = inner else {
+            let is_inner = |(name, value): &(&str, &Value)| {
+                WRAPPERS.contains(name) && matches!(value, Value::Dict(_))
+            };
+            if dict.items.iter().any(is_inner) {
+                return none(format!("dicts lie in dicts, {MAX_DEPTH} deep"));
+            }
+            let path = match dict.path.last() {
+                Some(name) => format!(" in \"{}\"", shown(name)),
+                None => String::new(),
+            };
+            let found: Vec<_> = dict.items.iter().take(10).map(|(n, _)| shown(n)).collect();
             return none(match found.is_empty() {
                 true => format!("the file has an empty dict{path}"),
                 false => format!(
@@ -140,8 +306,6 @@ fn find<'p>(pickle: &'p Pickle<'_>) -> Result<Vec<(&'p str, &'p Value)>, Weights
                 ),
             });
         };
-        path = format!(" in \"{name}\"");
-        object = inner;
+        dict = inner;
     }
-    none(format!("dicts lie in dicts, {MAX_DEPTH} deep"))
 }

@@ -35,11 +35,20 @@ enum Init {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum VariantName {
+pub enum VariantName {
     #[value(name = "v1")]
     V1,
     #[value(name = "v1.5")]
     V1_5,
+}
+
+impl From<VariantName> for Variant {
+    fn from(name: VariantName) -> Self {
+        match name {
+            VariantName::V1 => Self::V1,
+            VariantName::V1_5 => Self::V1_5,
+        }
+    }
 }
 
 fn batch(text: &str) -> Result<Batch, String> {
@@ -55,10 +64,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     args.precision.check()?;
     super::check_output(&args.output, args.precision.calibration.files())?;
     super::check_folder(&args.output)?;
-    let variant = match args.variant {
-        VariantName::V1 => Variant::V1,
-        VariantName::V1_5 => Variant::V1_5,
-    };
+    let variant = Variant::from(args.variant);
     let architecture = ResNet50::new(variant);
     let source = Network {
         weights: folded_by_rule(&architecture),

@@ -8,18 +8,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::ValueEnum as _;
-use gstresnet50::inference::{Contract, ContractLabels, OutputKind};
-use gstresnet50::preprocess::{ColorOrder, Fit};
+use gstresnet50::inference::{Contract, ContractLabels, OutputKind, Sides};
+use gstresnet50::postprocess::Labels;
+use gstresnet50::preprocess::{ColorOrder, Fit, Interpolation};
 use gstresnet50::resnet50::weights::{self, ResNet50Weights};
 use gstresnet50::resnet50::{Batch, Folded, ResNet50, Variant};
-use gstresnet50::{onnx, paths};
+use gstresnet50::{files, onnx, paths, text};
 use indicatif::DecimalBytes;
 use prost::Message as _;
 
+use super::build::VariantName;
 use super::download::{self, DownloadError, Limits, Lock, Url};
 use super::precision::{Name, Network, PrecisionArgs};
+use super::published::{Beside, MAX_FILE, Published};
 use super::sha256_hex;
-use super::source::{Source, Weights, promised_digits};
+use super::source::{Source, Weights, is_hub_name, promised_digits};
 
 /// The size of the ONNX file in bytes, for messages.
 const MODEL_SIZE: u64 = 102_500_000;
@@ -33,14 +36,33 @@ pub struct Args {
     /// The weights to download, 103 MB [default: torchvision-v2]
     #[arg(long, value_enum, conflicts_with = "from")]
     weights: Option<Weights>,
-    /// Other weights of ResNet50 v1.5: a .pth or .safetensors file with torchvision's, timm's or
-    /// Hugging Face's names, or its http or https URL
+    /// Other weights of a ResNet50, for 2 classes or more: a .pth, .ckpt or .safetensors file with
+    /// torchvision's, timm's or Hugging Face's names, or its http or https URL. The config.json and
+    /// preprocessor_config.json that timm and Hugging Face put beside it are regarded
     #[arg(long, value_name = "FILE|URL")]
     from: Option<OsString>,
+    /// File with the names of the classes, for the model to carry: a name a line, or a JSON or
+    /// Python list or dict [default: what is beside the weights, else ImageNet-1k's for 1000]
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
     /// Length in pixels of the shorter side before the crop [default: what the weights were
     /// published with, else 256]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(224..=8192))]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(32..=8192))]
     resize: Option<u32>,
+    /// Length in pixels of both sides after it [default: what the weights were published with,
+    /// else 224]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(32..=2048))]
+    crop: Option<u32>,
+    /// How pictures are resized [default: what the weights were published with, else bilinear]
+    #[arg(long, value_enum)]
+    interpolation: Option<InterpolationName>,
+    /// Resize without antialiasing, as PyTorch does with antialias=False and OpenCV always
+    #[arg(long)]
+    no_antialias: bool,
+    /// Where the network has its stride, which the weights do not tell: in the 3x3 (v1.5) or the
+    /// 1x1 (v1) [default: what is beside the weights, else v1.5]
+    #[arg(long, value_enum)]
+    variant: Option<VariantName>,
     /// The ONNX file to write [default: where the element looks]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -62,20 +84,67 @@ pub struct Args {
     precision: PrecisionArgs,
 }
 
-/// What is made of the weights.
-#[derive(Debug, Clone, Copy)]
-struct Options<'a> {
-    /// Length in pixels of the shorter side before the crop.
-    resize: Option<u32>,
-    precision: &'a PrecisionArgs,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum InterpolationName {
+    Nearest,
+    Bilinear,
+    Bicubic,
 }
 
-impl Options<'_> {
-    /// The resize for weights whose SHA-256 begins with `sha256`.
-    fn resize(self, sha256: &str) -> u32 {
-        let published = || Weights::known(sha256).map_or(256, Weights::resize);
-        self.resize.unwrap_or_else(published)
+impl From<InterpolationName> for Interpolation {
+    fn from(name: InterpolationName) -> Self {
+        match name {
+            InterpolationName::Nearest => Self::Nearest,
+            InterpolationName::Bilinear => Self::Bilinear,
+            InterpolationName::Bicubic => Self::Bicubic,
+        }
     }
+}
+
+impl Args {
+    /// Takes over what the options say.
+    fn apply(&self, published: &mut Published) -> Result<(), String> {
+        if let Some(crop) = self.crop {
+            if self.resize.is_none() {
+                // In proportion, as for 224.
+                published.resize = match published.resize {
+                    Sides::One(side) => Sides::One(in_proportion(side, crop, published.crop)),
+                    Sides::Both(sides) => {
+                        Sides::Both(sides.map(|side| in_proportion(side, crop, published.crop)))
+                    }
+                };
+            }
+            published.crop = crop;
+        }
+        if let Some(resize) = self.resize {
+            if resize < published.crop {
+                return Err(format!(
+                    "--resize {resize} is less than the crop of {}: give {} or more, or a smaller --crop",
+                    published.crop, published.crop
+                ));
+            }
+            published.resize = resize.into();
+            published.fit = Fit::Crop;
+        }
+        if let Some(interpolation) = self.interpolation {
+            published.interpolation = interpolation.into();
+        }
+        published.antialias &= !self.no_antialias;
+        if let Some(variant) = self.variant {
+            published.variant = Some(variant.into());
+        }
+        Ok(())
+    }
+
+    /// Whether an option says how pictures are resized.
+    fn says_resize(&self) -> bool {
+        self.resize.is_some() || self.interpolation.is_some()
+    }
+}
+
+/// `side` for another crop than `from`.
+fn in_proportion(side: u32, crop: u32, from: u32) -> u32 {
+    (u64::from(side) * u64::from(crop) / u64::from(from.max(1))).clamp(1, 8192) as u32
 }
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
@@ -87,22 +156,23 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         None => paths::installed_model()
             .ok_or("there is no home folder to install into: give --output FILE")?,
     };
-    let options = Options {
-        resize: args.resize,
-        precision: &args.precision,
-    };
     let source = Source::new(args.from.as_deref(), args.weights)?;
     let name = source.file_name();
     args.precision.check()?;
-    super::check_output(&output, args.precision.calibration.files())?;
+    let inputs = args
+        .precision
+        .calibration
+        .files()
+        .chain(args.labels.clone());
+    super::check_output(&output, inputs)?;
     match &source {
         Source::File(path) => {
             super::check_output(&output, [path.clone()])?;
             let about = |e: &dyn std::fmt::Display| format!("“{}”: {e}", path.display());
-            let file = std::fs::read(path).map_err(|e| about(&e))?;
-            let network = convert(file.into(), &name, options)
+            let file = files::read(path, weights::MAX_FILE).map_err(|e| about(&e))?;
+            let installable = convert(file.into(), &name, &Beside::of_file(path), args)
                 .map_err(|e| format!("{}{}", about(&e), onnx_hint(path)))?;
-            write(&output, &network, options)?;
+            write(&output, &installable, args)?;
         }
         Source::Url(url) => {
             let limits = Limits {
@@ -110,7 +180,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
                 pause: Duration::from_millis(args.pause),
                 size: args.size_limit,
             };
-            install_from(url, &name, options, &output, &limits)?;
+            install_from(url, &name, args, &output, &limits)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -120,11 +190,11 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
 fn install_from(
     url: &Url,
     name: &str,
-    options: Options<'_>,
+    args: &Args,
     output: &Path,
     limits: &Limits,
 ) -> crate::Result<()> {
-    if is_installed(output, name, options) {
+    if is_installed(output, name, args) {
         return Ok(());
     }
     let downloads = paths::data_dir()
@@ -135,14 +205,22 @@ fn install_from(
     })
     .map_err(|e| advise(&e))?;
     // The one that was under way may have installed the same.
-    if is_installed(output, name, options) {
+    if is_installed(output, name, args) {
         return Ok(());
     }
 
+    // Small and first: what they say is of no use without, and not fetched after, the weights.
+    let beside = match is_hub_name(name) {
+        true => Beside::read(|file| match url.beside(file) {
+            Some(url) => download::small(&url, MAX_FILE, limits).map_err(|e| e.to_string()),
+            None => Ok(None),
+        }),
+        false => Beside::default(),
+    };
     let part = download::fetch(url, &downloads, limits).map_err(|e| advise(&e))?;
     let file = Bytes::from(std::fs::read(part.file())?);
     let is_page = file.trim_ascii_start().starts_with(b"<");
-    let network = convert(file, name, options).map_err(|e| {
+    let installable = convert(file, name, &beside, args).map_err(|e| {
         part.discard();
         let page = match is_page {
             true => " It is a web page, such as a network shows before one has logged in.",
@@ -155,30 +233,40 @@ fn install_from(
         )
     })?;
     // If this fails, the download stays: the next call needs no more than to calibrate and write.
-    write(output, &network, options)?;
+    write(output, &installable, args)?;
     part.discard();
     Ok(())
 }
 
 /// Says so if `output` is already what the weights of this file name would become.
-fn is_installed(output: &Path, name: &str, options: Options<'_>) -> bool {
+fn is_installed(output: &Path, name: &str, args: &Args) -> bool {
     let Some(digits) = promised_digits(name).map(str::to_ascii_lowercase) else {
         return false;
     };
-    let resize = options.resize(&digits);
+    let mut expected = Published::by_name(&digits, name, None, None);
+    // Names are compared by nobody.
+    if args.labels.is_some() || args.apply(&mut expected).is_err() {
+        return false;
+    }
+    let variant = expected.variant.unwrap_or(DEFAULT_VARIANT);
     // A file that cannot be read, or is no model, is to be replaced.
     let is = onnx::Model::read(output).is_ok_and(|model| {
         let contract = contract_of(&model);
         let sha256 = contract.weights_sha256.unwrap_or_default();
-        contract.resize == Some(resize.into())
+        contract.resize == Some(expected.resize)
+            && contract.crop == Some(expected.crop.into())
+            && contract.interpolation.unwrap_or_default() == expected.interpolation
+            && contract.antialias.unwrap_or(true) == expected.antialias
+            && contract.architecture.as_deref() == Some(variant.architecture())
             && sha256.starts_with(&digits)
-            && options.precision.made(&model)
+            && args.precision.made(&model)
     });
     if is {
         say!(
-            "already installed: {} has the weights of {name} in {}, resize {resize}",
+            "already installed: {} has the weights of {name} in {}, resize {}",
             output.display(),
-            options.precision.precision
+            args.precision.precision,
+            expected.resize
         );
     }
     is
@@ -213,35 +301,106 @@ fn advise(error: &DownloadError) -> String {
     format!("{error}. {advice}")
 }
 
+/// Weights do not tell; the published ones are of this.
+const DEFAULT_VARIANT: Variant = Variant::V1_5;
+
+/// A network to install, and what the user is to be told of it.
+struct Installable {
+    network: Network,
+    published: Published,
+    notes: Vec<String>,
+}
+
 /// The network of a file of weights that is called `name`.
-fn convert(file: Bytes, name: &str, options: Options<'_>) -> crate::Result<Network> {
+fn convert(file: Bytes, name: &str, beside: &Beside, args: &Args) -> crate::Result<Installable> {
     let sha256 = sha256_hex(&file);
     check_name(name, &sha256)?;
     let dict = weights::parse(file)?;
     let weights = ResNet50Weights::from_state_dict(&dict)?;
+    let classes = weights.classes();
 
-    let known = Weights::known(&sha256);
-    let variant = Variant::V1_5;
+    let mut published = Published::find(beside, &sha256, name, weights.naming(), classes)?;
+    args.apply(&mut published)?;
+    let labels = match (&args.labels, published.labels.take()) {
+        (Some(file), _) => {
+            let names = Labels::read(file, classes)?;
+            let names = names.names().iter().map(|name| name.to_string());
+            Some(ContractLabels::Names(names.collect()))
+        }
+        (None, Some(names)) => Some(ContractLabels::Names(names)),
+        (None, None) if matches!(classes, 1000 | 1001) => {
+            Some(ContractLabels::Known("imagenet-1k".into()))
+        }
+        (None, None) => None,
+    };
+
+    let mut notes = std::mem::take(&mut published.notes);
+    if let Some(entry) = dict.entry().filter(|_| !dict.other_entries().is_empty()) {
+        notes.push(format!(
+            "The weights are those of “{entry}”; the file also has {}.",
+            quoted(dict.other_entries())
+        ));
+    }
+    if !weights.others().is_empty() {
+        notes.push(format!(
+            "The weights are those whose names begin with “{}”; the file also has {}.",
+            text::name(weights.prefix()),
+            quoted(weights.others())
+        ));
+    }
+    if !weights.ignored().is_empty() {
+        notes.push(format!(
+            "Left aside, for only training needs it: {}.",
+            text::list(weights.ignored().iter(), 5)
+        ));
+    }
+    if labels.is_none() {
+        notes.push(format!(
+            "Its {classes} classes have no names, and go by their numbers: give --labels FILE."
+        ));
+    }
+
+    let variant = published.variant.unwrap_or(DEFAULT_VARIANT);
+    let source = Weights::known(&sha256).map_or(name, |weights| weights.name());
     let contract = Contract {
         architecture: Some(variant.architecture().into()),
-        resize: Some(options.resize(&sha256).into()),
-        crop: Some(224.into()),
-        fit: Some(Fit::Crop),
-        mean: Some([0.485, 0.456, 0.406]),
-        std: Some([0.229, 0.224, 0.225]),
+        resize: Some(published.resize),
+        crop: Some(published.crop.into()),
+        fit: Some(published.fit),
+        interpolation: Some(published.interpolation),
+        antialias: (!published.antialias).then_some(false),
+        mean: Some(published.mean),
+        std: Some(published.std),
         color: Some(ColorOrder::Rgb),
         output: Some(OutputKind::Logits),
-        labels: Some(ContractLabels::Known("imagenet-1k".into())),
-        source: Some(known.map_or(name, |weights| weights.name()).into()),
+        labels,
+        source: Some(source.into()),
         weights_sha256: Some(sha256),
         ..Contract::default()
     };
-    let architecture = ResNet50::new(variant);
-    Ok(Network {
-        weights: Folded::new(&architecture, weights.values())?,
-        contract: serde_json::to_string(&contract)?,
-        architecture,
+    let contract = serde_json::to_string(&contract)?;
+    // What came from files beside the weights may be anything.
+    Contract::from_json(&contract).map_err(|e| format!("{}: {e}", published.from))?;
+    let architecture = ResNet50::new(variant)
+        .with_classes(classes)
+        .with_side(published.crop as usize);
+    Ok(Installable {
+        network: Network {
+            weights: Folded::new(&architecture, weights.values())?,
+            contract,
+            architecture,
+        },
+        published,
+        notes,
     })
+}
+
+/// Names from a file, for a message.
+fn quoted(names: &[String]) -> String {
+    text::list(
+        names.iter().map(|name| format!("“{}”", text::name(name))),
+        5,
+    )
 }
 
 /// What to do with an argument that says not what it is.
@@ -288,27 +447,50 @@ fn check_name(name: &str, sha256: &str) -> Result<(), String> {
 }
 
 /// Writes the model and says what it is.
-fn write(output: &Path, network: &Network, options: Options<'_>) -> crate::Result<()> {
-    let model = network.model(Batch::Dynamic, options.precision)?;
+fn write(output: &Path, installable: &Installable, args: &Args) -> crate::Result<()> {
+    let Installable {
+        network,
+        published,
+        notes,
+    } = installable;
+    let model = network.model(Batch::Dynamic, &args.precision)?;
     if let Some(folder) = output.parent() {
         std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
     super::write_whole(output, &model.encode_to_vec())?;
-    let contract = contract_of(&model);
     say!(
-        "wrote {}: {} in {}, resize {}",
+        "wrote {}: {} in {}, {} classes, resize {}",
         output.display(),
-        contract.architecture.unwrap_or_default(),
-        options.precision.precision,
-        contract.resize.map_or(String::new(), |r| r.to_string())
+        network.architecture.variant.architecture(),
+        args.precision.precision,
+        network.architecture.classifier.outputs,
+        published.resize
     );
-    if options.precision.precision == Name::Int8 {
-        options.precision.calibration.advise();
+    let antialias = match published.antialias {
+        true => "",
+        false => " without antialiasing",
+    };
+    let fit = match published.fit {
+        Fit::Crop => format!("resize {}, crop {}", published.resize, published.crop),
+        Fit::Stretch => format!("stretched to {}", published.crop),
+        Fit::Letterbox => format!("fitted into {}", published.crop),
+    };
+    say!(
+        "pictures: {fit}, {}{antialias}, mean {:?}, std {:?}; as {}",
+        published.interpolation,
+        published.mean,
+        published.std,
+        published.from
+    );
+    for note in notes {
+        say!("{note}");
     }
-    let is_known = Weights::known(&contract.weights_sha256.unwrap_or_default()).is_some();
-    if !is_known && options.resize.is_none() {
+    if args.precision.precision == Name::Int8 {
+        args.precision.calibration.advise();
+    }
+    if published.is_guess && !args.says_resize() {
         say!(
-            "These weights are not known here: if they were published with another resize than 256, say so with --resize."
+            "These weights are not known here: if they were published with another resize than 256, say so with --resize; those of timm are, and with another --interpolation."
         );
     }
     Ok(())

@@ -7,6 +7,7 @@ mod download;
 mod inspect;
 mod install;
 pub mod precision;
+mod published;
 mod quantize;
 mod source;
 

@@ -249,17 +249,19 @@ impl Network {
             graph.output.extend(outputs);
         }
         let runtime = Runtime::load(None, &[])?;
+        let side = self.architecture.side;
         Ok(Probe::load(
             runtime,
             &model.encode_to_vec(),
             "input",
-            [1, 3, 224, 224],
+            [1, 3, side, side],
         )?)
     }
 
     fn target(&self) -> crate::Result<Target> {
         let contract = Contract::from_json(&self.contract)?;
-        Ok(contract.target(224, 224, Layout::Nchw, ElementType::F32))
+        let side = self.architecture.side as u32;
+        Ok(contract.target(side, side, Layout::Nchw, ElementType::F32))
     }
 }
 

@@ -98,6 +98,15 @@ fn read(args: &Args) -> crate::Result<(Network, Batch)> {
         return Err(refuse(&format!("it is in {stored} already")).into());
     }
     let architecture = ResNet50::new(variant);
+    // What a file of this program's may have otherwise: the classes, and the size of pictures.
+    let last = |dims: Option<Vec<Option<u64>>>| {
+        let last = dims?.last().copied().flatten()?;
+        usize::try_from(last).ok()
+    };
+    let shape = |value: Option<&onnx::ValueInfo>| Some(value?.tensor()?.1);
+    let classes = last(shape(graph.output.first())).unwrap_or(architecture.classifier.outputs);
+    let side = last(shape(graph.inputs().next())).unwrap_or(architecture.side);
+    let architecture = architecture.with_classes(classes).with_side(side);
     let weights = Folded::from_graph(&architecture, graph).map_err(|e| refuse(&e))?;
     let batch = graph
         .inputs()

@@ -127,6 +127,25 @@ pub fn promised_digits(file_name: &str) -> Option<&str> {
     (digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then_some(digits)
 }
 
+/// Whether weights of a ResNet50 with torchvision's names are probably timm's: files on Hugging
+/// Face's hub go by these names, and those of timm's releases by those of its recipes
+/// (`resnet50_a1_0-14fe96d1.pth`).
+pub fn is_timm_name(file_name: &str) -> bool {
+    const RECIPES: [&str; 8] = ["a1", "a2", "a3", "b1k", "b2k", "c1", "c2", "d"];
+    if is_hub_name(file_name) {
+        return true;
+    }
+    let recipe = file_name
+        .strip_prefix("resnet50_")
+        .and_then(|rest| rest.split(['_', '-']).next());
+    promised_digits(file_name).is_some() && recipe.is_some_and(|r| RECIPES.contains(&r))
+}
+
+/// Whether files on Hugging Face's hub are called so.
+pub fn is_hub_name(file_name: &str) -> bool {
+    matches!(file_name, "model.safetensors" | "pytorch_model.bin")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +157,24 @@ mod tests {
         assert_eq!(promised_digits("resnet-50-imagenet.pth"), None);
         assert_eq!(promised_digits("resnet50-11ad3fa6b.pth"), None);
         assert_eq!(promised_digits("model.safetensors"), None);
+    }
+
+    #[test]
+    fn names_of_timm() {
+        for name in [
+            "model.safetensors",
+            "pytorch_model.bin",
+            "resnet50_a1_0-14fe96d1.pth",
+        ] {
+            assert!(is_timm_name(name), "{name}");
+        }
+        for name in [
+            "resnet50-11ad3fa6.pth",
+            "resnet50_mine.pth",
+            "resnet50_cats-11ad3fa6.pth",
+        ] {
+            assert!(!is_timm_name(name), "{name}");
+        }
     }
 
     /// A file by its path or its URI, a URL however its scheme is written, and nothing else.

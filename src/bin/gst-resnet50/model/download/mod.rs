@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ureq::Agent;
+use ureq::http::StatusCode;
 
 pub use error::{DownloadError, is_full};
 use http::{Answer, Content};
@@ -74,6 +75,36 @@ pub fn fetch(url: &Url, folder: &Path, limits: &Limits) -> Result<Part, Download
         std::thread::sleep(limits.pause * 2_u32.pow(vain));
     }
     download.attempt().map(|()| download.finish())
+}
+
+/// Fetches a file of at most `most` bytes into memory; nothing if the server has no such file.
+///
+/// # Errors
+/// [`DownloadError`].
+pub fn small(url: &Url, most: u64, limits: &Limits) -> Result<Option<Vec<u8>>, DownloadError> {
+    let agent = http::agent(url, limits);
+    let content = match http::get(&agent, url, None, limits) {
+        Ok(Answer::Whole(content)) => content,
+        Ok(_) => return Ok(None),
+        Err(DownloadError::Status { status, .. }) if status == StatusCode::NOT_FOUND => {
+            return Ok(None);
+        }
+        Err(e) => return Err(e),
+    };
+    let mut bytes = Vec::new();
+    let read = content.into_reader().take(most + 1).read_to_end(&mut bytes);
+    read.map_err(|e| DownloadError::Interrupted {
+        url: url.to_string(),
+        arrived: 0,
+        reason: http::reason(e.into(), limits),
+    })?;
+    match bytes.len() as u64 > most {
+        true => Err(DownloadError::TooLarge {
+            url: url.to_string(),
+            limit: most,
+        }),
+        false => Ok(Some(bytes)),
+    }
 }
 
 #[derive(Debug)]

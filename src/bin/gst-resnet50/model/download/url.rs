@@ -22,6 +22,14 @@ impl Url {
         self.0.scheme_str() == Some("https")
     }
 
+    /// Another file of the same folder.
+    pub fn beside(&self, name: &str) -> Option<Self> {
+        let text = self.0.to_string();
+        let path = text.split(['?', '#']).next()?;
+        let (folder, _) = path.rsplit_once('/')?;
+        format!("{folder}/{name}").parse().ok()
+    }
+
     pub(super) fn as_uri(&self) -> &Uri {
         &self.0
     }
