@@ -243,7 +243,7 @@ fn changes_while_playing() {
     element.set_property("max-labels", 5u32);
     element.set_property("min-confidence", 0.5f32);
     assert!(least("min-confidence").height < first.height);
-    element.set_property("min-confidence", 0.0f32);
+    element.set_property("min-confidence", 0.01f32);
     element.set_property("show", Show::LABEL);
     assert!(least("show").width < first.width);
     element.set_property("show", Show::LABEL | Show::BAR);
@@ -273,6 +273,7 @@ fn changes_while_playing() {
 fn bars() {
     let element = overlay();
     element.set_property("show", Show::BAR);
+    element.set_property("min-confidence", 0.0f32);
     element.set_property("accent-color", 0xffff_0000u32);
     let red = |confidence| {
         let pieces = drawn(&element, &rgb(), |b| with(b, &answer(&[("a", confidence)])));
@@ -364,4 +365,81 @@ fn properties() {
     assert!(element.property::<u64>("hold") >= u64::MAX - 1);
     element.set_property("font-desc", None::<&str>);
     assert_eq!(element.property::<String>("font-desc"), "Sans");
+}
+
+/// A frame that stands upright has the text of one that lies: the font follows the shorter side,
+/// and names of a usual length are whole.
+#[test]
+fn font_follows_the_shorter_side() {
+    let element = overlay();
+    element.set_property("scale", 0.04f64);
+    let names = [
+        ("Staffordshire bullterrier", 0.5),
+        ("Mexican hairless", 0.25),
+    ];
+    let look = |width, height| {
+        let info = support::element::info(gst_video::VideoFormat::Rgb, width, height);
+        let mut pieces = drawn(&element, &info, |b| with(b, &answer(&names)));
+        assert_eq!(pieces.len(), 1);
+        pieces.remove(0)
+    };
+    for (long, short) in [(1280, 720), (1920, 1080), (640, 480)] {
+        let (lying, upright) = (look(long, short), look(short, long));
+        assert_eq!(lying.place(), upright.place(), "{long}x{short}");
+        assert!(lying.pixels == upright.pixels, "{long}x{short}");
+    }
+    element.set_property("show", Show::LABEL);
+    let width = |names: &[(&str, f32)]| {
+        let info = support::element::info(gst_video::VideoFormat::Rgb, 720, 1280);
+        let pieces = drawn(&element, &info, |b| with(b, &answer(names)));
+        pieces[0].width
+    };
+    let twice = format!("{0} {0} {0}", names[0].0);
+    assert!(width(&names) < width(&[(&twice, 0.5)]), "it is whole");
+}
+
+/// As many rows are drawn as have room, in frames of all sizes, and always the best ones.
+#[test]
+fn as_many_rows_as_fit() {
+    let element = overlay();
+    element.set_property("scale", 0.04f64);
+    element.set_property("show", Show::LABEL);
+    element.set_property("max-labels", 100u32);
+    let names: Vec<_> = (0..100).map(|i| format!("class {i}")).collect();
+    let classes: Vec<_> = names.iter().map(|name| (&**name, 0.5)).collect();
+    for (width, height) in [(64, 48), (320, 240), (720, 1280), (1920, 1080), (1280, 90)] {
+        let info = support::element::info(gst_video::VideoFormat::Rgb, width, height);
+        let look = |count: usize| {
+            let answer = answer(&classes[..count]);
+            let mut pieces = drawn(&element, &info, |b| with(b, &answer));
+            pieces.remove(0)
+        };
+        let (all, one, two) = (look(100), look(1), look(2));
+        assert!(all.y + all.height < height, "{width}x{height}");
+        assert!(all.height > height / 2, "{width}x{height}: there is room");
+        let pitch = two.height - one.height;
+        let rows = 1 + (all.height - one.height) / pitch;
+        assert!(rows >= 2, "{width}x{height}");
+        assert!(
+            all.y + all.height + pitch + all.y >= height,
+            "one more has room"
+        );
+    }
+}
+
+/// Classes below one per cent are left out, unless they are asked for.
+#[test]
+fn leaves_out_what_is_below_one_per_cent() {
+    let element = overlay();
+    let look = |classes: &[(&str, f32)]| {
+        let mut pieces = drawn(&element, &rgb(), |b| with(b, &answer(classes)));
+        pieces.remove(0)
+    };
+    let (few, all) = (
+        [("tabby", 0.9), ("pug", 0.01)],
+        [("tabby", 0.9), ("pug", 0.01), ("cup", 0.0099), ("mug", 0.0)],
+    );
+    assert!(look(&all).pixels == look(&few).pixels);
+    element.set_property("min-confidence", 0.0f32);
+    assert!(look(&all).height > look(&few).height);
 }

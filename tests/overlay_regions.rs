@@ -181,3 +181,85 @@ fn holds_the_named_one_only() {
     element.set_property("model-name", "another");
     assert!(!is_drawn(&mut harness, noise(&rgb(), 40)));
 }
+
+/// Whether two pieces have a pixel in common.
+fn overlap(a: &Piece, b: &Piece) -> bool {
+    a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height
+}
+
+/// The lines of all boxes lie below all labels, and those below the panel. Labels lie outside of
+/// each other and of the panel, also where the boxes lie upon each other or at the edge.
+#[test]
+fn labels_over_boxes_and_apart() {
+    let element = overlay();
+    element.set_property("scale", 0.04f64);
+    let labels = ["tabby", "Egyptian cat", "pug", "Staffordshire bullterrier"];
+    let scenes: [&[(u32, u32, u32, u32)]; 4] = [
+        // One in the other, and side by side.
+        &[
+            (300, 200, 200, 200),
+            (310, 210, 180, 180),
+            (500, 200, 60, 200),
+            (300, 160, 60, 40),
+        ],
+        // All in one place, which is small.
+        &[(300, 240, 40, 40); 4],
+        // Under the panel.
+        &[
+            (10, 10, 100, 60),
+            (20, 20, 100, 60),
+            (0, 0, 640, 480),
+            (30, 30, 8, 8),
+        ],
+        // In the corners.
+        &[
+            (600, 0, 40, 40),
+            (600, 440, 40, 40),
+            (590, 430, 40, 40),
+            (0, 440, 40, 40),
+        ],
+    ];
+    let info = support::element::info(gst_video::VideoFormat::Rgb, 640, 480);
+    for (i, scene) in scenes.into_iter().enumerate() {
+        let pieces = drawn(&element, &info, |buffer| {
+            let mut buffer = with(buffer, &answer(&[("street", 0.9)]));
+            for (rect, label) in scene.iter().zip(labels) {
+                let found = answer(&[(label, 0.5)]);
+                buffer = with_region(buffer, *rect, Some(&found));
+            }
+            buffer
+        });
+        // Whatever is thicker than a line.
+        let is_line = |p: &Piece| p.width.min(p.height) <= 4;
+        let first = pieces.iter().position(|p| !is_line(p)).expect("labels");
+        let (lines, rest) = pieces.split_at(first);
+        assert!(lines.len() >= 4, "{i}");
+        assert_eq!(rest.len(), labels.len() + 1, "{i}: labels and the panel");
+        for (n, a) in rest.iter().enumerate() {
+            assert!(!is_line(a), "{i}: a line over a label");
+            assert!(a.x + a.width <= 640 && a.y + a.height <= 480, "{i}");
+            for b in &rest[n + 1..] {
+                assert!(!overlap(a, b), "{i}: {:?} on {:?}", a.place(), b.place());
+            }
+        }
+    }
+}
+
+/// A label that is too long is cut, and its per cent stay whole.
+#[test]
+fn a_cut_label_keeps_its_number() {
+    let element = overlay();
+    let long = "a name that does not end ".repeat(9);
+    let tag = |confidence| {
+        let found = answer(&[(&long, confidence)]);
+        let rect = (20, 120, 200, 90);
+        let mut pieces = drawn(&element, &rgb(), |b| with_region(b, rect, Some(&found)));
+        pieces.pop().expect("a label")
+    };
+    let (five, nine) = (tag(0.55), tag(0.59));
+    assert!(five.width <= WIDTH && five.place() == nine.place());
+    let differs = |x: u32| (0..five.height).any(|y| five.at(x, y) != nine.at(x, y));
+    let changed: Vec<u32> = (0..five.width).filter(|x| differs(*x)).collect();
+    let first = *changed.first().expect("the number is there");
+    assert!(first > five.width * 3 / 4, "{first} of {}", five.width);
+}

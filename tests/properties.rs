@@ -139,7 +139,7 @@ const OVERLAY: &[Row] = &[
         "playing",
     ],
     ["max-labels", "uint", "5", "0..4294967295", "playing"],
-    ["min-confidence", "float", "0", "0..1", "playing"],
+    ["min-confidence", "float", "0.01", "0..1", "playing"],
     [
         "show",
         "GstResnet50OverlayShow",

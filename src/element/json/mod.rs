@@ -7,6 +7,9 @@
  * region. `docs/json-line.schema.json` describes a line, field by field. The pictures are never
  * looked at, so frames in any memory are taken.
  *
+ * Behind several classifiers the last one's answers become lines, or those of the one that
+ * `model-name` names; the field `element` says whose they are.
+ *
  * A buffer that there is nothing to say of becomes a GAP event, so that sinks know how far the
  * stream has come.
  *

@@ -4,6 +4,7 @@
 
 use gst::ClockTime;
 
+use super::layout::Rect;
 use super::memory::Known;
 use super::settings::{Settings, Show};
 use crate::meta::{Class, Classification, Region};
@@ -15,7 +16,7 @@ const OLD: ClockTime = ClockTime::from_mseconds(500);
 const MOST_CHARACTERS: usize = 200;
 
 /// A class.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Row {
     pub label: String,
     /// Confidence, none where there is no class.
@@ -31,14 +32,11 @@ pub struct Panel {
 }
 
 /// What is shown for a region.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Boxed {
-    /// Left edge in pixels of the frame.
-    pub x: u32,
-    pub y: u32,
-    pub width: u32,
-    pub height: u32,
-    pub text: String,
+    /// As the detector has it: it need not lie in the frame.
+    pub place: Rect,
+    pub row: Row,
 }
 
 /// All that is shown on a frame.
@@ -55,14 +53,14 @@ impl Content {
         settings: &Settings,
     ) -> Self {
         let boxes = regions.iter().filter_map(|(region, answer)| {
-            let text = tag(answer.as_ref()?, settings)?;
-            Some(Boxed {
+            let place = Rect {
                 x: region.x,
                 y: region.y,
                 width: region.width,
                 height: region.height,
-                text,
-            })
+            };
+            let row = tag(answer.as_ref()?, settings)?;
+            Some(Boxed { place, row })
         });
         let boxes = match settings.show.contains(Show::REGIONS) {
             true => boxes.collect(),
@@ -138,19 +136,31 @@ fn classes<'a>(
 
 /// What stands at a region's box; none if nothing is sure enough for a box. A decision for nothing
 /// is one to be shown, as in the panel.
-fn tag(answer: &Classification, settings: &Settings) -> Option<String> {
+fn tag(answer: &Classification, settings: &Settings) -> Option<Row> {
     let (label, confidence) = match &answer.decision {
         Some(decision) => match &decision.label {
             Some(label) => (&**label, decision.confidence),
-            None => return Some(decision.name().into()),
+            None => {
+                return Some(Row {
+                    label: decision.name().into(),
+                    percent: None,
+                });
+            }
         },
         None => {
             let class = classes(answer, settings).next()?;
             (&*class.label, class.confidence)
         }
     };
-    (confidence >= settings.min_confidence)
-        .then(|| format!("{} {}%", tidy(label), percent(confidence)))
+    (confidence >= settings.min_confidence).then(|| Row {
+        label: tidy(label),
+        percent: Some(percent(confidence)),
+    })
+}
+
+/// A confidence as it is written. The space stays with the number.
+pub fn percent_text(percent: u32) -> String {
+    format!("{percent}\u{a0}%")
 }
 
 fn percent(confidence: f32) -> u32 {
@@ -251,6 +261,20 @@ mod tests {
         assert_eq!(shown(&answer, &settings), None);
     }
 
+    /// What is below one per cent is left out, unless it is asked for.
+    #[test]
+    fn below_one_per_cent() {
+        let answer = answer(&[("a", 0.98), ("b", 0.01), ("c", 0.0099), ("d", 0.0)]);
+        let mut settings = Settings {
+            show: Show::LABEL,
+            ..Settings::default()
+        };
+        assert_eq!(shown(&answer, &settings), texts(&["a 98", "b 1"], ""));
+        settings.min_confidence = 0.0;
+        let all = texts(&["a 98", "b 1", "c 1", "d 0"], "");
+        assert_eq!(shown(&answer, &settings), all);
+    }
+
     /// A decision stands in the place of the classes, and says so if it is for nothing.
     #[test]
     fn decision() {
@@ -318,11 +342,16 @@ mod tests {
         };
         let boxes = Content::new(None, &regions, &settings).boxes;
         let expected = Boxed {
-            x: 1,
-            y: 2,
-            width: 3,
-            height: 4,
-            text: "s ure 80%".into(),
+            place: Rect {
+                x: 1,
+                y: 2,
+                width: 3,
+                height: 4,
+            },
+            row: Row {
+                label: "s ure".into(),
+                percent: Some(80),
+            },
         };
         assert_eq!(boxes, [expected]);
         settings.show = Show::LABEL;
@@ -345,11 +374,15 @@ mod tests {
             min_confidence: 0.5,
             ..Settings::default()
         };
-        let shown = |text: &str| Some(text.to_owned());
-        assert_eq!(text(Some("dog"), 0.8, &settings), shown("dog 80%"));
+        let shown = |label: &str, percent| {
+            let label = label.to_owned();
+            Some(Row { label, percent })
+        };
+        assert_eq!(text(Some("dog"), 0.8, &settings), shown("dog", Some(80)));
         assert_eq!(text(Some("dog"), 0.4, &settings), None);
-        assert_eq!(text(None, 0.0, &settings), shown("nothing"));
-        assert_eq!(text(Some("nothing"), 0.7, &settings), shown("nothing 70%"));
+        assert_eq!(text(None, 0.0, &settings), shown("nothing", None));
+        let class = shown("nothing", Some(70));
+        assert_eq!(text(Some("nothing"), 0.7, &settings), class);
     }
 
     /// Times and rates are as long as can be read.
@@ -363,5 +396,6 @@ mod tests {
         assert_eq!(rate_text(29.97), "30/s");
         assert_eq!(percent(f32::NAN), 0);
         assert_eq!(percent(7.0), 100);
+        assert_eq!(percent_text(62), "62\u{a0}%");
     }
 }

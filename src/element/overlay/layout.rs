@@ -5,7 +5,7 @@
 use super::settings::Position;
 
 /// A part of the frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rect {
     pub x: u32,
     pub y: u32,
@@ -13,9 +13,19 @@ pub struct Rect {
     pub height: u32,
 }
 
-/// The height of the font for a frame's height.
-pub fn em(scale: f64, height: u32) -> u32 {
-    (scale * f64::from(height)).round().clamp(6.0, 4096.0) as u32
+/// The least height of a font that can be read.
+const LEAST: f64 = 6.0;
+
+/// The height of the font for a frame of this size: it follows the shorter side, so that as much
+/// text has room in a frame that stands upright as in one that lies.
+pub fn em(scale: f64, (width, height): (u32, u32)) -> u32 {
+    let side = f64::from(width.min(height));
+    (scale * side).round().clamp(LEAST, 4096.0) as u32
+}
+
+/// The height of the font of what is less important: footer and labels of regions.
+pub fn small(em: u32) -> u32 {
+    (em * 70 / 100).max(LEAST as u32)
 }
 
 /// How large the words are that the panel is made of.
@@ -83,20 +93,27 @@ pub fn panel(
     let (room, tall) = (width.checked_sub(around)?, height.checked_sub(around)?);
 
     let has_labels = !words.labels.is_empty();
-    let (bar_width, near) = (part(em, 400), part(em, 30));
+    let near = part(em, 30);
+    let widest = words.labels.iter().copied().max().unwrap_or(0);
+    let widest = widest.min(part(em, 1600));
+    // A bar is shorter where a label would be cut otherwise.
+    let bar_width = {
+        let others = words.number.unwrap_or(0) + near + if has_labels { widest + gap } else { 0 };
+        let left = room.saturating_sub(others);
+        left.clamp(part(em, 200), part(em, 400))
+    };
     let bars = words.number.map(|number| bar_width + near + number);
     let least = if has_labels { part(em, 300) + gap } else { 0 };
     let bars = bars.filter(|bars| least + bars <= room);
     let label_width = has_labels.then(|| {
         let room = bars.map_or(room, |bars| room - bars - gap);
-        let widest = words.labels.iter().copied().max().unwrap_or(0);
         // An ellipsis alone says nothing.
         if room < widest.min(part(em, 100)) {
             return None;
         }
         // A column that is never too narrow keeps the bars in their place.
         let least = if bars.is_some() { part(em, 700) } else { 0 };
-        Some(widest.max(least).min(part(em, 1600)).min(room))
+        Some(widest.max(least).min(room))
     });
     let label_width = label_width.flatten();
 
@@ -180,9 +197,14 @@ pub fn clip((width, height): (u32, u32), region: Rect) -> Option<Rect> {
     })
 }
 
+/// How thick the lines of a box are.
+pub fn thickness(em: u32) -> u32 {
+    part(em, 10).next_multiple_of(2)
+}
+
 /// The lines of a box, inside of it and without touching one another.
 pub fn outline(em: u32, at: Rect) -> Vec<Rect> {
-    let thick = part(em, 10).next_multiple_of(2);
+    let thick = thickness(em);
     if at.width <= 2 * thick || at.height <= 2 * thick {
         return vec![at];
     }
@@ -216,12 +238,15 @@ pub fn tag_room((width, _): (u32, u32), em: u32) -> Option<u32> {
     (room >= em).then_some(room.min(part(em, 1600)))
 }
 
-/// Where a tag goes: onto the box, into it where there is no place above; none if it is higher
-/// than the frame.
-pub fn tag((width, height): (u32, u32), at: Rect, size: (u32, u32)) -> Option<(u32, u32)> {
-    let x = at.x.min(width.checked_sub(size.0)?);
-    let y = at.y.checked_sub(size.1).unwrap_or(at.y);
-    Some((x, y.min(height.checked_sub(size.1)?)))
+/// How wide the parts of a tag are: its label, and its number where there is room for both.
+pub fn tag(room: u32, em: u32, label: u32, number: Option<u32>) -> (u32, Option<Column>) {
+    let gap = part(em, 35);
+    // A label that is cut has to say something still.
+    let number = number.filter(|number| label.min(3 * em) + gap + number <= room);
+    let beside = number.map_or(0, |number| gap + number);
+    let label = label.min(room - beside);
+    let x = label + gap;
+    (label, number.map(|width| Column { x, width }))
 }
 
 #[cfg(test)]
@@ -301,6 +326,28 @@ mod tests {
         assert_eq!(panel((1, 1), 6, &words(), Position::TopLeft), None);
     }
 
+    /// A bar gives way to a label, down to half its length.
+    #[test]
+    fn bars_are_shorter_beside_long_labels() {
+        let look = |width| {
+            let words = Words {
+                labels: vec![400],
+                ..words()
+            };
+            let panel = panel((width, 1080), 40, &words, Position::TopLeft).expect("room");
+            (
+                panel.label.expect("labels").width,
+                panel.bar.expect("bars").width,
+            )
+        };
+        assert_eq!(look(1920), (400, 160));
+        // 80 around, 24 and 12 between, 90 for the number.
+        assert_eq!(look(766), (400, 160));
+        assert_eq!(look(706), (400, 100));
+        assert_eq!(look(686), (400, 80));
+        assert_eq!(look(646), (360, 80));
+    }
+
     /// Bars do not move when labels of a usual length change.
     #[test]
     fn bars_stay() {
@@ -361,19 +408,25 @@ mod tests {
         }
     }
 
-    /// A tag stands on its box, inside where there is no room, and always within the frame.
+    /// The font follows the shorter side, and can be read in the smallest frame.
+    #[test]
+    fn font() {
+        assert_eq!(em(0.04, HD), 43);
+        assert_eq!(em(0.04, (720, 1280)), em(0.04, (1280, 720)));
+        assert_eq!(em(0.04, (64, 48)), 6);
+        assert_eq!((small(43), small(6)), (30, 6));
+    }
+
+    /// The number of a tag stays whole, and its label is cut; where there is no room for both, the
+    /// number goes.
     #[test]
     fn tags() {
-        let at = |x, y| Rect {
-            x,
-            y,
-            width: 50,
-            height: 50,
-        };
-        assert_eq!(tag(HD, at(10, 100), (80, 30)), Some((10, 70)));
-        assert_eq!(tag(HD, at(10, 20), (80, 30)), Some((10, 20)));
-        assert_eq!(tag(HD, at(1900, 100), (80, 30)), Some((1840, 70)));
-        assert_eq!(tag((60, 40), at(0, 0), (80, 30)), None);
-        assert_eq!(tag((80, 20), at(0, 0), (80, 30)), None);
+        let number = |x| Some(Column { x, width: 40 });
+        assert_eq!(tag(200, 20, 100, Some(40)), (100, number(107)));
+        assert_eq!(tag(200, 20, 190, Some(40)), (153, number(160)));
+        assert_eq!(tag(200, 20, 190, None), (190, None));
+        assert_eq!(tag(107, 20, 190, Some(40)), (60, number(67)));
+        assert_eq!(tag(106, 20, 190, Some(40)), (106, None));
+        assert_eq!(tag(60, 20, 10, Some(40)), (10, number(17)));
     }
 }

@@ -11,6 +11,11 @@
  * format, the matrix and the range that the frame has; a frame that can be seen through stays so.
  * A frame that nothing is to be drawn on passes as it came.
  *
+ * The font follows the frame's shorter side, and there are as many classes as have room. The labels
+ * of regions lie over all boxes, at their own one and outside of each other where there is room.
+ * Behind several classifiers, the last one's answers are drawn, or those of the one that
+ * `model-name` names.
+ *
  * All formats whose samples are bytes or words of their own are drawn on directly, in well under a
  * millisecond a 1080p frame as long as what is shown does not change. (Those with an alpha that
  * lies in a plane of its own or has more than 8 bits take longer where the frame is not opaque.)
@@ -40,9 +45,11 @@ mod pads;
 mod painter;
 mod patch;
 mod rate;
+mod regions;
 mod render;
 mod settings;
 mod stamp;
+mod tags;
 mod veil;
 
 use gst::prelude::*;

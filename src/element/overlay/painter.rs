@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What has been drawn, kept as long as it can be used, and how it comes onto frames.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use gst_video::{VideoFrameRef, VideoInfo, VideoOverlayComposition, VideoOverlayCompositionMeta};
 
-use super::content::{self, Boxed, Content};
-use super::layout::{self, Rect};
-use super::patch::{Patch, Pixels};
+use super::content::{self, Content};
+use super::patch::Patch;
+use super::regions::Regions;
 use super::render;
 use super::settings::Settings;
 
@@ -31,9 +30,7 @@ pub struct Painter {
     attach: bool,
     settings: Arc<Settings>,
     panel: Option<(content::Panel, Option<Arc<Patch>>)>,
-    boxes: Vec<(Boxed, Vec<Arc<Patch>>)>,
-    /// The labels of regions, which may move.
-    tags: HashMap<String, Option<Pixels>>,
+    regions: Regions,
     composition: Option<(Vec<Arc<Patch>>, VideoOverlayComposition)>,
 }
 
@@ -44,8 +41,7 @@ impl Painter {
             attach,
             settings,
             panel: None,
-            boxes: Vec::new(),
-            tags: HashMap::new(),
+            regions: Regions::default(),
             composition: None,
         }
     }
@@ -81,73 +77,25 @@ impl Painter {
 
     /// What is shown, drawn: as far as possible that of the frame before.
     fn patches(&mut self, content: Content) -> Result<Vec<Arc<Patch>>, Error> {
-        let mut patches = Vec::new();
-        let mut before = std::mem::take(&mut self.boxes);
-        let mut tags = HashMap::new();
-        for boxed in content.boxes {
-            let same = before.iter().position(|(b, _)| *b == boxed);
-            let drawn = match same {
-                Some(i) => {
-                    if let Some(tag) = self.tags.remove(&boxed.text) {
-                        tags.insert(boxed.text.clone(), tag);
-                    }
-                    before.swap_remove(i).1
-                }
-                None => self.draw_box(&boxed, &mut tags)?,
-            };
-            patches.extend(drawn.iter().cloned());
-            self.boxes.push((boxed, drawn));
-        }
-        self.tags = tags;
-        // The classes of the frame lie over its regions.
-        if let Some(panel) = content.panel {
-            let drawn = match &self.panel {
+        let size = self.size();
+        let panel = match content.panel {
+            None => None,
+            Some(panel) => match &self.panel {
                 Some((same, drawn)) if *same == panel => drawn.clone(),
                 _ => {
-                    let drawn = render::panel(&panel, &self.settings, self.size())?;
+                    let drawn = render::panel(&panel, &self.settings, size)?;
                     let drawn = drawn.map(Arc::new);
                     self.panel = Some((panel, drawn.clone()));
                     drawn
                 }
-            };
-            patches.extend(drawn);
-        }
-        Ok(patches)
-    }
-
-    fn draw_box(
-        &mut self,
-        boxed: &Boxed,
-        tags: &mut HashMap<String, Option<Pixels>>,
-    ) -> Result<Vec<Arc<Patch>>, Error> {
-        let size = self.size();
-        let at = Rect {
-            x: boxed.x,
-            y: boxed.y,
-            width: boxed.width,
-            height: boxed.height,
+            },
         };
-        let Some(at) = layout::clip(size, at) else {
-            return Ok(Vec::new());
-        };
-        let em = layout::em(self.settings.scale, size.1);
-        let lines = layout::outline(em, at).into_iter().map(|line| {
-            let pixels = Pixels::plain(line.width, line.height, self.settings.accent);
-            Arc::new(Patch::new(line.x, line.y, pixels))
-        });
-        let mut patches: Vec<_> = lines.collect();
-        let known = tags.get(&boxed.text).cloned();
-        let tag = match known.or_else(|| self.tags.remove(&boxed.text)) {
-            Some(tag) => tag,
-            None => render::tag(&boxed.text, &self.settings, size)?,
-        };
-        tags.insert(boxed.text.clone(), tag.clone());
-        if let Some(tag) = tag
-            && let Some((x, y)) = layout::tag(size, at, (tag.width, tag.height))
-        {
-            patches.push(Arc::new(Patch::new(x, y, tag)));
-        }
-        Ok(patches)
+        let avoided = panel.as_ref().map(|panel| panel.place);
+        let boxes = content.boxes;
+        let regions = self.regions.draw(boxes, avoided, &self.settings, size)?;
+        // The classes of the frame lie over its regions.
+        let patches = regions.iter().cloned().chain(panel);
+        Ok(patches.collect())
     }
 
     /// The pixels stay where they are, and are shared with whoever has them too.

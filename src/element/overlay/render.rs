@@ -23,9 +23,6 @@ pub enum Error {
     Read(#[from] cairo::BorrowError),
 }
 
-/// The font's height of the footer, in hundredths of the other text's.
-const FOOTER: u32 = 70;
-
 /// A font of a size. Pango's and cairo's objects stay in their thread, so that it is made where
 /// it is needed; the fonts themselves are kept by Pango.
 struct Pen {
@@ -193,9 +190,9 @@ pub fn panel(
     settings: &Settings,
     frame: (u32, u32),
 ) -> Result<Option<Patch>, Error> {
-    let em = layout::em(settings.scale, frame.1);
+    let em = layout::em(settings.scale, frame);
     let pen = Pen::new(settings, em)?;
-    let small = Pen::new(settings, (em * FOOTER / 100).max(1))?;
+    let small = Pen::new(settings, layout::small(em))?;
     let (height, baseline) = pen.height();
     let footer = small.line(&content.footer);
     let has_labels = settings.show.contains(Show::LABEL) && !content.rows.is_empty();
@@ -210,7 +207,7 @@ pub fn panel(
         },
         rows: content.rows.len(),
         height,
-        number: has_bars.then(|| pen.line("100%").size().0),
+        number: has_bars.then(|| pen.line(&content::percent_text(100)).size().0),
         footer: (!content.footer.is_empty()).then(|| footer.size()),
     };
     let Some(panel) = layout::panel(frame, em, &words, settings.position) else {
@@ -241,7 +238,7 @@ pub fn panel(
         canvas.bar(place, f64::from(percent) / 100.0, settings)?;
         canvas.color(settings.color, 1.0);
         let line = pen
-            .line(&format!("{percent}%"))
+            .line(&content::percent_text(percent))
             .cut(number.width)
             .right_aligned();
         canvas.text(&line, number.x, baseline);
@@ -255,24 +252,39 @@ pub fn panel(
 }
 
 /// Draws the label of a region; nothing if there is no place for one in such a frame.
-pub fn tag(text: &str, settings: &Settings, frame: (u32, u32)) -> Result<Option<Pixels>, Error> {
-    let em = layout::em(settings.scale, frame.1);
-    let font = (em * FOOTER / 100).max(1);
+pub fn tag(
+    row: &content::Row,
+    settings: &Settings,
+    frame: (u32, u32),
+) -> Result<Option<Pixels>, Error> {
+    let font = layout::small(layout::em(settings.scale, frame));
     let Some(room) = layout::tag_room(frame, font) else {
         return Ok(None);
     };
     let pen = Pen::new(settings, font)?;
     let (beside, above) = layout::tag_padding(font);
     let (height, baseline) = pen.height();
-    let line = pen.line(text);
-    let width = line.size().0.min(room);
+    let label = pen.line(&row.label);
+    let number = row.percent.map(|p| pen.line(&content::percent_text(p)));
+    let widths = (label.size().0, number.as_ref().map(|n| n.size().0));
+    let (width, column) = layout::tag(room, font, widths.0, widths.1);
+    // Where it is cut, what is left is seldom as wide as it might be.
+    let label = label.cut(width);
+    let less = width.saturating_sub(label.size().0);
+    let (label, width) = (label.cut(width - less), width - less);
+    let number_at = beside + column.map_or(0, |column| column.x - less);
+    let inner = column.map_or(width, |column| column.x - less + column.width);
     // Even, as the box that it stands on.
     let size = |inner: u32, around: u32| (inner + 2 * around).next_multiple_of(2);
-    let canvas = Canvas::new(size(width, beside), size(height, above))?;
+    let canvas = Canvas::new(size(inner, beside), size(height, above))?;
     canvas.color(settings.accent, 1.0);
     canvas.context.paint()?;
     canvas.color(contrast(settings.accent), 1.0);
-    canvas.text(&line.cut(width), beside, f64::from(above) + baseline);
+    let baseline = f64::from(above) + baseline;
+    canvas.text(&label, beside, baseline);
+    if let Some(number) = number.filter(|_| column.is_some()) {
+        canvas.text(&number, number_at, baseline);
+    }
     Ok(Some(canvas.into_pixels()?))
 }
 

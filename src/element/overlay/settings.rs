@@ -50,7 +50,7 @@ pub enum Show {
 
 const DEFAULT_FONT: &str = "Sans";
 const DEFAULT_MAX_LABELS: u32 = 5;
-const DEFAULT_MIN_CONFIDENCE: f32 = 0.0;
+const DEFAULT_MIN_CONFIDENCE: f32 = 0.01;
 const DEFAULT_COLOR: u32 = 0xffff_ffff;
 const DEFAULT_BACKGROUND: u32 = 0xb010_1418;
 const DEFAULT_ACCENT: u32 = 0xff3d_dc97;
@@ -75,7 +75,7 @@ pub struct Settings {
     pub background: u32,
     /// Bars and boxes.
     pub accent: u32,
-    /// Height of the font in heights of the frame.
+    /// Height of the font in lengths of the frame's shorter side.
     pub scale: f64,
     /// How long an answer stays where no other comes.
     pub hold: gst::ClockTime,
@@ -185,7 +185,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .build(),
             glib::ParamSpecFloat::builder("min-confidence")
                 .nick("Least confidence")
-                .blurb("Least confidence of a class that is drawn, from 0 (all) to 1")
+                .blurb("Least confidence of a class that is drawn, from 0 (all) to 1; of a region, whose box goes with its label, too")
                 .minimum(0.0)
                 .maximum(1.0)
                 .default_value(DEFAULT_MIN_CONFIDENCE)
@@ -202,7 +202,7 @@ pub fn properties() -> &'static [glib::ParamSpec] {
             color("accent-color", "Accent colour", "Colour of the bars and of the regions' boxes, 0xAARRGGBB (big-endian ARGB)", DEFAULT_ACCENT),
             glib::ParamSpecDouble::builder("scale")
                 .nick("Scale")
-                .blurb("Height of the font in heights of the frame, so that the picture looks the same at any size; never less than 6 pixels")
+                .blurb("Height of the font in lengths of the frame's shorter side, so that the picture looks the same at any size; never less than 6 pixels")
                 .minimum(0.001)
                 .maximum(1.0)
                 .default_value(DEFAULT_SCALE)
