@@ -178,6 +178,19 @@ mod tests {
         assert_eq!(nearest("helicopter"), None);
     }
 
+    /// Nothing that is long is compared with what is long, and a name with many commas does not
+    /// make each item of a list a search of its own: that would take for ever.
+    #[test]
+    fn long_names() {
+        let long = "name".repeat(100_000);
+        let commas = ",".repeat(100_000);
+        let names = names(&["dog", &long, &commas]);
+        assert_eq!(names.nearest(&long.replace('n', "m")), None);
+        assert_eq!(names.nearest("dgo").as_deref(), Some("dog"));
+        let list = "dog,".repeat(10_000);
+        assert_eq!(names.split(&list).len(), 10_000);
+    }
+
     #[test]
     fn distances() {
         let between = |a: &str, b| distance(&a.chars().collect::<Vec<_>>(), b);

@@ -101,9 +101,9 @@ impl<'a> Index<'a> {
                 "DequantizeLinear" | "Cast" | "Identity" => constants.get(input.as_str()).cloned(),
                 "ConstantOfShape" => initializers
                     .get(input.as_str())
-                    .filter(|t| matches!(t.dims[..], [n] if n <= MOST_DIMENSIONS as i64))
-                    .map(|t| t.integers())
-                    .filter(|dims| is_short(dims)),
+                    .filter(|t| t.int64_data.len() <= MOST_DIMENSIONS)
+                    .filter(|t| t.raw_data.len() <= size_of::<i64>() * MOST_DIMENSIONS)
+                    .map(|t| t.integers()),
                 _ => None,
             };
             if let Some(dims) = dims {
