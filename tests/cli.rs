@@ -5,7 +5,7 @@
 mod support;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use gstresnet50::onnx::{Model, StringEntry};
 use support::data;
@@ -208,4 +208,199 @@ fn a_locale_without_utf8_gets_ascii() {
         let both = [output.stdout, output.stderr].concat();
         assert!(!both.is_ascii() || args[1] == "inspect", "{args:?}");
     }
+}
+
+/// The commit, and the versions of both libraries, which are what a report of a fault needs.
+#[test]
+fn the_version_names_commit_and_libraries() {
+    let home = tempfile::tempdir().expect("a folder");
+    for option in ["--version", "-V"] {
+        let output = command(home.path(), &[option]).output().expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        let text = stdout(&output);
+        let version = env!("CARGO_PKG_VERSION");
+        assert!(
+            text.starts_with(&format!("gst-resnet50 {version} (")),
+            "{text}"
+        );
+        assert!(
+            text.contains("commit ") || text.contains("release"),
+            "{text}"
+        );
+        let (major, minor, micro, _) = gst::version();
+        assert!(
+            text.contains(&format!("GStreamer {major}.{minor}.{micro}\n")),
+            "{text}"
+        );
+        let runtime = text.split_once("ONNX Runtime ").expect("a line for it").1;
+        assert!(runtime.starts_with(|c: char| c.is_ascii_digit()), "{text}");
+    }
+    // Without the library the rest is said.
+    let mut without = command(home.path(), &["--version"]);
+    let output = without
+        .env("ORT_DYLIB_PATH", "/no/such/file")
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        stdout(&output).contains("ONNX Runtime: not found"),
+        "{output:?}"
+    );
+}
+
+/// What the element would do is said in numbers, whether the model says it or not.
+#[test]
+fn the_doctor_says_what_is_in_effect() {
+    let home = tempfile::tempdir().expect("a folder");
+    let report = |net: Net| {
+        let model = net.write(home.path(), "model.onnx");
+        stdout(&run(home.path(), &["doctor", "--model", "MODEL"], &model))
+    };
+    let silent = report(Net::nchw(224, 224));
+    for words in [
+        "shorter side to 256",
+        "224x224",
+        "mean 0.485 0.456 0.406",
+        "std 0.229 0.224 0.225",
+    ] {
+        assert!(silent.contains(words), "{words}: {silent}");
+    }
+    let contract = r#"{"fit":"stretch","mean":[0.5,0.25,0],"std":[1,0.5,0.125],"color":"bgr"}"#;
+    let other = report(Net::nchw(48, 192).contract(contract));
+    for words in [
+        "stretched to 192x48",
+        "mean 0.5 0.25 0, std 1 0.5 0.125",
+        "BGR",
+    ] {
+        assert!(other.contains(words), "{words}: {other}");
+    }
+}
+
+/// Where GStreamer has next to nothing, the doctor says what that means for the user.
+#[test]
+fn the_doctor_knows_what_is_missing() {
+    let home = tempfile::tempdir().expect("a folder");
+    let model = Net::color().write(home.path(), "model.onnx");
+    let model = model.to_str().expect("a path of text");
+    let mut doctor = command(home.path(), &["doctor", "--model", model]);
+    let doctor = doctor
+        .env("GST_PLUGIN_SYSTEM_PATH_1_0", home.path())
+        .env("GST_PLUGIN_PATH_1_0", home.path())
+        .env("GST_REGISTRY_1_0", home.path().join("registry.bin"));
+    let report = stdout(&doctor.output().expect("it runs"));
+    assert!(report.contains("- encoder "), "{report}");
+    assert!(
+        report.contains("vp8enc") && report.contains("gstreamer1.0-plugins-good"),
+        "{report}"
+    );
+    assert!(report.contains("- overlay "), "{report}");
+    if cfg!(target_arch = "x86_64") {
+        assert!(report.contains("VNNI"), "{report}");
+    }
+}
+
+/// `check` takes a file of names, and says of each source what it was taken for.
+#[test]
+fn check_shows_each_source_by_its_label() {
+    let home = tempfile::tempdir().expect("a folder");
+    let model = Net::color().write(home.path(), "model.onnx");
+    let labels = home.path().join("names.txt");
+    std::fs::write(&labels, "crimson\nemerald\nazure\n").expect("a file");
+    let labels = labels.to_str().expect("a path of text");
+    let photo = |name: &str| data("photos").join(name).to_string_lossy().into_owned();
+    let (cat, coffee) = (photo("chelsea.png"), photo("coffee.png"));
+    let args = ["model", "check", "MODEL", &cat, &coffee, "--labels", labels];
+    let report = stdout(&run(home.path(), &args, &model));
+    for name in [&cat, &coffee] {
+        let line = report.lines().find(|l| l.starts_with(name.as_str()));
+        let line = line.unwrap_or_else(|| panic!("{name}: {report}"));
+        assert!(line.contains("crimson") && line.contains(" %"), "{line}");
+    }
+    let against = [&args[..], &["--against", "MODEL"]].concat();
+    let report = stdout(&run(home.path(), &against, &model));
+    assert_eq!(
+        report.matches("1 of 1 ").count() + report.matches("1 of 1\n").count(),
+        2,
+        "{report}"
+    );
+
+    // The program's own photographs have names too.
+    let report = stdout(&run(home.path(), &["model", "check", "MODEL"], &model));
+    assert!(
+        report.contains("astronaut (") && report.contains("rocket ("),
+        "{report}"
+    );
+
+    std::fs::write(labels, "crimson\nemerald\n").expect("a file");
+    let output = run(home.path(), &args, &model);
+    assert!(
+        stderr(&output).contains("has 2 names, and the model has 3 classes"),
+        "{output:?}"
+    );
+}
+
+/// At a terminal reports are as wide as it is and in colour, unless the user wants none; anywhere
+/// else each fact is one line without any.
+#[cfg(target_os = "linux")]
+#[test]
+fn reports_fit_the_terminal() {
+    use support::pty;
+
+    let home = tempfile::tempdir().expect("a folder");
+    let model = Net::color().write(home.path(), "model.onnx");
+    let model = model.to_str().expect("a path of text");
+    let photo = data("photos/chelsea.png");
+    let photo = photo.to_str().expect("a path of text");
+    for args in [
+        &["doctor", "--model", model][..],
+        &["model", "inspect", model],
+        &["model", "check", model, photo, photo],
+    ] {
+        let (_, text) = pty::run(&mut command(home.path(), args), 50);
+        let (plain, has_colors) = pty::without_colors(&text);
+        assert_eq!(has_colors, args[1] != "inspect", "{text:?}");
+        // (The progress is drawn over itself.)
+        for line in plain.lines().filter(|line| !line.contains('░')) {
+            assert!(line.chars().count() <= 50, "{line:?} in {plain}");
+        }
+        let mut command = command(home.path(), args);
+        let (_, text) = pty::run(command.env("NO_COLOR", "1"), 50);
+        assert!(!pty::without_colors(&text).1, "{text:?}");
+        let piped = command
+            .env_remove("NO_COLOR")
+            .stdout(Stdio::piped())
+            .output();
+        assert!(!stdout(&piped.expect("it runs")).contains('\x1b'));
+    }
+}
+
+/// `bench` says what it is measuring, and prints at a terminal no more than fits; a pipe gets all
+/// of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn bench_is_short_at_a_terminal() {
+    use support::pty;
+
+    let home = tempfile::tempdir().expect("a folder");
+    let model = Net::color().write(home.path(), "model.onnx");
+    let model = model.to_str().expect("a path of text");
+    let args = ["bench", "--rounds", "1", "--compare", model];
+    let (status, text) = pty::run(&mut command(home.path(), &args), 80);
+    assert!(status.success(), "{text}");
+    assert!(
+        text.contains("measuring: variants and precisions"),
+        "{text:?}"
+    );
+    let (plain, _) = pty::without_colors(&text);
+    assert!(
+        !plain.contains("Runs of one picture") && !plain.contains("|---"),
+        "{plain}"
+    );
+    assert!(plain.contains("images a second"), "{plain}");
+    let output = command(home.path(), &args).output().expect("it runs");
+    assert!(
+        stdout(&output).contains("Runs of one picture"),
+        "{output:?}"
+    );
+    assert!(stdout(&output).contains("|---"), "{output:?}");
 }

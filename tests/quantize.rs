@@ -85,6 +85,9 @@ fn quantize_and_check() {
     }
     // The classifier's own output, behind all errors before it.
     assert!(number(&report, "\noutput ") > 30.0, "{report}");
+    // What all that means comes last.
+    let last = report.trim_end().lines().last().unwrap_or_default();
+    assert!(last.contains("verdict       good: "), "{last}");
 
     let report = succeed(&[
         "model",

@@ -16,6 +16,8 @@ pub mod pillow;
 pub mod plugin;
 #[cfg(feature = "cli")]
 pub mod program;
+#[cfg(target_os = "linux")]
+pub mod pty;
 pub mod regions;
 pub mod stand;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `gst-resnet50 doctor`: is everything there, and does it work?
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -11,7 +12,8 @@ use gstresnet50::inference::{
 };
 use gstresnet50::text;
 
-use crate::plugin;
+use crate::term::{self, Mark};
+use crate::{contract, plugin};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -35,18 +37,24 @@ struct Report {
 }
 
 impl Report {
-    fn good(&self, what: &str, text: impl std::fmt::Display) {
-        say!("✓ {what:<13} {text}");
+    fn good(&self, what: &str, text: impl Display) {
+        term::marked(Mark::Good, what, &text.to_string());
     }
 
-    fn bad(&mut self, what: &str, text: impl std::fmt::Display, remedy: &str) {
+    fn bad(&mut self, what: &str, text: impl Display, remedy: &str) {
         self.failed = true;
-        say!("✗ {what:<13} {text}");
-        say!("  {:<13} → {remedy}", "");
+        term::marked(Mark::Bad, what, &text.to_string());
+        term::remedy(remedy);
+    }
+
+    /// Something that only some need is not there.
+    fn note(&self, what: &str, text: impl Display, remedy: &str) {
+        term::marked(Mark::Note, what, &text.to_string());
+        term::remedy(remedy);
     }
 
     fn not_tried(&self, what: &str, why: &str) {
-        say!("- {what:<13} not tried: {why}");
+        term::marked(Mark::Note, what, &format!("not tried: {why}"));
     }
 }
 
@@ -54,6 +62,9 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let mut report = Report::default();
     gstreamer(&mut report);
     plugin_file(&mut report);
+    overlay(&report);
+    encoder(&report);
+    processor(&report);
     let runtime = runtime(&mut report, args);
     let model = model(&mut report, args);
     match (runtime, model) {
@@ -111,14 +122,66 @@ fn plugin_file(report: &mut Report) {
     }
 }
 
-fn runtime(report: &mut Report, args: &Args) -> Option<&'static Runtime> {
-    let program = std::env::current_exe().ok();
-    let folders: Vec<PathBuf> = [plugin::installed(), program]
+fn overlay(report: &Report) {
+    if plugin::installed().is_none() {
+        return report.not_tried("overlay", "it is in the same plugin");
+    }
+    match gst::ElementFactory::find("resnet50overlay") {
+        Some(_) => report.good("overlay", "resnet50overlay draws the labels"),
+        None => report.note(
+            "overlay",
+            "there is no resnet50overlay, which draws the labels on the video",
+            "build the plugin with its feature overlay, which is on by default and needs Pango and \
+             Cairo (Debian: libpango1.0-dev, libcairo2-dev)",
+        ),
+    }
+}
+
+/// What `classify --annotate` encodes with.
+const ENCODERS: [&str; 2] = ["vp8enc", "webmmux"];
+
+fn encoder(report: &Report) {
+    let missing: Vec<_> = ENCODERS
         .into_iter()
-        .flatten()
-        .filter_map(|f| f.parent().map(PathBuf::from))
+        .filter(|name| gst::ElementFactory::find(name).is_none())
         .collect();
-    match Runtime::load(args.runtime_library.as_deref(), &folders) {
+    match missing[..] {
+        [] => report.good("encoder", "classify --annotate can write VP8 in WebM"),
+        _ => report.note(
+            "encoder",
+            format!(
+                "there is no {}, so that classify --annotate cannot write a video",
+                missing.join(" and no ")
+            ),
+            "install GStreamer's good plugins (Debian: gstreamer1.0-plugins-good)",
+        ),
+    }
+}
+
+fn processor(report: &Report) {
+    match integers() {
+        Some(true) => report.good("processor", "it has VNNI: int8 models are fast and exact"),
+        Some(false) => report.note(
+            "processor",
+            "it has no VNNI: int8 models may be no faster than float32 ones, and ONNX Runtime runs \
+             them more slowly than it could, so that their sums do not saturate",
+            "compare with `gst-resnet50 bench --compare v1.5,int8`; quantize with --reduce-range",
+        ),
+        // Other architectures have no such instructions to look for.
+        None => {}
+    }
+}
+
+/// Whether the processor adds four products of bytes in 32 bits (VNNI); none where it is no x86.
+fn integers() -> Option<bool> {
+    #[cfg(target_arch = "x86_64")]
+    return Some(is_x86_feature_detected!("avx512vnni") || is_x86_feature_detected!("avxvnni"));
+    #[cfg(not(target_arch = "x86_64"))]
+    return None;
+}
+
+fn runtime(report: &mut Report, args: &Args) -> Option<&'static Runtime> {
+    match Runtime::load(args.runtime_library.as_deref(), &plugin::folders()) {
         Ok(runtime) => {
             let text = format!("{} from {}", runtime.version(), runtime.path().display());
             report.good("ONNX Runtime", text);
@@ -151,10 +214,8 @@ fn model(report: &mut Report, args: &Args) -> Option<Model> {
         Err(ModelError::None(place)) if args.model.is_none() => {
             report.needs_model = true;
             let place = place.map(|p| p.display().to_string()).unwrap_or_default();
-            say!(
-                "- {:<13} ResNet50 v1.5 is not installed ({place}); checking {BUILTIN}",
-                "model"
-            );
+            let text = format!("ResNet50 v1.5 is not installed ({place}); checking {BUILTIN}");
+            term::marked(Mark::Note, "model", &text);
             find_model(Some(BUILTIN.as_ref()))
         }
         other => other,
@@ -163,24 +224,20 @@ fn model(report: &mut Report, args: &Args) -> Option<Model> {
         Ok(model) => {
             let (s, c) = (&model.signature, &model.contract);
             report.good("model", &model.source);
-            let dim = |d: Option<u64>| d.map_or("any".into(), |d| d.to_string());
+            let batch = s.batch.map_or("any".into(), |batch| batch.to_string());
+            let architecture = c.architecture.as_deref();
             report.good(
                 "contract",
                 format!(
-                    "{}: input “{}” {:?} {:?} {}x{}, batch {}; output “{}” {:?}, {} classes; resize {}",
-                    text::name(c.architecture.as_deref().unwrap_or("architecture not said")),
+                    "{}: input “{}”, batch {batch}",
+                    text::name(architecture.unwrap_or("architecture not said")),
                     text::name(&s.input),
-                    s.element,
-                    s.layout,
-                    model.width,
-                    model.height,
-                    dim(s.batch),
-                    text::name(&s.output),
-                    c.output.unwrap_or(s.kind),
-                    dim(s.classes),
-                    c.resize.map_or("not said".into(), |r| r.to_string()),
                 ),
             );
+            let target = model.target();
+            report.good("pictures", contract::pictures(&target));
+            report.good("tensor", contract::tensor(&target));
+            report.good("answers", contract::answers(&model));
             if c.trained == Some(false) {
                 report.bad(
                     "weights",

@@ -10,11 +10,23 @@ use gstresnet50::preprocess::FORMATS;
 use crate::source::{describe, link_video, uri_of};
 
 /// Photographs for when the user names none.
-const PHOTOS: [&[u8]; 4] = [
-    include_bytes!("../../../plugin-meta/photos/astronaut.jpg"),
-    include_bytes!("../../../plugin-meta/photos/chelsea.jpg"),
-    include_bytes!("../../../plugin-meta/photos/coffee.jpg"),
-    include_bytes!("../../../plugin-meta/photos/rocket.jpg"),
+const PHOTOS: [(&str, &[u8]); 4] = [
+    (
+        "astronaut",
+        include_bytes!("../../../plugin-meta/photos/astronaut.jpg"),
+    ),
+    (
+        "chelsea",
+        include_bytes!("../../../plugin-meta/photos/chelsea.jpg"),
+    ),
+    (
+        "coffee",
+        include_bytes!("../../../plugin-meta/photos/coffee.jpg"),
+    ),
+    (
+        "rocket",
+        include_bytes!("../../../plugin-meta/photos/rocket.jpg"),
+    ),
 ];
 
 /// How long a source may take for its next frame.
@@ -25,8 +37,26 @@ const STEP: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 
 /// The program's own photographs, as URIs.
 pub fn photos() -> Vec<String> {
-    let uri = |photo: &&[u8]| format!("data:image/jpeg;base64,{}", glib::base64_encode(photo));
-    PHOTOS.iter().map(uri).collect()
+    PHOTOS
+        .iter()
+        .map(|(_, photo)| uri_of_photo(photo))
+        .collect()
+}
+
+fn uri_of_photo(photo: &[u8]) -> String {
+    format!("data:image/jpeg;base64,{}", glib::base64_encode(photo))
+}
+
+/// How people call a source.
+fn name_of(input: &str) -> String {
+    if !input.starts_with("data:") {
+        return input.to_owned();
+    }
+    let mut photos = PHOTOS.iter();
+    match photos.find(|(_, photo)| uri_of_photo(photo) == input) {
+        Some((name, _)) => format!("{name} (a photograph of this program's)"),
+        None => "a data: URI".into(),
+    }
 }
 
 /// Refuses sources that are not there, before any work is done.
@@ -34,27 +64,25 @@ pub fn check(inputs: &[String]) -> crate::Result<()> {
     inputs.iter().try_for_each(|input| uri_of(input).map(drop))
 }
 
-/// Takes up to `count` frames from the sources together, and shows each to `each`.
+/// Takes up to `count` frames from the sources together, and shows each to `each`, with the name of
+/// its source; those of one source come together.
 ///
 /// # Errors
 /// The first source that cannot be opened or read, by its name; what `each` returns.
 pub fn take(
     inputs: &[String],
     count: usize,
-    mut each: impl FnMut(&gst_video::VideoInfo, &gst::BufferRef) -> crate::Result<()>,
+    mut each: impl FnMut(&str, &gst_video::VideoInfo, &gst::BufferRef) -> crate::Result<()>,
 ) -> crate::Result<()> {
     let inputs = spread(inputs, count);
     let mut left = count;
     for (i, input) in inputs.iter().enumerate() {
         // A picture leaves its share to those that come after it.
         let share = left.div_ceil(inputs.len() - i);
-        let name = if input.starts_with("data:") {
-            "a photograph of this program"
-        } else {
-            input
-        };
+        let name = name_of(input);
         let about = |error| format!("{name}: {error}");
         let source = Source::open(&uri_of(input)?).map_err(about)?;
+        let mut each = |info: &_, buffer: &_| each(&name, info, buffer);
         let taken = source.take(share, &mut each).map_err(about)?;
         if taken == 0 {
             return Err(about("it has no frame that could be decoded".into()).into());

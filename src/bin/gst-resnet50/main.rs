@@ -6,14 +6,17 @@ mod term;
 
 mod bench;
 mod classify;
+mod contract;
 mod doctor;
 mod frames;
 mod model;
 mod plugin;
 mod source;
+mod version;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 /// What every subcommand returns; the message is printed as it is.
@@ -43,7 +46,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => return version::run(),
+        Err(error) => error.exit(),
+    };
     if let Err(error) = gst::init() {
         complain!("error: GStreamer does not start: {error}");
         return ExitCode::FAILURE;

@@ -11,6 +11,17 @@ pub fn installed() -> Option<PathBuf> {
     factory.plugin()?.filename()
 }
 
+/// Where ONNX Runtime may lie beside the plugin, or beside this program.
+pub fn folders() -> Vec<PathBuf> {
+    // GStreamer's registry can be asked only once it is there.
+    let plugin = gst::init().ok().and_then(|()| installed());
+    let program = std::env::current_exe().ok();
+    let files = [plugin, program].into_iter().flatten();
+    files
+        .filter_map(|f| f.parent().map(PathBuf::from))
+        .collect()
+}
+
 /// Makes the element available: the installed plugin's, else the one that is linked into this
 /// program.
 pub fn ensure() -> crate::Result<()> {

@@ -11,7 +11,7 @@ use gstresnet50::onnx;
 use gstresnet50::resnet50::{self, Batch, ResNet50, Variant, folded_by_rule, rule_contract};
 use hdrhistogram::Histogram;
 
-use super::{Result, Scratch, median};
+use super::{Result, Scratch, median, progress};
 use crate::model::count;
 use crate::model::precision::{CalibrationArgs, Name, Network, PrecisionArgs};
 
@@ -54,6 +54,8 @@ pub fn measure(list: &[String], rounds: u32) -> Result<String> {
             .collect::<Result<Vec<_>>>()?;
         // The first round warms up.
         for round in 0..=rounds {
+            let what = format!("{}, round", count(threads, "thread"));
+            progress::step_of(&what, round as usize, rounds as usize);
             for contestant in &mut contestants {
                 contestant.run(round > 0)?;
             }

@@ -19,7 +19,7 @@ use hdrhistogram::Histogram;
 use super::goal::{Goal, verdict, verdicts};
 use super::usage::busy;
 use super::video::Video;
-use super::{Result, Scratch, compare, frame, milliseconds};
+use super::{Result, Scratch, compare, frame, milliseconds, progress};
 
 /// How long the camera plays, and how much of its beginning and of its end are compared.
 const CAMERA: Duration = Duration::from_secs(120);
@@ -49,10 +49,12 @@ pub fn measure(video: Option<&str>) -> Result<String> {
                 "### A video of 1080p, every frame of it\n\nGoal: no frame lost, and all of them inferred.\n\n{}\n",
                 video.description
             )?;
+            progress::step("a video");
             text.push_str(&child("video", &[&model, &video.file])?);
         }
     }
     let slow = compare::file_of_batch("fp32", Batch::Fixed(4), &scratch)?;
+    progress::step("a camera");
     text.push_str(&child("camera", &[&slow])?);
     Ok(text)
 }

@@ -11,6 +11,7 @@ mod live;
 #[cfg(feature = "overlay")]
 mod overlay;
 mod preprocess;
+mod progress;
 mod streams;
 mod throughput;
 mod usage;
@@ -18,6 +19,7 @@ mod video;
 
 use std::fmt::Write as _;
 use std::fs::File;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,7 +27,7 @@ use std::time::Duration;
 use gstresnet50::onnx;
 use prost::Message as _;
 
-use crate::{Result, model};
+use crate::{Result, model, term};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -100,28 +102,38 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         model::check_folder(path)?;
     }
     let mut report = String::new();
+    // At a terminal people want the figures; what they mean is in the file, and in a pipe.
+    let is_short = std::io::stdout().is_terminal();
     let mut section = |text: String| {
-        say!("{text}");
+        progress::pause(|| match is_short {
+            true => term::say_short(&text),
+            false => say!("{text}"),
+        });
         report.push_str(&text);
         report.push('\n');
     };
     section(head()?);
     if !args.compare.is_empty() {
+        progress::section("variants and precisions");
         section(compare::measure(&args.compare, args.rounds)?);
     }
     let is_wanted =
         |section| args.compare.is_empty() && (args.only.is_empty() || args.only.contains(&section));
     if is_wanted(Section::Preprocess) {
+        progress::section("pre-processing");
         section(preprocess::measure(args.rounds)?);
     }
     #[cfg(feature = "overlay")]
     if is_wanted(Section::Overlay) {
+        progress::section("overlay");
         section(overlay::measure(args.rounds)?);
     }
     if is_wanted(Section::Throughput) {
+        progress::section("throughput");
         section(throughput::measure(args)?);
     }
     if is_wanted(Section::Streams) {
+        progress::section("live streams");
         let (table, chart) = streams::measure(args)?;
         section(table);
         if let Some(path) = &args.write {
@@ -132,11 +144,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     if is_wanted(Section::OneCore) {
+        progress::section("one core");
         section(live::measure(args.video.as_deref())?);
     }
     if is_wanted(Section::Variants) {
+        progress::section("variants and precisions");
         let all = ["v1", "v1.5", "fp16", "int8"].map(str::to_owned);
         section(compare::measure(&all, args.rounds)?);
+    }
+    progress::finish();
+    if is_short {
+        say!(
+            "\nWhat the figures are, and more columns, are in the report that --write FILE writes."
+        );
     }
     if let Some(path) = &args.write {
         std::fs::write(path, report).map_err(|e| format!("{}: {e}", path.display()))?;

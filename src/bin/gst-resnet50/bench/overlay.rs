@@ -11,7 +11,7 @@ use gst_video::{VideoFormat, VideoInfo};
 use gstresnet50::meta::{self, Class, Classification};
 
 use super::goal::Goal;
-use super::{Result, frame, median, milliseconds};
+use super::{Result, frame, median, milliseconds, progress};
 use crate::model::count;
 
 /// Format, size, and how opaque the frames are that can be seen through.
@@ -62,7 +62,9 @@ pub fn measure(rounds: u32) -> Result<String> {
         table,
         "| frame | ms a frame | goal | identity, ms | textoverlay, ms | textoverlay / resnet50overlay |\n|---|---|---|---|---|---|"
     )?;
-    for (format, width, height, alpha) in CASES {
+    for (i, (format, width, height, alpha)) in CASES.iter().enumerate() {
+        let what = format!("{format} {width}x{height}");
+        progress::step_of(&what, i + 1, CASES.len());
         let info = VideoInfo::builder(*format, *width, *height).build()?;
         let (ours, nothing, theirs) = case(&info, *alpha, rounds)?;
         writeln!(

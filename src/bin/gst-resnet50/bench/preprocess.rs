@@ -14,7 +14,7 @@ use gstresnet50::preprocess::{
 };
 
 use super::goal::Goal;
-use super::{Result, frame, median, milliseconds};
+use super::{Result, frame, median, milliseconds, progress};
 use crate::model::count;
 
 const CASES: &[(VideoFormat, u32, u32)] = &[
@@ -45,7 +45,9 @@ pub fn measure(rounds: u32) -> Result<String> {
         table,
         "| frame | backend | ms a frame | goal | portable / plugin | GstVideoConverter / plugin | fast_image_resize / plugin |\n|---|---|---|---|---|---|---|"
     )?;
-    for (format, width, height) in CASES {
+    for (i, (format, width, height)) in CASES.iter().enumerate() {
+        let what = format!("{format} {width}x{height}");
+        progress::step_of(&what, i + 1, CASES.len());
         let row = case(*format, *width, *height, rounds)?;
         writeln!(table, "{row}")?;
     }
@@ -58,6 +60,7 @@ pub fn measure(rounds: u32) -> Result<String> {
         "| region | ms a region | GstVideoConverter / plugin |\n|---|---|---|"
     )?;
     for side in [48, 160, 480, 960] {
+        progress::step(&format!("a region of {side}x{side}"));
         writeln!(table, "{}", region(side, rounds)?)?;
     }
     Ok(table)

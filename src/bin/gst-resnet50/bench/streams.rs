@@ -16,7 +16,7 @@ use super::chart::Chart;
 use super::goal::{Goal, verdicts};
 use super::throughput::Bare;
 use super::usage::{MOST_FOREIGN, Usage};
-use super::{Args, Result, Scratch, compare, frame, median, throughput};
+use super::{Args, Result, Scratch, compare, frame, median, progress, throughput};
 use crate::model::count;
 
 /// Numbers of streams, and the size of their frames. The chart is of the smaller ones.
@@ -124,6 +124,12 @@ pub fn measure(args: &Args) -> Result<(String, Chart)> {
         if !args.streams.is_empty() && !args.streams.contains(&streams) {
             continue;
         }
+        progress::step(&format!(
+            "{} of {}x{}",
+            count(streams, "stream"),
+            size.0,
+            size.1
+        ));
         let load = play(&file, bare, streams, size, args.rounds)?;
         writeln!(
             text,

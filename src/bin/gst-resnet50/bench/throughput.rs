@@ -12,7 +12,7 @@ use gstresnet50::preprocess::{Picture, Preprocessor};
 
 use super::goal::Goal;
 use super::usage::{MOST_FOREIGN, Shares, Usage};
-use super::{Args, Result, Scratch, compare, frame, median};
+use super::{Args, Result, Scratch, compare, frame, median, progress};
 use crate::model::count;
 
 /// How long one contestant runs in one round.
@@ -76,7 +76,8 @@ pub fn measure(args: &Args) -> Result<String> {
     if models.is_empty() {
         models = vec![BUILTIN.to_owned(), "int8".to_owned(), "fp32".to_owned()];
     }
-    for name in &models {
+    for (i, name) in models.iter().enumerate() {
+        progress::step_of(name, i + 1, models.len());
         let file = compare::file(name, &scratch)?;
         let (row, row_of_shares) = case(name, &file, args.rounds)?;
         writeln!(text, "{row}")?;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `gst-resnet50 model check`: a classifier, or two in turn, on the same frames.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ use hdrhistogram::Histogram;
 use super::count;
 use super::precision::bar;
 use crate::frames;
+use crate::term::Table;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -32,6 +35,9 @@ pub struct Args {
     /// Frames to run on, spread over all of them
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     frames: u32,
+    /// File of class names, a line each [default: the model's own, else ImageNet's]
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
     /// Execution provider, or several separated by commas
     #[arg(long, default_value = "cpu")]
     provider: String,
@@ -56,6 +62,42 @@ struct Contestant {
     prepared: Option<(VideoInfo, Preprocessor)>,
     times: Histogram<u64>,
     best: Vec<Score>,
+    /// What was best on the frames of each source, in their order.
+    seen: Vec<Tally>,
+}
+
+/// The best classes of some frames.
+#[derive(Debug, Default)]
+struct Tally {
+    /// For each class its frames, and the sum of its confidences on them.
+    classes: HashMap<usize, (u32, f64)>,
+}
+
+impl Tally {
+    fn add(&mut self, best: &Score) {
+        let (frames, sum) = self.classes.entry(best.index).or_default();
+        *frames += 1;
+        *sum += f64::from(best.confidence);
+    }
+
+    /// The class that was best most often, the surer one of two, with its mean confidence.
+    fn top(&self) -> Option<(usize, f64)> {
+        let most = |(_, a): &(_, (u32, f64)), (_, b): &(_, (u32, f64))| {
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+        };
+        let classes = self.classes.iter().map(|(class, seen)| (*class, *seen));
+        let (class, (frames, sum)) = classes.max_by(most)?;
+        Some((class, sum / f64::from(frames)))
+    }
+}
+
+/// A video or picture, and what came of it.
+#[derive(Debug)]
+struct Seen {
+    name: String,
+    frames: usize,
+    /// Frames on which both models say the same.
+    agreed: usize,
 }
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
@@ -89,8 +131,9 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
 
     let mut agreement = Agreement::default();
     let mut frames = 0;
+    let mut sources: Vec<Seen> = Vec::new();
     let bar = bar("running", u64::from(args.frames))?;
-    frames::take(&inputs, args.frames as usize, |info, buffer| {
+    frames::take(&inputs, args.frames as usize, |name, info, buffer| {
         let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)?;
         let picture = Picture::from_frame(&frame);
         for contestant in &mut contestants {
@@ -102,8 +145,24 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
                 contestant.run(run > 0)?;
             }
         }
+        if sources.last().is_none_or(|source| source.name != name) {
+            sources.push(Seen {
+                name: name.to_owned(),
+                frames: 0,
+                agreed: 0,
+            });
+            for contestant in &mut contestants {
+                contestant.seen.push(Tally::default());
+            }
+        }
+        for contestant in &mut contestants {
+            contestant.count();
+        }
+        let source = sources.last_mut().ok_or("there is a source")?;
+        source.frames += 1;
         if let [a, b] = contestants.as_slice() {
             agreement.add(&a.best, &b.best);
+            source.agreed += usize::from(a.top() == b.top());
         }
         frames += 1;
         bar.inc(1);
@@ -114,8 +173,9 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     say!(
         "{} of {}",
         count(frames, "frame"),
-        count(inputs.len().min(frames), "source")
+        count(sources.len(), "source")
     );
+    report(&sources, &contestants);
     for contestant in &contestants {
         contestant.report();
     }
@@ -129,6 +189,33 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Sources that are listed.
+const MOST_SOURCES: usize = 100;
+
+/// What each source was taken for.
+fn report(sources: &[Seen], contestants: &[Contestant]) {
+    let mut titles = vec!["source", "frames>", "best class", "confidence>"];
+    if contestants.len() > 1 {
+        titles.extend(["best class of the other", "confidence>", "agreement>"]);
+    }
+    let mut table = Table::new(&titles);
+    for (i, source) in sources.iter().take(MOST_SOURCES).enumerate() {
+        let mut cells = vec![
+            text::name(&source.name).to_string(),
+            source.frames.to_string(),
+        ];
+        cells.extend(contestants.iter().flat_map(|c| c.cells(i)));
+        if contestants.len() > 1 {
+            cells.push(format!("{} of {}", source.agreed, source.frames));
+        }
+        table.row(cells);
+    }
+    table.say();
+    if sources.len() > MOST_SOURCES {
+        say!("and {} more", sources.len() - MOST_SOURCES);
+    }
 }
 
 impl Contestant {
@@ -150,10 +237,13 @@ impl Contestant {
             );
         }
         let classes = session.classes();
-        let labels = match &model.contract.labels {
-            Some(ContractLabels::Names(names)) => Labels::from_names(names.clone(), classes)?,
-            Some(ContractLabels::Known(_)) => Labels::imagenet(classes)?,
-            None => Labels::default_for(classes),
+        let labels = match (&args.labels, &model.contract.labels) {
+            (Some(file), _) => Labels::read(file, classes)?,
+            (None, Some(ContractLabels::Names(names))) => {
+                Labels::from_names(names.clone(), classes)?
+            }
+            (None, Some(ContractLabels::Known(_))) => Labels::imagenet(classes)?,
+            (None, None) => Labels::default_for(classes),
         };
         Ok(Self {
             name: name.to_owned(),
@@ -167,6 +257,7 @@ impl Contestant {
             prepared: None,
             times: Histogram::new(3)?,
             best: Vec::new(),
+            seen: Vec::new(),
         })
     }
 
@@ -191,6 +282,29 @@ impl Contestant {
         Ok(())
     }
 
+    /// The best class of the newest frame.
+    fn top(&self) -> Option<usize> {
+        self.best.first().map(|score| score.index)
+    }
+
+    /// Counts the newest frame among those of its source.
+    fn count(&mut self) {
+        if let (Some(tally), Some(best)) = (self.seen.last_mut(), self.best.first()) {
+            tally.add(best);
+        }
+    }
+
+    /// The class that a source mostly is, and how sure of it the model is.
+    fn cells(&self, source: usize) -> [String; 2] {
+        match self.seen.get(source).and_then(Tally::top) {
+            Some((class, confidence)) => [
+                text::name(&self.labels.name(class)).to_string(),
+                format!("{:.1} %", confidence * 100.0),
+            ],
+            None => Default::default(),
+        }
+    }
+
     /// Time of a Run, by its quantile.
     fn milliseconds(&self, quantile: f64) -> f64 {
         Duration::from_nanos(self.times.value_at_quantile(quantile)).as_secs_f64() * 1e3
@@ -205,13 +319,6 @@ impl Contestant {
             self.session.provider(),
             count(self.session.threads(), "thread"),
         );
-        if let Some(best) = self.best.first() {
-            say!(
-                "  the last frame: {} {:.1} %",
-                text::name(&self.labels.name(best.index)),
-                best.confidence * 100.0
-            );
-        }
     }
 }
 

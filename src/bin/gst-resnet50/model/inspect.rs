@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
 
-    let line = |what: &str, text: String| say!("{what:<13} {}", text::message(&text));
+    let line = |what: &str, text: String| term::fact(what, &text::message(&text).to_string());
     // A file may have as many as it likes.
     let values = |what: &str, values: &[&onnx::ValueInfo]| {
         values

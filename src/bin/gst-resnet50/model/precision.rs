@@ -168,7 +168,7 @@ impl Network {
         let bar = bar("reading frames", u64::from(args.frames))?;
         let mut tensors = Vec::new();
         let mut prepared: Option<(gst_video::VideoInfo, Preprocessor)> = None;
-        frames::take(&inputs, args.frames as usize, |info, buffer| {
+        frames::take(&inputs, args.frames as usize, |_, info, buffer| {
             let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)?;
             if prepared.as_ref().is_none_or(|(of, _)| of != info) {
                 prepared = Some((info.clone(), Preprocessor::new(info, &target)));

@@ -13,6 +13,7 @@ use prost::Message as _;
 use super::count;
 use super::precision::{CalibrationArgs, Frame, Network, bar};
 use crate::frames;
+use crate::term::{self, Mark, Table};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -153,19 +154,77 @@ fn report(source: &Network, precision: &Precision, frames: &[Frame]) -> crate::R
     let total = frames.len();
     // The output comes first, and is the last layer.
     layers.rotate_left(1);
-    say!(
-        "\nagainst float32 on {}:\n{:<22} signal to noise",
-        count(total, "frame"),
-        "activation"
-    );
+    say!("\nagainst float32 on {}:", count(total, "frame"));
+    let mut table = Table::new(&["activation", "signal to noise>"]);
     for (name, snr) in &layers {
-        say!("{name:<22} {:5.1} dB", snr.decibels());
+        table.row([name.clone(), format!("{:.1} dB", snr.decibels())]);
     }
+    table.say();
     say!(
         "top-1 agreement        {same} of {total} ({:.1} %)",
         same as f64 * 100.0 / total as f64
     );
+    let output = layers.last().map_or(0.0, |(_, snr)| snr.decibels());
+    let (mark, text) = judge(output, same as f64 / total as f64);
+    term::marked(mark, "verdict", &text);
     Ok(())
+}
+
+/// Signal to noise of the output, in decibels, from which on the classes are those of the floats but
+/// for close calls, and up to which the answer is mostly noise.
+const CLEAN: f64 = 20.0;
+const NOISY: f64 = 12.0;
+
+/// The share of frames with the same best class that goes with them.
+const ALIKE: f64 = 0.95;
+const UNLIKE: f64 = 0.8;
+
+/// Whether the integers may take the floats' place: what the numbers mean.
+fn judge(decibels: f64, agreement: f64) -> (Mark, String) {
+    let figures = format!(
+        "{decibels:.1} dB at the output, {:.1} % of the frames with the same best class",
+        agreement * 100.0
+    );
+    let remedy = "calibrate on more frames like those that will be classified (--calibrate), or \
+                  try another --method, or --reduce-range on a processor without VNNI";
+    if decibels >= CLEAN && agreement >= ALIKE {
+        (Mark::Good, format!("good: {figures}"))
+    } else if decibels >= NOISY && agreement >= UNLIKE {
+        (
+            Mark::Note,
+            format!(
+                "doubtful: {figures}. Check it on videos of yours with `gst-resnet50 model check --against`; {remedy}"
+            ),
+        )
+    } else {
+        (
+            Mark::Bad,
+            format!("bad: {figures}. Do not use it: {remedy}"),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both figures have to be good for a good verdict, and one bad one is enough for a bad one.
+    #[test]
+    fn verdicts() {
+        for (decibels, agreement, verdict) in [
+            (37.0, 1.0, "good"),
+            (f64::INFINITY, 1.0, "good"),
+            (20.0, 0.95, "good"),
+            (37.0, 0.9, "doubtful"),
+            (15.0, 1.0, "doubtful"),
+            (11.9, 1.0, "bad"),
+            (37.0, 0.5, "bad"),
+            (f64::NAN, 1.0, "bad"),
+        ] {
+            let (_, text) = judge(decibels, agreement);
+            assert!(text.starts_with(verdict), "{decibels} {agreement}: {text}");
+        }
+    }
 }
 
 /// The index of the largest value.
