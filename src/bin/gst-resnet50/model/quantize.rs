@@ -204,6 +204,11 @@ fn judge(decibels: f64, agreement: f64) -> (Mark, String) {
     }
 }
 
+/// The index of the largest value.
+fn best(values: &[f32]) -> Option<usize> {
+    (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,9 +230,4 @@ mod tests {
             assert!(text.starts_with(verdict), "{decibels} {agreement}: {text}");
         }
     }
-}
-
-/// The index of the largest value.
-fn best(values: &[f32]) -> Option<usize> {
-    (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b]))
 }
