@@ -262,8 +262,8 @@ fn unknown_builtin() {
     });
 }
 
-/// Labels that cannot be had: no such file, too few, too many, not UTF-8, and too few within the
-/// model.
+/// Labels that cannot be had: no such file, too few, too many, not UTF-8, in a form that is nearly
+/// one that is read or in none, and too few within the model.
 #[test]
 fn labels() {
     let case = Case::new();
@@ -284,6 +284,17 @@ fn labels() {
     case.element.set_property("labels", text(&path));
     let words = [text(&path), "not UTF-8"];
     case.does_not_start(gst::ResourceError::Settings, &words, unset);
+
+    for (contents, line, form) in [
+        ("[\"a\",\n\"b\"\n\"c\"]\n", "line 3", "JSON or Python"),
+        ("0:a\n1:b\n1:c\n", "line 3", "number:name"),
+        ("item {\n  name: 'a'\n}\n", "line 1", "pbtxt"),
+    ] {
+        let path = case.file("labels.json", contents);
+        case.element.set_property("labels", text(&path));
+        let words = [text(&path), "looks like", form, line, "Mend it"];
+        case.does_not_start(gst::ResourceError::Settings, &words, unset);
+    }
 
     let net = Net::color().contract(r#"{"labels":["one"]}"#);
     case.set_model(&net.write(case.folder.path(), "named.onnx"));

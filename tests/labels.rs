@@ -88,6 +88,42 @@ fn builtin_model_agrees() {
     }
 }
 
+/// Labels in the forms of other programs name the classes as a plain list does, and no bracket,
+/// quote or number of them shows.
+#[test]
+fn labels_of_other_programs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names: Vec<String> = (0..1000).map(|i| format!("thing {i}, or so")).collect();
+    let lines = |line: &dyn Fn(usize, &str) -> String| {
+        let lines = names.iter().enumerate().map(|(i, name)| line(i, name));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let python = lines(&|i, name| format!("{i}: '{name}',"));
+    for contents in [
+        serde_json::to_string(&names).expect("JSON"),
+        serde_json::to_string_pretty(&names).expect("JSON"),
+        format!("{{{python}}}"),
+        lines(&|i, name| format!("{i}:{name}")),
+        lines(&|i, name| format!("{i} {name}\r")),
+        lines(&|i, name| format!("n{i:08} {name}")),
+        format!(
+            "index,name\n{}",
+            lines(&|i, name| format!("{i},\"{name}\""))
+        ),
+        names.join(";"),
+        names.join("\n"),
+    ] {
+        let path = folder.path().join("labels.txt");
+        std::fs::write(&path, &contents).expect("written");
+        let element = bare();
+        element.set_property("model", BUILTIN);
+        element.set_property("labels", text(&path));
+        let found = classify(&element, "coffee");
+        let start: String = contents.chars().take(40).collect();
+        assert_eq!(&*found[0].label, "thing 967, or so", "{start}");
+    }
+}
+
 /// The demo clip, decoded by GStreamer, through the built-in model: what each part shows is the
 /// best class of at least 95 % of its frames, all of which come out.
 #[test]

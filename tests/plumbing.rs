@@ -278,6 +278,63 @@ fn contract_with_both_sides() {
     }
 }
 
+/// A contract says how pictures are resized, and `model-info` shows it.
+#[test]
+fn contract_interpolation() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (from, to) = ((9, 8), (4, 4));
+    let picture = picture(9, 8);
+    let nearest = |samples: &[u8]| -> Vec<u8> {
+        let at = |i: usize, from: usize, to: usize| (2 * i + 1) * from / (2 * to);
+        (0..16)
+            .map(|i| samples[at(i / 4, 8, 4) * 9 + at(i % 4, 9, 4)])
+            .collect()
+    };
+    let bicubic = |samples: &[u8]| pillow::bicubic(samples, from, to);
+    let bilinear = |samples: &[u8]| pillow::resize(samples, from, to);
+    // The four samples about each centre: columns 0.625, 2.875, 5.125 and 7.375, rows half-way.
+    let sampled = |samples: &[u8]| -> Vec<u8> {
+        let row = |y: usize, x: usize| {
+            let at = (x as f64 + 0.5) * 2.25 - 0.5;
+            let (first, part) = (at.floor() as usize, at.fract());
+            let [a, b] = [0, 1].map(|i| f64::from(samples[y * 9 + first + i]));
+            (a * (1.0 - part) + b * part + 0.5).floor()
+        };
+        (0..16)
+            .map(|i| (i / 4 * 2, i % 4))
+            .map(|(y, x)| ((row(y, x) + row(y + 1, x)) / 2.0 + 0.5).floor() as u8)
+            .collect()
+    };
+    type Resize<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let cases: [(&str, &str, bool, Resize<'_>); 5] = [
+        ("", "bilinear", true, &bilinear),
+        (
+            r#","interpolation":"bilinear""#,
+            "bilinear",
+            true,
+            &bilinear,
+        ),
+        (r#","interpolation":"bicubic""#, "bicubic", true, &bicubic),
+        (r#","interpolation":"nearest""#, "nearest", true, &nearest),
+        (r#","antialias":false"#, "bilinear", false, &sampled),
+    ];
+    for (fields, interpolation, antialias, resize) in cases {
+        let json = format!(r#"{{"mean":[0,0,0],"std":[1,1,1],"fit":"stretch"{fields}}}"#);
+        let net = Net::nchw(4, 4).contract(&json);
+        let element = element(&net.write(folder.path(), "c.onnx"));
+        element.set_property("top-k", u32::MAX);
+        element.set_property_from_str("activation", "none");
+        let frames = rgb(9, 8);
+        let (mut harness, _bus) = play(&element, &frames);
+        let found = values(&through(&mut harness, pack::buffer(&frames, &picture)));
+        let expected: Vec<u8> = (0..3).flat_map(|c| resize(&channel(&picture, c))).collect();
+        assert_eq!(found, floats(expected), "{json}");
+        let info = element.property::<gst::Structure>("model-info");
+        assert_eq!(info.get("interpolation"), Ok(interpolation), "{json}");
+        assert_eq!(info.get("antialias"), Ok(antialias), "{json}");
+    }
+}
+
 /// Properties come before the contract.
 #[test]
 fn properties_override_the_contract() {

@@ -116,15 +116,14 @@ impl Labels {
             path: path.to_owned(),
             error,
         })?;
-        let names = Self::parse(path, bytes, classes)?;
-        let names = names.into_iter().map(Arc::from).collect();
-        Self::checked(names, classes, || {
-            format!("labels file “{}”", paths::escaped(path.as_os_str()))
-        })
+        Self::parse(path, bytes, classes)
     }
 
-    /// The names in the bytes of a file, which messages call `path`.
-    fn parse(path: &Path, bytes: Vec<u8>, classes: usize) -> Result<Vec<String>, LabelsError> {
+    /// The names in the contents of a file, as [`Self::read`] takes them; messages call it `path`.
+    ///
+    /// # Errors
+    /// [`LabelsError`], as above.
+    pub fn parse(path: &Path, bytes: Vec<u8>, classes: usize) -> Result<Self, LabelsError> {
         let refuse = |problem| LabelsError::Form {
             path: path.to_owned(),
             problem,
@@ -133,7 +132,11 @@ impl Labels {
             Some(problem) => refuse(problem),
             None => LabelsError::NotText(path.to_owned()),
         })?;
-        label_file::names(&text, classes).map_err(refuse)
+        let names = label_file::names(&text, classes).map_err(refuse)?;
+        let names = names.into_iter().map(Arc::from).collect();
+        Self::checked(names, classes, || {
+            format!("labels file “{}”", paths::escaped(path.as_os_str()))
+        })
     }
 
     fn checked(

@@ -1,12 +1,35 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Pillow's antialiased bilinear resize of 8-bit samples, without haste: rows first, rounded to 8
+//! Pillow's antialiased bilinear and bicubic resize of 8-bit samples, without haste: rows first, rounded to 8
 //! bits, then columns, with weights of 22 bits.
 
 /// Resizes `width` x `height` samples to `to.0` x `to.1`.
-pub fn resize(samples: &[u8], (width, height): (usize, usize), to: (usize, usize)) -> Vec<u8> {
+pub fn resize(samples: &[u8], size: (usize, usize), to: (usize, usize)) -> Vec<u8> {
+    resize_by(samples, size, to, 1.0, |x| (1.0 - x).max(0.0))
+}
+
+/// The same with Pillow's bicubic filter.
+pub fn bicubic(samples: &[u8], size: (usize, usize), to: (usize, usize)) -> Vec<u8> {
+    resize_by(samples, size, to, 2.0, |x| {
+        if x < 1.0 {
+            (1.5 * x - 2.5) * x * x + 1.0
+        } else if x < 2.0 {
+            ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
+        } else {
+            0.0
+        }
+    })
+}
+
+fn resize_by(
+    samples: &[u8],
+    (width, height): (usize, usize),
+    to: (usize, usize),
+    support: f64,
+    filter: impl Fn(f64) -> f64,
+) -> Vec<u8> {
     assert_eq!(samples.len(), width * height);
-    let columns = windows(width, to.0);
-    let rows = windows(height, to.1);
+    let columns = windows(width, to.0, support, &filter);
+    let rows = windows(height, to.1, support, &filter);
     let mut wide = vec![0u8; to.0 * height];
     for y in 0..height {
         for (x, (first, weights)) in columns.iter().enumerate() {
@@ -47,16 +70,22 @@ fn weigh<'a>(samples: impl Iterator<Item = &'a u8>, weights: &[i64]) -> u8 {
 }
 
 /// For each of `to` outputs the first of the `from` samples that count and their weights.
-fn windows(from: usize, to: usize) -> Vec<(usize, Vec<i64>)> {
+fn windows(
+    from: usize,
+    to: usize,
+    support: f64,
+    filter: &impl Fn(f64) -> f64,
+) -> Vec<(usize, Vec<i64>)> {
     let scale = from as f64 / to as f64;
-    let support = scale.max(1.0);
+    let stretch = scale.max(1.0);
+    let support = support * stretch;
     (0..to)
         .map(|i| {
             let center = (i as f64 + 0.5) * scale;
             let first = (center - support + 0.5).max(0.0) as usize;
             let end = ((center + support + 0.5) as usize).min(from);
             let weights: Vec<f64> = (first..end)
-                .map(|x| (1.0 - ((x as f64 + 0.5 - center) / support).abs()).max(0.0))
+                .map(|x| filter(((x as f64 + 0.5 - center) / stretch).abs()))
                 .collect();
             let sum: f64 = weights.iter().sum();
             let fixed = weights

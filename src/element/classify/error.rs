@@ -102,6 +102,9 @@ impl Error {
             Self::Labels(LabelsError::WrongLength { .. }) => {
                 "Give the file that belongs to this model, one name a line"
             }
+            Self::Labels(LabelsError::Form { .. }) => {
+                "Mend it, or write the names alone, in the order of the classes"
+            }
             Self::Labels(_) => "Check the path, its permissions and that the file is UTF-8 text",
             Self::Groups(GroupsError::Read { .. }) => {
                 "Check the path and its permissions, or say imagenet-groups for the built-in ones"

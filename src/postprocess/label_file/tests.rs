@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Forms of labels files, as other programs write them.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn read(text: &str) -> Result<Vec<String>, String> {
@@ -201,4 +203,64 @@ fn forms_that_are_refused() {
         error.contains("UTF-16") && error.contains("save it as"),
         "{error}"
     );
+}
+
+/// What texts in these forms are made of.
+fn pieces() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "0",
+        "1",
+        "2",
+        "007",
+        "red",
+        "n01440764",
+        " ",
+        "\t",
+        "\n",
+        "\r\n",
+        ":",
+        "=",
+        ",",
+        ";",
+        ".",
+        "-",
+        "\"",
+        "'",
+        "[",
+        "]",
+        "{",
+        "}",
+        "(",
+        ")",
+        "\\",
+        "\\u00e9",
+        "\\ud83d",
+        "#",
+        "index",
+        "name",
+        "names",
+        "\u{feff}",
+        "é",
+        "\0",
+    ]);
+    prop::collection::vec(pieces, 0..24).prop_map(|p| p.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a file has in it, it is read or refused, and no message has a control character.
+    #[test]
+    fn any_text(text in pieces(), classes in 1usize..4) {
+        if let Err(error) = names(&text, classes) {
+            prop_assert!(!error.to_string().contains(char::is_control), "{error:?}");
+        }
+    }
+
+    /// Names of letters, with spaces and commas in them, stay as they are.
+    #[test]
+    fn plain_lists_stay(lines in prop::collection::vec("[a-z][a-z ]{0,8}[a-z](, [a-z]{1,8})?", 2..8)) {
+        let read = names(&lines.join("\n"), lines.len());
+        prop_assert_eq!(read, Ok(lines));
+    }
 }
