@@ -116,6 +116,7 @@ fn the_reference_is_torchvisions() {
 fn rgb_is_exact() {
     support::init();
     let formats = FORMATS.iter().filter(|f| kind(**f).is_rgb());
+    let formats = formats.filter(|f| kind(**f).depth()[0] == 8);
     let mut count = 0;
     for name in PHOTOS {
         let (picture, golden) = (open(name), golden(name));
@@ -127,7 +128,38 @@ fn rgb_is_exact() {
             count += 1;
         }
     }
-    assert_eq!(count, 4 * 11, "all RGB formats");
+    assert_eq!(count, 4 * 12, "all RGB formats");
+}
+
+/// RGB of more bits is within a step, and nearly exact on the average.
+#[test]
+fn rgb_of_many_bits_is_close() {
+    support::init();
+    let formats = FORMATS.iter().filter(|f| kind(**f).is_rgb());
+    let formats = formats.filter(|f| kind(**f).depth()[0] > 8);
+    let mut count = 0;
+    for name in PHOTOS {
+        let (picture, golden) = (open(name), golden(name));
+        for format in formats.clone() {
+            let info = builder(*format, &picture).build().expect("video info");
+            let found = tensor(&info, &picture);
+            let worst = found.iter().zip(&golden).map(|(a, b)| (a - b).abs());
+            let worst = worst.fold(0.0, f64::max);
+            assert!(worst <= 1.001, "{format:?} {name}: {worst}");
+            assert!(difference(&found, &golden) < 0.5, "{format:?} {name}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 4 * 4, "all such formats");
+}
+
+/// How far a tensor may be off on average: of a colour that four pixels of a row share more is lost.
+fn lost(format: VideoFormat) -> f64 {
+    let kind = kind(format);
+    match (kind.w_sub()[1], kind.h_sub()[1]) {
+        (2, _) => 2.0,
+        _ => 1.0,
+    }
 }
 
 /// Y'CbCr in every format, as GStreamer describes it by default, is nearly exact.
@@ -141,11 +173,11 @@ fn yuv_is_close() {
         for format in formats.clone() {
             let info = builder(*format, &picture).build().expect("video info");
             let apart = difference(&tensor(&info, &picture), &golden);
-            assert!(apart < 1.0, "{format:?} {name}: {apart} of 255");
+            assert!(apart < lost(*format), "{format:?} {name}: {apart} of 255");
             count += 1;
         }
     }
-    assert_eq!(count, 4 * 22, "all Y'CbCr formats");
+    assert_eq!(count, 4 * 34, "all Y'CbCr formats");
 }
 
 /// The same with the bicubic filter, and nearer to it than what the bilinear one makes.
@@ -160,8 +192,10 @@ fn bicubic_yuv_is_close() {
             let data = pack::frame(&info, &picture);
             let out = tensor_by(&info, &planes(&info, &data), Interpolation::Bicubic);
             let apart = difference(&out, &golden);
-            assert!(apart < 1.0, "{format:?} {name}: {apart} of 255");
-            assert!(apart < bilinear, "{format:?} {name}: {apart}, {bilinear}");
+            assert!(apart < lost(*format), "{format:?} {name}: {apart} of 255");
+            if lost(*format) == 1.0 {
+                assert!(apart < bilinear, "{format:?} {name}: {apart}, {bilinear}");
+            }
         }
     }
 }

@@ -308,6 +308,10 @@ fn every_promised_format() {
     for format in formats.iter() {
         let name: &str = format.get().expect("a string");
         let info = info(VideoFormat::from_string(name), WIDTH, HEIGHT);
+        if info.format_info().has_palette() {
+            // `overlay_stream.rs` has what becomes of them.
+            continue;
+        }
         let pieces = drawn(&element, &info, |b| with(b, &answer(&[("tabby", 0.5)])));
         assert_eq!(pieces.len(), 1, "{name}");
         let mut harness = blending(&element, &info);

@@ -215,3 +215,54 @@ fn plays() {
         );
     }
 }
+
+/// An answer is not held for ever where the frames' times stand still, nor lost for long after one
+/// that lies hours ahead; and the rate is there again at once.
+#[test]
+fn holds_though_times_jump() {
+    let found = || answer(&[("tabby", 0.5)]);
+    let element = overlay();
+    element.set_property("hold", 200_000_000u64);
+    let mut harness = attaching(&element, &rgb());
+    let mut is_drawn = |frame| !pieces(&through(&mut harness, frame)).is_empty();
+    assert!(is_drawn(with(noise(&rgb(), 5000), &found())));
+    let held = (0..30).filter(|_| is_drawn(noise(&rgb(), 5000)));
+    // A few may be late; then each lasts for 40 ms, as the caps say.
+    assert!((4..20).contains(&held.count()));
+
+    assert!(is_drawn(with(noise(&rgb(), 5040), &found())));
+    assert!(is_drawn(with(noise(&rgb(), 37_600_000), &found())));
+    for time in [5080, 5120, 5160] {
+        assert!(is_drawn(noise(&rgb(), time)), "{time}");
+    }
+    assert!(!is_drawn(noise(&rgb(), 5320)));
+    // The times begin anew.
+    assert!(is_drawn(with(noise(&rgb(), 5360), &found())));
+    assert!(is_drawn(noise(&rgb(), 0)));
+    assert!(!is_drawn(noise(&rgb(), 200)));
+}
+
+/// On frames with a palette nothing can be drawn but beside the pixels: they pass as they came, and
+/// one WARNING says so.
+#[test]
+fn frames_with_a_palette() {
+    let info = info(VideoFormat::Rgb8p, 320, 240);
+    let element = overlay();
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    let found = answer(&[("tabby", 0.5)]);
+    let mut harness = blending(&element, &info);
+    for time in [0, 40, 80] {
+        let frame = with(noise(&info, time), &found);
+        let before = bytes(&frame);
+        assert_eq!(bytes(&through(&mut harness, frame)), before);
+    }
+    let warnings = support::element::warnings(&bus, &element);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].message().contains("RGB8P"), "{warnings:?}");
+    drop(harness);
+    let mut harness = attaching(&element, &info);
+    let out = through(&mut harness, with(noise(&info, 0), &found));
+    assert!(!pieces(&out).is_empty());
+    assert!(support::element::warnings(&bus, &element).is_empty());
+}

@@ -117,6 +117,50 @@ fn launch() {
     assert!(!text.contains("WARN") && !text.contains("ERROR"), "{text}");
 }
 
+/// What the elements find out at the end of a stream that nobody has classified is printed with its
+/// text, also where it is for information only.
+#[test]
+fn launch_prints_hints() {
+    // No region is there to be classified.
+    let resnet50 = "resnet50 model=builtin:efficientnet-lite0 mode=exact region=rois";
+    for behind in [
+        "resnet50overlay",
+        "resnet50json",
+        "identity ! resnet50overlay",
+    ] {
+        let line = format!("videotestsrc num-buffers=3 ! {resnet50} ! {behind} ! fakesink");
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let text = run("gst-launch-1.0", &arguments);
+        for words in [
+            "none of 3 frames had a region to classify",
+            "none of the 3 frames carried a classification: resnet50 gave no answer",
+        ] {
+            assert!(text.contains(words), "no “{words}” in:\n{text}");
+        }
+    }
+    for behind in ["resnet50overlay", "resnet50json"] {
+        let line = format!("videotestsrc num-buffers=3 ! {behind} ! fakesink");
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let text = run("gst-launch-1.0", &arguments);
+        assert!(text.contains("put resnet50 before this element"), "{text}");
+    }
+}
+
+/// A file is played, and the pipeline asked for its latency, once for a change that matters; a
+/// stream that cannot be negotiated ends with its reason.
+#[test]
+fn launch_says_what_matters() {
+    let clip = glib::filename_to_uri(source("demo/clip.webm"), None).expect("a URI");
+    let line = format!(
+        "-m uridecodebin uri={clip} ! resnet50 name=it model=builtin:efficientnet-lite0 \
+         mode=exact interval=5 ! fakesink"
+    );
+    let arguments: Vec<&str> = line.split(' ').collect();
+    let text = run("gst-launch-1.0", &arguments);
+    let own = text.lines().filter(|l| l.contains("\"it\" (latency)"));
+    assert!(own.count() <= 1, "{text}");
+}
+
 /// The shortest natural Python reads the answer from a buffer and from a message, regions, groups,
 /// `stats` and `model-info`, and sets properties of all kinds: with nothing but introspection, and
 /// with GStreamer's own Python package.

@@ -7,6 +7,7 @@ mod crop;
 pub mod json;
 #[cfg(feature = "overlay")]
 pub mod overlay;
+mod refused;
 pub mod strings;
 mod time;
 mod unclassified;

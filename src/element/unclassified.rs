@@ -74,7 +74,13 @@ impl Unclassified {
                 gst::element_warning!(element, gst::StreamError::Failed, ("{}", text));
             }
             Place::Further | Place::Next => {
-                gst::element_info!(element, gst::StreamError::Failed, ("{}", text));
+                // gst-launch shows the second one only.
+                gst::element_info!(
+                    element,
+                    gst::StreamError::Failed,
+                    ("{}", text),
+                    ["{}", text]
+                );
             }
         }
     }

@@ -104,10 +104,20 @@ impl Filter {
         for (i, (first, weights)) in windows.into_iter().enumerate() {
             filter.first[i] = first;
             filter.count[i] = weights.len() as u32;
+            let one = f64::from(1u32 << precision);
+            // So many weights are so small that what rounding takes from each of them adds up: it
+            // is passed on to the next one.
+            let is_long = weights.len() > 1 << (precision - 5);
+            let mut rest = 0.0;
             let fixed = &mut filter.weights[i * taps..][..weights.len()];
             for (fixed, weight) in fixed.iter_mut().zip(weights) {
                 let half = if weight < 0.0 { -0.5 } else { 0.5 };
-                *fixed = (half + weight * f64::from(1u32 << precision)) as i32;
+                let exact = weight * one + rest;
+                *fixed = (half + exact) as i32;
+                if is_long {
+                    *fixed = (exact + 0.5).floor() as i32;
+                    rest = exact - f64::from(*fixed);
+                }
             }
             if depth != EXACT_DEPTH && sampling.overshoots() {
                 // So many weights are rounded that a plain area would not stay what it is.

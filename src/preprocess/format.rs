@@ -9,7 +9,7 @@ use super::filter::EXACT_DEPTH;
 use super::kernel::{Matrix, Packing};
 
 /// The formats that are read as they come, without a conversion: what cameras, decoders and
-/// converters deliver.
+/// converters deliver. All others go through a [`super::Converter`].
 pub const FORMATS: &[VideoFormat] = &[
     VideoFormat::Nv12,
     VideoFormat::I420,
@@ -46,6 +46,23 @@ pub const FORMATS: &[VideoFormat] = &[
     VideoFormat::I42012le,
     VideoFormat::I42212le,
     VideoFormat::Y44412le,
+    VideoFormat::Gbra,
+    VideoFormat::A420,
+    VideoFormat::Vuya,
+    VideoFormat::V308,
+    VideoFormat::Iyu2,
+    VideoFormat::A42010le,
+    VideoFormat::A42210le,
+    VideoFormat::A44410le,
+    VideoFormat::P016Le,
+    VideoFormat::Y44416le,
+    VideoFormat::Gbr10le,
+    VideoFormat::Gbra10le,
+    VideoFormat::Gbr12le,
+    VideoFormat::Gbra12le,
+    VideoFormat::Y41b,
+    VideoFormat::Yuv9,
+    VideoFormat::Yvu9,
 ];
 
 /// Bits that samples have on their way through the resampler. RGB and grey pictures of 8 bits
@@ -88,8 +105,13 @@ pub(super) fn components(info: &VideoFormatInfo) -> Vec<Component> {
             };
             Component {
                 plane: info.plane()[c] as usize,
-                // GStreamer says 1 for the Cr of P010, and means the second word.
-                offset: (info.poffset()[c] as usize).next_multiple_of(packing.bytes()),
+                offset: match (info.format(), c) {
+                    // GStreamer 1.22 says that they lie the other way round.
+                    (VideoFormat::Vyuy, 1) => 2,
+                    (VideoFormat::Vyuy, 2) => 0,
+                    // It says 1 for the Cr of P010, and means the second word.
+                    _ => (info.poffset()[c] as usize).next_multiple_of(packing.bytes()),
+                },
                 packing,
                 w_sub: info.w_sub()[c],
                 h_sub: info.h_sub()[c],

@@ -14,6 +14,7 @@
 //!
 //! This room knows pixel formats and memory, and nothing of pads, caps or models.
 
+mod convert;
 mod filter;
 mod format;
 mod frame;
@@ -23,6 +24,7 @@ mod kernel;
 mod resample;
 mod tensor;
 
+pub use convert::{ConvertError, Converter, all_formats, is_read};
 pub use format::FORMATS;
 pub use frame::{Picture, Plane};
 pub use geometry::{Axis, Fit, Geometry, Rect, Resize};

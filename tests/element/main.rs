@@ -7,11 +7,15 @@ mod support;
 
 mod events;
 mod files;
+mod flagged;
 mod frames;
 mod limits;
+mod negotiation;
+mod rare_formats;
 mod results;
 mod settings;
 mod states;
+mod times;
 
 use gst::prelude::*;
 use gstresnet50::meta::META_NAME;

@@ -237,8 +237,8 @@ fn properties_from_text() {
     assert_eq!(options.get::<i32>("trt_fp16_enable"), Ok(1));
 }
 
-/// The element is a filter for analysis that nobody plugs unasked, and its pads take exactly the
-/// formats that pre-processing knows.
+/// The element is a filter for analysis that nobody plugs unasked, and its pads take every raw
+/// format of GStreamer's in system memory, those first that need no conversion, in every size.
 #[test]
 fn factory() {
     crate::support::init();
@@ -247,13 +247,32 @@ fn factory() {
     assert_eq!(factory.metadata("klass"), Some("Filter/Analyzer/Video"));
     for template in factory.static_pad_templates() {
         let caps = template.caps();
-        for format in gstresnet50::preprocess::FORMATS {
-            let info = info(*format, 8192, 8192);
+        for format in VideoFormat::iter_raw() {
+            let info = info(format, 8192, 8192);
             assert!(self::caps(&info).is_subset(&caps), "{format:?}");
         }
-        let unknown = gst_video::VideoCapsBuilder::new()
-            .format(VideoFormat::Rgb16)
-            .build();
-        assert!(!caps.can_intersect(&unknown));
+        let formats = caps
+            .structure(0)
+            .expect("a structure")
+            .get::<gst::List>("format");
+        let formats = formats.expect("a list of formats");
+        assert_eq!(formats.len(), VideoFormat::iter_raw().len());
+        let first = gstresnet50::preprocess::FORMATS;
+        for (found, format) in formats.iter().zip(first) {
+            assert_eq!(found.get::<&str>(), Ok(format.to_str().as_str()));
+        }
+        for other in [
+            "video/x-raw(memory:GLMemory)",
+            "video/x-raw, format=ENCODED",
+            "video/x-h264",
+        ] {
+            let other: gst::Caps = other.parse().expect("caps");
+            assert!(!caps.can_intersect(&other), "{other}");
+        }
+        let large: gst::Caps =
+            "video/x-raw, format=GRAY8, width=2147483647, height=1, framerate=0/1"
+                .parse()
+                .expect("caps");
+        assert!(large.is_subset(&caps));
     }
 }

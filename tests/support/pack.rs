@@ -2,8 +2,8 @@
 //! Pictures of any pixel format, from RGB, by the book and in floating point.
 
 use gst_video::{
-    VideoChromaSite, VideoColorMatrix, VideoColorRange, VideoFormatFlags, VideoFormatInfo,
-    VideoInfo,
+    VideoChromaSite, VideoColorMatrix, VideoColorRange, VideoFormat, VideoFormatFlags,
+    VideoFormatInfo, VideoInfo,
 };
 
 /// Converts an RGB picture to the format, size, colorimetry and chroma siting of `info`.
@@ -145,8 +145,14 @@ pub fn read(format: &VideoFormatInfo, bytes: &[u8]) -> u16 {
 }
 
 /// Bytes before the first sample of a component in its row. Of P010 and P012 GStreamer 1.22 says
-/// that Cr begins one byte after Cb, where it means one sample.
+/// that Cr begins one byte after Cb, where it means one sample; of VYUY that Cb comes first, and
+/// converts it as its name says.
 pub fn offset_in_pixel(format: &VideoFormatInfo, c: usize) -> usize {
+    match (format.format(), c) {
+        (VideoFormat::Vyuy, 1) => return 2,
+        (VideoFormat::Vyuy, 2) => return 0,
+        _ => {}
+    }
     let bytes = if format.depth()[c] > 8 { 2 } else { 1 };
     (format.poffset()[c] as usize).next_multiple_of(bytes)
 }
@@ -170,20 +176,27 @@ pub fn coefficients(matrix: VideoColorMatrix) -> (f64, f64) {
     }
 }
 
-/// Averages the samples round the place of each chroma sample: two of them where it lies between
-/// two, three (weighted 1:2:1) where it lies on one.
+/// Averages the samples round the place of each chroma sample: as many as share it where it lies
+/// between two, one more (the outermost with half of the weight) where it lies on one.
 fn subsample(
     samples: Vec<f64>,
     (w, h): (usize, usize),
     (ws, hs): (usize, usize),
     site: VideoChromaSite,
 ) -> Vec<f64> {
-    assert!(ws <= 1 && hs <= 1, "only halves");
     let cosited = |flag| !site.contains(VideoChromaSite::NONE) && site.contains(flag);
-    let taps = |sub, cosited| match (sub, cosited) {
-        (0, _) => vec![(0isize, 1.0)],
-        (_, true) => vec![(-1, 0.25), (0, 0.5), (1, 0.25)],
-        (_, false) => vec![(0, 0.5), (1, 0.5)],
+    let taps = |sub: usize, cosited| {
+        let count = 1isize << sub;
+        let one = 1.0 / count as f64;
+        let half = count / 2;
+        let taps: Vec<(isize, f64)> = match (sub, cosited) {
+            (0, _) => vec![(0, 1.0)],
+            (_, true) => (-half..=half)
+                .map(|at| (at, if at.abs() == half { one / 2.0 } else { one }))
+                .collect(),
+            (_, false) => (0..count).map(|at| (at, one)).collect(),
+        };
+        taps
     };
     let columns = taps(ws, cosited(VideoChromaSite::H_COSITED));
     let rows = taps(hs, cosited(VideoChromaSite::V_COSITED));

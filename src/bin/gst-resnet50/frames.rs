@@ -100,6 +100,51 @@ fn spread(inputs: &[String], count: usize) -> Vec<&String> {
         .collect()
 }
 
+/// Which frames of a source are taken: the first one, and then one each step.
+#[derive(Debug, Default)]
+struct Rhythm {
+    /// When the first one was, and how many have been taken from it on.
+    start: Option<(gst::ClockTime, u64)>,
+    wanted: gst::ClockTime,
+    last: Option<gst::ClockTime>,
+    /// Frames in a row with the same time.
+    same: u32,
+}
+
+impl Rhythm {
+    /// Whether the next frame is to be taken. One without a time is, and so is one whose time is
+    /// before that of the frame before: the times begin anew.
+    fn wants(&mut self, pts: Option<gst::ClockTime>) -> bool {
+        let Some(now) = pts else {
+            return true;
+        };
+        let last = self.last.replace(now);
+        // After a seek the same one may come again, but not many times.
+        self.same = if last == pts { self.same + 1 } else { 0 };
+        if last.is_some_and(|last| now < last) {
+            self.start = None;
+            return true;
+        }
+        match self.same {
+            0 => self.start.is_none() || now >= self.wanted,
+            same => same > MOST_SAME,
+        }
+    }
+
+    /// It was taken. Returns when the next one is wanted.
+    fn take(&mut self, pts: Option<gst::ClockTime>, step: gst::ClockTime) -> gst::ClockTime {
+        let (start, taken) = self.start.unwrap_or((pts.unwrap_or_default(), 0));
+        self.start = Some((start, taken + 1));
+        let step = u128::from(step.nseconds()) * u128::from(taken + 1);
+        let step = u64::try_from(step).unwrap_or(u64::MAX / 2);
+        self.wanted = start.saturating_add(gst::ClockTime::from_nseconds(step));
+        self.wanted
+    }
+}
+
+/// More frames than these with the same time have no times.
+const MOST_SAME: u32 = 8;
+
 /// `uridecodebin ! videoconvert ! appsink`.
 struct Source {
     pipeline: gst::Pipeline,
@@ -137,9 +182,8 @@ impl Source {
         each: &mut impl FnMut(&gst_video::VideoInfo, &gst::BufferRef) -> crate::Result<()>,
     ) -> crate::Result<usize> {
         let mut taken = 0;
-        let mut wanted = gst::ClockTime::ZERO;
-        let mut rhythm = None;
-        let mut last = None;
+        let mut rhythm = Rhythm::default();
+        let mut seekable = None;
         while taken < count {
             let Some(sample) = self.next()? else {
                 break;
@@ -147,20 +191,14 @@ impl Source {
             let buffer = sample.buffer().ok_or("a sample without a buffer")?;
             let caps = sample.caps().ok_or("a sample without caps")?;
             let info = gst_video::VideoInfo::from_caps(caps)?;
-            let pts = buffer.pts();
-            let early = pts.is_some_and(|pts| taken > 0 && pts < wanted);
-            if early || (taken > 0 && pts == last) {
+            if !rhythm.wants(buffer.pts()) {
                 continue;
             }
-            last = pts;
             each(&info, buffer)?;
             taken += 1;
             // Known once there is a frame.
-            let (start, step, seekable) = *rhythm.get_or_insert_with(|| {
-                let (step, seekable) = self.step(count);
-                (pts.unwrap_or_default(), step, seekable)
-            });
-            wanted = start + step * taken as u64;
+            let (step, seekable) = *seekable.get_or_insert_with(|| self.step(count));
+            let wanted = rhythm.take(buffer.pts(), step);
             // Decoding what lies between is quicker than many a seek, unless it is much.
             if seekable && step > gst::ClockTime::from_seconds(2) && taken < count {
                 let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
@@ -213,7 +251,36 @@ impl Drop for Source {
 
 #[cfg(test)]
 mod tests {
-    use super::spread;
+    use super::{Rhythm, spread};
+
+    /// How many of these frames, with times in milliseconds, are taken with one each 500 ms.
+    fn taken(times: impl Iterator<Item = Option<u64>>) -> usize {
+        let mut rhythm = Rhythm::default();
+        let taken = times.filter(|time| {
+            let time = time.map(gst::ClockTime::from_mseconds);
+            let is_wanted = rhythm.wants(time);
+            if is_wanted {
+                rhythm.take(time, gst::ClockTime::from_mseconds(500));
+            }
+            is_wanted
+        });
+        taken.count()
+    }
+
+    /// Frames are taken evenly, also where their times begin anew, lie hours ahead for one of them,
+    /// stand still, or are none.
+    #[test]
+    fn times_that_jump() {
+        assert_eq!(taken((0..100).map(|i| Some(100 * i))), 20);
+        assert_eq!(
+            taken((0..100).map(|i| Some(90_000 - 90_000 * (i / 50) + 100 * i))),
+            20
+        );
+        let ahead = (0..100).map(|i| Some(if i == 30 { 37_600_000 } else { 100 * i }));
+        assert_eq!(taken(ahead), 21);
+        assert!(taken([Some(5000); 100].into_iter()) > 80);
+        assert_eq!(taken([None; 100].into_iter()), 100);
+    }
 
     /// Of more sources than frames, those are taken that lie evenly among them.
     #[test]

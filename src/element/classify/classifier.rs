@@ -8,10 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::super::strings;
+use super::super::time::Steady;
+use super::convert::{Converted, Shared};
 use super::decide::{Choice, Sample, groups};
 use super::error::Error;
+use super::pool::Pool;
 use super::settings::{FrameSettings, Settings};
-use super::still::Still;
+use super::still::{Seen, Still};
 use super::subject::Part;
 use crate::inference::{
     Cancel, ContractLabels, Engine, EngineOptions, Model, OutputKind, Port, Provider, RUN_LIMIT,
@@ -21,8 +24,8 @@ use crate::meta::{Class, Classification};
 use crate::paths;
 use crate::postprocess::{Activation, Groups, Labels, confidences, top_k};
 use crate::preprocess::{
-    ColorOrder, ElementType, Fit, Layout, Picture, Preprocessor, Rect, Resize, Slot, Target,
-    is_valid_mean, is_valid_std,
+    ColorOrder, Converter, ElementType, Fit, Layout, Picture, Preprocessor, Rect, Resize, Slot,
+    Target, is_read, is_valid_mean, is_valid_std,
 };
 use crate::text;
 
@@ -34,9 +37,23 @@ pub struct Classifier {
     names: Mutex<Names>,
     model_name: Arc<str>,
     provider_name: Arc<str>,
-    /// For frames of one kind, as many as workers have needed at the same time.
-    preprocessors: Mutex<(Option<gst_video::VideoInfo>, Vec<Preprocessor>)>,
+    preprocessors: Pool<Preprocessor>,
+    converters: Arc<Pool<Converter>>,
     still: Mutex<Still>,
+}
+
+/// A frame, or a part of it, that is to be looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    pub buffer: &'a gst::BufferRef,
+    pub info: &'a gst_video::VideoInfo,
+    pub part: &'a Part,
+    /// The number of its job.
+    pub number: u64,
+    /// None where the frame has no time.
+    pub steady: Option<Steady>,
+    /// What its jobs have in common, where it has to be converted.
+    pub shared: Option<&'a Shared>,
 }
 
 /// How classes are called, and what is decided between them.
@@ -188,7 +205,8 @@ impl Loaded {
             target,
             activation,
             names: Mutex::new(names),
-            preprocessors: Mutex::default(),
+            preprocessors: Pool::default(),
+            converters: Arc::default(),
             still: Mutex::default(),
         };
         Ok(Self {
@@ -219,35 +237,33 @@ impl Classifier {
     /// whole frame looks like the one before it, as `skip-still` has it.
     pub fn fill(
         &self,
-        buffer: &gst::BufferRef,
-        info: &gst_video::VideoInfo,
-        part: &Part,
+        look: Look<'_>,
         settings: &FrameSettings,
         slot: &mut Slot<'_>,
     ) -> Result<bool, Error> {
+        let Look { buffer, info, .. } = look;
         check_layout(buffer, info)?;
-        let process = |info, preprocessor: &mut Preprocessor, slot: &mut Slot<'_>| {
+        let rect = look.part.place.as_ref().map(|place| place.rect);
+        let uncropped = uncropped(buffer, info, rect);
+        let (info, rect) = match &uncropped {
+            Some((whole, rect)) => (whole, Some(*rect)),
+            None => (info, rect),
+        };
+        if is_read(info.format()) {
             let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)
                 .map_err(|e| Error::Map(e.message.to_string()))?;
-            Ok::<_, Error>(preprocessor.process(&Picture::from_frame(&frame), slot)?)
-        };
-        let rect = part.place.as_ref().map(|place| place.rect);
-        // What is made for one place is of no use for another, and objects move.
-        if let Some((whole, rect)) = uncropped(buffer, info, rect) {
-            let mut preprocessor = Preprocessor::of_part(&whole, rect, &self.target);
-            process(&whole, &mut preprocessor, slot)?;
-        } else if let Some(rect) = rect {
-            let mut preprocessor = Preprocessor::of_part(info, rect, &self.target);
-            process(info, &mut preprocessor, slot)?;
+            self.process(&Picture::from_frame(&frame), info, rect, slot)?;
         } else {
-            let mut preprocessor = self.preprocessor(info);
-            process(info, &mut preprocessor, slot)?;
-            let mut preprocessors = lock(&self.preprocessors);
-            if preprocessors.0.as_ref() == Some(info) {
-                preprocessors.1.push(preprocessor);
-            }
+            let convert = || Converted::new(buffer, info, &self.converters);
+            let converted = match look.shared {
+                Some(shared) => shared.get(convert)?,
+                None => Arc::new(convert()?),
+            };
+            let converter = converted.converter();
+            let frame = converter.frame()?;
+            self.process(&Picture::from_frame(&frame), converter.info(), rect, slot)?;
         }
-        if part.place.is_some() {
+        if look.part.place.is_some() {
             return Ok(true);
         }
         let mut still = lock(&self.still);
@@ -257,25 +273,34 @@ impl Classifier {
             *still = Still::default();
             return Ok(true);
         }
-        let is_still = still.is_still(
-            slot,
-            &self.target,
-            (part.subject.number, buffer.pts()),
-            limit,
-            settings.skip_still_max,
-        );
-        Ok(!is_still)
+        let seen = Seen {
+            subject: look.part.subject.number,
+            number: look.number,
+            time: look.steady,
+        };
+        let longest = settings.skip_still_max;
+        Ok(!still.is_still(slot, &self.target, seen, limit, longest))
     }
 
-    /// One for frames of this kind that nobody uses.
-    fn preprocessor(&self, info: &gst_video::VideoInfo) -> Preprocessor {
-        let mut preprocessors = lock(&self.preprocessors);
-        if preprocessors.0.as_ref() != Some(info) {
-            *preprocessors = (Some(info.clone()), Vec::new());
+    /// Writes a picture, or a part of it, into the tensor.
+    fn process(
+        &self,
+        picture: &Picture<'_>,
+        info: &gst_video::VideoInfo,
+        rect: Option<Rect>,
+        slot: &mut Slot<'_>,
+    ) -> Result<(), Error> {
+        // What is made for one place is of no use for another, and objects move.
+        if let Some(rect) = rect {
+            let mut preprocessor = Preprocessor::of_part(info, rect, &self.target);
+            return Ok(preprocessor.process(picture, slot)?);
         }
-        let free = preprocessors.1.pop();
-        drop(preprocessors);
-        free.unwrap_or_else(|| Preprocessor::new(info, &self.target))
+        let preprocessor = self.preprocessors.take(info);
+        let mut preprocessor =
+            preprocessor.unwrap_or_else(|| Preprocessor::new(info, &self.target));
+        preprocessor.process(picture, slot)?;
+        self.preprocessors.give(info, preprocessor);
+        Ok(())
     }
 
     /// The answer that the scores of a frame are.
@@ -442,15 +467,21 @@ fn check_layout(buffer: &gst::BufferRef, info: &gst_video::VideoInfo) -> Result<
 }
 
 /// A buffer's memory as a frame of its own, and where in it this part of the frame lies, if the
-/// frame is only a part of it. Nobody was told that this element knows of that, yet some always
-/// have it so.
+/// frame is only a part of it. Nobody was told that this element knows of GstVideoCropMeta, yet some
+/// always have it so. Without one, the frame lies in the upper left of what a GstVideoMeta
+/// describes, and only a converter needs to be told.
 fn uncropped(
     buffer: &gst::BufferRef,
     info: &gst_video::VideoInfo,
     part: Option<Rect>,
 ) -> Option<(gst_video::VideoInfo, Rect)> {
-    let (left, top, ..) = buffer.meta::<gst_video::VideoCropMeta>()?.rect();
     let memory = buffer.meta::<gst_video::VideoMeta>()?;
+    let is_larger = (memory.width(), memory.height()) != (info.width(), info.height());
+    let (left, top) = match buffer.meta::<gst_video::VideoCropMeta>() {
+        Some(crop) => (crop.rect().0, crop.rect().1),
+        None if is_larger && !is_read(info.format()) => (0, 0),
+        None => return None,
+    };
     let whole = gst_video::VideoInfo::builder(info.format(), memory.width(), memory.height())
         .colorimetry(&info.colorimetry())
         .chroma_site(info.chroma_site())

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::super::time::Steady;
 use super::error::Error;
 use super::settings::Settings;
 use crate::inference::Cancel;
@@ -86,22 +87,75 @@ pub struct Sample {
 
 /// A subject's decision. It takes the answers in the order of their frames.
 #[derive(Debug, Default)]
-pub struct Deciding(Option<Decider>);
+pub struct Deciding {
+    decider: Option<Decider>,
+    /// Stream time of the frame that the decision began with.
+    since: Option<gst::ClockTime>,
+    clock: Clock,
+}
+
+/// When the samples are: in stream time, in nanoseconds, without its jumps.
+#[derive(Debug, Default)]
+struct Clock {
+    now: u64,
+    /// Of the newest sample that had a time.
+    last: Option<Steady>,
+    /// From one sample to the next.
+    step: u64,
+}
+
+/// What a sample without a time counts for at most.
+const LONGEST_STEP: u64 = 1_000_000_000;
+
+impl Clock {
+    /// Takes the next sample, which is `speed` times as far from the one before in stream time as
+    /// in its steady one. None where no sample had a time so far.
+    fn see(&mut self, steady: Option<Steady>, speed: f64) -> Option<u64> {
+        let step = match (self.last, steady) {
+            (None, None) => return None,
+            (None, Some(_)) => 0,
+            // It goes on as before.
+            (Some(_), None) => self.step,
+            (Some(last), Some(now)) => {
+                let step = now.since(last).nseconds();
+                // Without rounding where it can be.
+                let step = match speed == 1.0 {
+                    true => step,
+                    false => (step as f64 * speed) as u64,
+                };
+                self.step = step.min(LONGEST_STEP);
+                step
+            }
+        };
+        self.last = steady.or(self.last);
+        // A decision begins anew where this begins anew, after hundreds of years.
+        self.now = self.now.wrapping_add(step);
+        Some(self.now)
+    }
+}
 
 impl Deciding {
-    /// Takes the answer of the frame with this stream time.
-    pub fn take(&mut self, sample: &Sample, time: Option<gst::ClockTime>) -> Option<Decision> {
+    /// Takes the answer of the frame with this steady time, which is `speed` times as fast in the
+    /// stream, and this stream time.
+    pub fn take(
+        &mut self,
+        sample: &Sample,
+        (steady, speed): (Option<Steady>, f64),
+        time: Option<gst::ClockTime>,
+    ) -> Option<Decision> {
         let candidates = &sample.choice.candidates;
-        let decider = match &mut self.0 {
+        let decider = match &mut self.decider {
             Some(decider) if Arc::ptr_eq(decider.candidates(), candidates) => decider,
             other => other.insert(Decider::new(Arc::clone(candidates))),
         };
-        let time = time.map(gst::ClockTime::nseconds);
-        decider.update(&sample.confidences, time, &sample.policy);
+        let now = self.clock.see(steady, speed);
+        if decider.update(&sample.confidences, now, &sample.policy) {
+            self.since = time;
+        }
         decider.decision().map(|decided| Decision {
             label: decided.label,
             confidence: decided.confidence,
-            since: decided.since.map(gst::ClockTime::from_nseconds),
+            since: self.since,
         })
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::inference::{ModelError, ProviderError, RunError, RuntimeError, SessionError};
 use crate::postprocess::{CandidatesError, GroupsError, LabelsError, NotFinite};
-use crate::preprocess;
+use crate::preprocess::{self, ConvertError};
 use crate::text;
 
 /// Everything that can go wrong between `start` and an answer.
@@ -34,6 +34,8 @@ pub enum Error {
     Map(String),
     #[error("a frame does not hold what its caps promise: {0}")]
     Frame(#[from] preprocess::Error),
+    #[error("a frame cannot be made ready: {0}")]
+    Convert(#[from] ConvertError),
     #[error("a frame does not hold what its caps promise: expected {expected}, found {found}")]
     Layout { expected: String, found: String },
     #[error(transparent)]
@@ -118,7 +120,11 @@ impl Error {
                 "The memory must be readable by the processor: put gldownload, cudadownload or \
                  the like before the element"
             }
-            Self::Frame(_) | Self::Layout { .. } => {
+            Self::Convert(ConvertError::Unknown { .. }) => "Put videoconvert before the element",
+            Self::Convert(ConvertError::Memory(_)) => {
+                "Put videoscale before the element, or end other programs"
+            }
+            Self::Frame(_) | Self::Convert(ConvertError::Short { .. }) | Self::Layout { .. } => {
                 "The element before delivers broken buffers: report it there"
             }
             Self::Run(RunError::Stuck(_) | RunError::Lost(_)) => {
@@ -170,7 +176,13 @@ impl Error {
             Self::Setting { .. } | Self::Labels(_) | Self::Groups(_) | Self::Candidates(_) => {
                 gst::error_msg!(gst::ResourceError::Settings, ("{}", text))
             }
-            Self::Map(_) | Self::Frame(_) | Self::Layout { .. } => {
+            Self::Convert(ConvertError::Unknown { .. }) => {
+                gst::error_msg!(gst::StreamError::Format, ("{}", text))
+            }
+            Self::Convert(ConvertError::Memory(_)) => {
+                gst::error_msg!(gst::ResourceError::NoSpaceLeft, ("{}", text))
+            }
+            Self::Map(_) | Self::Frame(_) | Self::Convert(_) | Self::Layout { .. } => {
                 gst::error_msg!(gst::ResourceError::Read, ("{}", text))
             }
             Self::Run(_) | Self::Lost | Self::Cancelled | Self::Thread(_) | Self::NotFinite(_) => {

@@ -14,6 +14,28 @@ use super::imp::{CAT, Resnet50};
 use super::settings::Mode;
 use super::stream::{Item, Model};
 
+/// What the pictures in the buffers of a stream are. Where a buffer holds single fields, that is
+/// the first of them: a picture of half the lines, which are twice as high.
+fn picture_info(info: gst_video::VideoInfo) -> gst_video::VideoInfo {
+    use gst_video::VideoInterlaceMode as Mode;
+    if !matches!(info.interlace_mode(), Mode::Fields | Mode::Alternate) {
+        return info;
+    }
+    let (numer, denom) = (info.par().numer().max(1), info.par().denom().max(1));
+    let par = match denom.checked_mul(2) {
+        Some(denom) => gst::Fraction::new(numer, denom),
+        None => gst::Fraction::new((numer / 2).max(1), denom),
+    };
+    let field =
+        gst_video::VideoInfo::builder(info.format(), info.width(), info.height().div_ceil(2))
+            .colorimetry(&info.colorimetry())
+            .chroma_site(info.chroma_site())
+            .fps(info.fps())
+            .par(par)
+            .build();
+    field.unwrap_or(info)
+}
+
 impl Resnet50 {
     pub(super) fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
         use gst::EventView;
@@ -30,6 +52,7 @@ impl Resnet50 {
                 let (items, loaded) = {
                     let mut inner = self.stream.lock();
                     let items = inner.flush();
+                    inner.whole.restart();
                     inner.flushing = false;
                     let loaded = match &inner.model {
                         Model::Ready(loaded) => Some(Arc::clone(loaded)),
@@ -48,16 +71,18 @@ impl Resnet50 {
                 return forwarded;
             }
             EventView::Caps(caps) => {
+                // The user has been told.
                 let Ok(info) = gst_video::VideoInfo::from_caps(caps.caps()) else {
                     gst::error!(CAT, imp = self, "caps that are no video: {}", caps.caps());
                     return false;
                 };
-                self.stream.lock().info = Some(Arc::new(info));
+                self.stream.lock().info = Some(Arc::new(picture_info(info)));
             }
             EventView::StreamStart(_) => {
                 let mut inner = self.stream.lock();
                 inner.restart();
                 inner.arriving = None;
+                inner.whole.restart();
                 inner.is_live = None;
                 inner.is_eos = false;
             }
@@ -66,6 +91,8 @@ impl Resnet50 {
                 // Some sources send the same one again and again.
                 if inner.arriving.as_ref() != Some(segment.segment()) {
                     inner.restart();
+                    let is_backward = segment.segment().rate() < 0.0;
+                    inner.timeline.set_backward(is_backward);
                     inner.arriving = Some(segment.segment().clone());
                 }
                 inner.is_live = None;
@@ -73,12 +100,14 @@ impl Resnet50 {
             }
             EventView::Eos(_) => {
                 let settings = self.frame_settings();
-                let hint = {
+                let (hint, flagged) = {
                     let mut inner = self.stream.lock();
                     inner.is_eos = true;
-                    inner.subjects.watch.hint(&settings, true)
+                    let hint = inner.subjects.watch.hint(&settings, true);
+                    (hint, inner.whole.end())
                 };
                 self.tell(hint);
+                self.tell_of_flags(flagged);
             }
             _ => {}
         }
@@ -227,7 +256,9 @@ impl Resnet50 {
             }
         };
         let own = gst::ClockTime::try_from(own).unwrap_or(gst::ClockTime::ZERO);
-        latency.set(is_live, min + own, max.map(|max| max + own));
+        // Whoever says the most that there is means that there is no end.
+        let max = max.map(|max| max.saturating_add(own));
+        latency.set(is_live, min.saturating_add(own), max);
         true
     }
 }

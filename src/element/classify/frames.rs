@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
+use super::super::time::{Moment, When, duration_of};
 use super::classifier::Loaded;
+use super::convert::Shared;
 use super::error::Error;
 use super::imp::{CAT, Resnet50};
 use super::job::{FrameJob, Ticket};
@@ -16,6 +18,7 @@ use super::settings::{FrameSettings, Mode};
 use super::stream::{Inner, Item, Model, News, Piece, Wait};
 use super::subject::{Part, attach};
 use super::turns::in_turn;
+use super::whole::{Length, Verdict};
 use crate::inference::{Job, RunError};
 
 /// Most frames in the queue, whatever `interval` and `max-in-flight` ask for.
@@ -75,7 +78,7 @@ impl Resnet50 {
                 None => self.stream.wait(inner),
             };
         };
-        let asked = self.ask(&mut inner, &loaded, &buffer, &settings, arrived, false)?;
+        let (asked, when) = self.ask(&mut inner, &loaded, &buffer, &settings, arrived, false)?;
         let mut jobs: Vec<Box<dyn Job>> = Vec::new();
         let pieces = asked.into_iter().map(|(part, job)| {
             let wait = job
@@ -92,15 +95,18 @@ impl Resnet50 {
             queued: Instant::now(),
             ready: None,
             pieces,
+            when,
             from: (!jobs.is_empty()).then(|| Arc::clone(&loaded)),
         });
         let hint = inner.subjects.watch.hint(&settings, false);
+        let flagged = inner.whole.news();
         drop(inner);
         self.stream.notify();
         if !jobs.is_empty() {
             loaded.port.push(jobs, settings.batch_timeout);
         }
         self.tell(hint);
+        self.tell_of_flags(flagged);
         Ok(gst::FlowSuccess::Ok)
     }
 
@@ -111,7 +117,7 @@ impl Resnet50 {
         settings: &FrameSettings,
         arrived: Instant,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let (asked, loaded) = {
+        let ((asked, when), loaded) = {
             let mut inner = self.stream.lock();
             // What is left of mode exact goes first.
             while inner.frames() > 0 && !inner.flushing {
@@ -127,7 +133,7 @@ impl Resnet50 {
                     let asked = self.ask(&mut inner, &loaded, &buffer, settings, arrived, true)?;
                     (asked, Some(loaded))
                 }
-                Model::Loading => (Vec::new(), None),
+                Model::Loading => ((Vec::new(), When::default()), None),
                 Model::Failed | Model::None => return Err(gst::FlowError::Error),
             }
         };
@@ -150,7 +156,7 @@ impl Resnet50 {
             self.check(loaded.port.engine().check())?;
         }
 
-        let (seen, news, tags, hint, failure) = {
+        let (seen, news, tags, hint, flagged, failure) = {
             let mut inner = self.stream.lock();
             let mut news = std::mem::take(&mut inner.news);
             news.retain(|news| {
@@ -162,15 +168,17 @@ impl Resnet50 {
                 is_posted(part, classification, settings.messages)
             });
             let seen = parts.into_iter().filter_map(|part| {
-                let carried = part.subject.known().carried(buffer.pts())?;
+                let carried = part.subject.known().carried(when)?;
                 Some((part, carried))
             });
             let seen: Vec<_> = seen.collect();
             let tags = inner.tags(&seen, settings);
             let hint = inner.subjects.watch.hint(settings, false);
-            (seen, news, tags, hint, inner.failure.take())
+            let flagged = inner.whole.news();
+            (seen, news, tags, hint, flagged, inner.failure.take())
         };
         self.tell(hint);
+        self.tell_of_flags(flagged);
         if let Some(error) = failure {
             self.post_error_message(error.message());
             return Err(gst::FlowError::Error);
@@ -191,7 +199,8 @@ impl Resnet50 {
         self.src.push(buffer)
     }
 
-    /// The parts of a frame that count, with a job for each that is to be classified.
+    /// The parts of a frame that count, with a job for each that is to be classified, and when the
+    /// frame is.
     fn ask(
         &self,
         inner: &mut Inner,
@@ -200,21 +209,33 @@ impl Resnet50 {
         settings: &FrameSettings,
         arrived: Instant,
         is_live: bool,
-    ) -> Result<Vec<Asked>, gst::FlowError> {
+    ) -> Result<(Vec<Asked>, When), gst::FlowError> {
         // Without caps there is no video.
         let info = inner.info.clone().ok_or(gst::FlowError::NotNegotiated)?;
         let size = (info.width(), info.height());
-        let parts = inner.subjects.parts(buffer, size, settings);
         let pts = buffer.pts();
-        let is_due = parts.iter().map(|p| p.is_due(pts, settings, is_live));
+        let duration = duration_of(buffer, Some(&info));
+        let moment = inner.timeline.see(pts, duration);
+        let when = When {
+            pts,
+            steady: moment.map(|moment| moment.steady),
+        };
+        let length = Length {
+            step: moment.map(|moment| moment.step),
+            duration,
+        };
+        let verdict = inner.whole.see(buffer, length, arrived);
+        let parts = inner.subjects.parts(buffer, size, moment, settings);
+        let is_due = parts.iter().map(|p| p.is_due(moment, settings, is_live));
         let is_due: Vec<bool> = is_due.collect();
         let is_chosen = match is_due.contains(&true) {
-            true => is_chosen(inner, buffer, settings),
+            true => is_chosen(inner, verdict, moment, settings),
             false => {
                 inner.rate.pass(settings.interval);
                 false
             }
         };
+        let shared = Shared::of(&info);
         if !is_chosen {
             self.stream.stats().skipped += 1;
         }
@@ -223,26 +244,28 @@ impl Resnet50 {
                 return (part, None);
             }
             inner.number += 1;
-            part.ask(inner.number, pts);
+            part.ask(inner.number, when.steady);
             let job = FrameJob {
                 stream: Arc::clone(&self.stream),
                 classifier: Arc::clone(&loaded.classifier),
                 settings: settings.clone(),
                 info: Arc::clone(&info),
                 buffer: Some(buffer.clone()),
+                shared: shared.clone(),
                 ticket: Ticket {
                     generation: inner.generation,
                     number: inner.number,
-                    pts,
+                    when,
                     arrived,
                 },
                 part: part.clone(),
+                is_flagged: verdict != Verdict::Whole,
                 preprocess: Duration::ZERO,
                 is_answered: false,
             };
             (part, Some(Box::new(job)))
         });
-        Ok(asked.collect())
+        Ok((asked.collect(), when))
     }
 
     /// Tells the user of an engine that is lost.
@@ -277,14 +300,18 @@ impl Resnet50 {
 }
 
 /// Whether the turn of this frame to be inferred has come.
-fn is_chosen(inner: &mut Inner, buffer: &gst::BufferRef, settings: &FrameSettings) -> bool {
-    use gst::BufferFlags as F;
-    // These do not hold a picture of their own, or only a part of it.
-    let is_whole = !buffer
-        .flags()
-        .intersects(F::GAP | F::DROPPABLE | F::CORRUPTED);
+fn is_chosen(
+    inner: &mut Inner,
+    verdict: Verdict,
+    moment: Option<Moment>,
+    settings: &FrameSettings,
+) -> bool {
     let FrameSettings {
         interval, max_rate, ..
     } = *settings;
-    is_whole && inner.rate.chooses(buffer.pts(), interval, max_rate)
+    let is_chosen = verdict != Verdict::Flagged && inner.rate.chooses(moment, interval, max_rate);
+    if is_chosen && verdict == Verdict::Anyway {
+        inner.whole.taken();
+    }
+    is_chosen
 }

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
+use super::super::refused::{self, Use};
 use super::super::strings;
+use super::super::time::Timeline;
 use super::classifier::{self, Loaded, Names};
 use super::error::Error;
 use super::loads::Subject;
@@ -17,6 +19,7 @@ use super::stats::Stats;
 use super::stream::{Model, Stream};
 use super::subject::Subjects;
 use super::watch::Watch;
+use super::whole::Whole;
 use crate::inference::Cancel;
 use crate::preprocess;
 use crate::text;
@@ -301,6 +304,8 @@ impl Resnet50 {
             inner.is_live = None;
             inner.latency = super::latency::Latency::default();
             inner.rate = super::rate::Rate::default();
+            inner.timeline = Timeline::default();
+            inner.whole = Whole::default();
             inner.subjects = Subjects::default();
             inner.qos = None;
         }
@@ -355,8 +360,10 @@ impl ObjectSubclass for Resnet50 {
 
     fn with_class(klass: &Self::Class) -> Self {
         let template = |name| klass.pad_template(name).expect("the class has it");
+        let sink = super::pads::sink(&template("sink"));
+        refused::explain(&sink, Use::Read);
         Self {
-            sink: super::pads::sink(&template("sink")),
+            sink,
             src: super::pads::src(&template("src")),
             stream: Arc::default(),
             settings: Mutex::default(),
@@ -435,11 +442,14 @@ impl ElementImpl for Resnet50 {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let caps = gst_video::VideoCapsBuilder::new()
-                .format_list(preprocess::FORMATS.iter().copied())
-                .width_range(1..=8192)
-                .height_range(1..=8192)
+            let mut caps = gst_video::VideoCapsBuilder::new()
+                .format_list(preprocess::all_formats())
                 .build();
+            // Single fields are pictures, too.
+            let mut fields = caps.clone();
+            let features = gst::CapsFeatures::new([gst_video::CAPS_FEATURE_FORMAT_INTERLACED]);
+            fields.make_mut().set_features_simple(Some(features));
+            caps.make_mut().append(fields);
             [
                 ("src", gst::PadDirection::Src),
                 ("sink", gst::PadDirection::Sink),

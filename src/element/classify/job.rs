@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::classifier::Classifier;
+use super::super::time::When;
+use super::classifier::{Classifier, Look};
+use super::convert::Shared;
 use super::error::Error;
 use super::settings::FrameSettings;
 use super::stream::{Outcome, Stream};
 use super::subject::Part;
 use crate::inference::{Job, RunError, RunTimes};
-use crate::preprocess::Slot;
+use crate::preprocess::{ConvertError, Slot};
 
 /// A part of a frame that is to be classified.
 #[derive(Debug)]
@@ -21,8 +23,12 @@ pub struct FrameJob {
     pub info: Arc<gst_video::VideoInfo>,
     /// Until it is in the tensor.
     pub buffer: Option<gst::Buffer>,
+    /// The same of all jobs of this frame, where it has to be converted.
+    pub shared: Option<Arc<Shared>>,
     pub ticket: Ticket,
     pub part: Part,
+    /// Its frame says that it holds no whole picture.
+    pub is_flagged: bool,
     pub preprocess: Duration,
     pub is_answered: bool,
 }
@@ -34,7 +40,7 @@ pub struct Ticket {
     pub generation: u64,
     /// Counts the jobs that were handed over.
     pub number: u64,
-    pub pts: Option<gst::ClockTime>,
+    pub when: When,
     pub arrived: Instant,
 }
 
@@ -52,16 +58,33 @@ impl Job for FrameJob {
         };
         let begun = Instant::now();
         self.stream.taken(self.ticket, &self.part);
-        let filled = self
-            .classifier
-            .fill(&buffer, &self.info, &self.part, &self.settings, slot);
+        let look = Look {
+            buffer: &buffer,
+            info: &self.info,
+            part: &self.part,
+            number: self.ticket.number,
+            steady: self.ticket.when.steady,
+            shared: self.shared.as_deref(),
+        };
+        let filled = self.classifier.fill(look, &self.settings, slot);
         // Before anybody is told: the stream may then have the only reference.
         drop(buffer);
+        self.shared = None;
         self.preprocess = begun.elapsed();
         match filled {
             Ok(true) => true,
             Ok(false) => {
                 self.deliver(Outcome::Still);
+                false
+            }
+            // It has not claimed to hold more.
+            Err(
+                Error::Map(_)
+                | Error::Frame(_)
+                | Error::Convert(ConvertError::Short { .. })
+                | Error::Layout { .. },
+            ) if self.is_flagged => {
+                self.deliver(Outcome::Unusable);
                 false
             }
             Err(error) => {

@@ -4,56 +4,141 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Frames that the bound is taken from.
+/// Frames that are looked at for whether the stay has become shorter.
 const WINDOW: usize = 64;
 
-/// The longest stay of the newest frames.
-#[derive(Debug, Default)]
+/// So many frames must have come without a longer stay before it is announced: at the start of a
+/// stream each waits for those in front of it, and so longer than they.
+const SETTLED: usize = 4;
+
+/// A change of less than this is none.
+const LEAST: Duration = Duration::from_millis(5);
+
+/// The shortest time between two announcements of a longer stay.
+const SPACING: Duration = Duration::from_secs(1);
+
+/// The shortest time before an announcement of a shorter stay. With each of them it is doubled, so
+/// that a stay that comes and goes is not announced for ever.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the pipeline is to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// For the first time how long frames stay.
+    First,
+    /// It has changed so much that it matters.
+    Changed,
+}
+
+/// The longest stay of frames.
+#[derive(Debug)]
 pub struct Latency {
     /// When the last of the frames so far could leave.
     ready: Option<Instant>,
     newest: VecDeque<Duration>,
-    announced: Duration,
+    /// The longest stay since the last announcement of a shorter one.
+    bound: Duration,
+    /// Frames since it grew by more than a quarter.
+    settled: usize,
+    growing: Duration,
+    /// What was announced last, and when.
+    announced: Option<(Duration, Instant)>,
+    patience: Duration,
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self {
+            ready: None,
+            newest: VecDeque::with_capacity(WINDOW),
+            bound: Duration::ZERO,
+            settled: 0,
+            growing: Duration::ZERO,
+            announced: None,
+            patience: PATIENCE,
+        }
+    }
 }
 
 impl Latency {
     /// Takes a frame that began to wait and need not have waited any longer at these times. It
     /// could not leave before those that came before it. What it waits beyond that, since what is
-    /// behind takes nothing, is not this element's. Returns as [`Self::observe`] does.
-    pub fn leave(&mut self, queued: Instant, ready: Instant) -> bool {
+    /// behind takes nothing, is not this element's.
+    pub fn leave(&mut self, queued: Instant, ready: Instant) -> Option<News> {
         let ready = self.ready.map_or(ready, |last| last.max(ready));
         self.ready = Some(ready);
-        self.observe(ready.saturating_duration_since(queued))
+        self.observe(ready.saturating_duration_since(queued), ready)
     }
 
-    /// Takes a frame's stay. Returns whether the bound has moved by more than a quarter since it
-    /// was last announced; it counts as announced then.
-    fn observe(&mut self, stay: Duration) -> bool {
+    /// Takes the stay of a frame that could leave `now`.
+    fn observe(&mut self, stay: Duration, now: Instant) -> Option<News> {
         if self.newest.len() == WINDOW {
             self.newest.pop_front();
         }
         self.newest.push_back(stay);
-        let bound = self.newest.iter().max().copied().unwrap_or_default();
-        // A shorter one must have been so for a while: an announcement stirs up the pipeline.
-        let is_longer = bound > self.announced + self.announced / 4;
-        let is_shorter = self.newest.len() == WINDOW && bound < self.announced - self.announced / 4;
-        if is_longer || is_shorter {
-            self.announced = bound;
+        self.bound = self.bound.max(stay);
+        if grows(self.bound, self.growing) {
+            self.growing = self.bound;
+            self.settled = 0;
         }
-        is_longer || is_shorter
+        self.settled += 1;
+        if self.settled < SETTLED {
+            return None;
+        }
+        let Some((announced, when)) = self.announced else {
+            self.announced = Some((self.bound, now));
+            return Some(News::First);
+        };
+        let since = now.saturating_duration_since(when);
+        if grows(self.bound, announced) {
+            if since < SPACING {
+                return None;
+            }
+            self.announced = Some((self.bound, now));
+            return Some(News::Changed);
+        }
+        // A shorter one must have been so for a while: an announcement stirs up the pipeline, and
+        // what is too long harms less than what is too short.
+        let longest = self.newest.iter().max().copied().unwrap_or_default();
+        let is_shorter =
+            self.newest.len() == WINDOW && longest < self.bound / 2 && self.bound - longest > LEAST;
+        if !is_shorter || since < self.patience {
+            return None;
+        }
+        self.patience = self.patience.saturating_mul(2);
+        (self.bound, self.growing) = (longest, longest);
+        self.announced = Some((longest, now));
+        Some(News::Changed)
     }
 
-    /// The bound that was announced last.
+    /// The longest stay: never less than what a frame has needed since it was last announced to be
+    /// shorter.
     pub fn bound(&self) -> Duration {
-        self.announced
+        self.bound
     }
+}
+
+/// Whether a stay is so much longer than another that it matters.
+fn grows(stay: Duration, than: Duration) -> bool {
+    stay > than + than / 4 && stay > than + LEAST.min(stay / 2)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    /// The stays, in milliseconds, whose frames were news; the frames come each 40 ms.
+    fn news(latency: &mut Latency, begun: Instant, stays: &[u64]) -> Vec<(usize, News)> {
+        let news = stays.iter().enumerate().filter_map(|(i, stay)| {
+            let now = begun + MS(40) * i as u32;
+            Some((i, latency.observe(MS(*stay), now)?))
+        });
+        news.collect()
+    }
 
     /// A frame that is ready before the one in front of it stays as long as that one.
     #[test]
@@ -61,29 +146,79 @@ mod tests {
         let begun = Instant::now();
         let at = |ms| begun + MS(ms);
         let mut latency = Latency::default();
-        assert!(latency.leave(at(0), at(50)));
-        assert!(!latency.leave(at(5), at(10)));
+        latency.leave(at(0), at(50));
+        latency.leave(at(5), at(10));
         assert_eq!(latency.newest, [MS(50), MS(45)]);
         // One that comes after them has nothing to do with them.
-        assert!(!latency.leave(at(60), at(70)));
+        latency.leave(at(60), at(70));
         assert_eq!(latency.newest.back(), Some(&MS(10)));
+        assert_eq!(latency.bound(), MS(50));
     }
 
+    /// A stay that grows while the queue fills, and then wavers, is announced once.
     #[test]
-    fn announces_by_quarters() {
+    fn once_for_a_start() {
         let mut latency = Latency::default();
-        assert!(latency.observe(MS(100)));
-        assert_eq!(latency.bound(), MS(100));
-        for stay in [90, 110, 124, 50] {
-            assert!(!latency.observe(MS(stay)), "{stay}");
-        }
-        assert!(latency.observe(MS(130)));
-        assert_eq!(latency.bound(), MS(130));
-        // Down only when a whole window was shorter.
-        let announced: Vec<_> = (0..2 * WINDOW)
-            .filter(|_| latency.observe(MS(40)))
+        let stays = [
+            30, 60, 90, 120, 150, 180, 150, 178, 185, 190, 170, 200, 40, 210,
+        ];
+        let found = news(&mut latency, Instant::now(), &stays);
+        assert_eq!(found, [(8, News::First)]);
+        // What is asked for is true all the same.
+        assert_eq!(latency.bound(), MS(210));
+    }
+
+    /// It is announced again when it has grown by more than a quarter and some milliseconds, yet
+    /// not more often than once a second.
+    #[test]
+    fn again_when_it_matters() {
+        let begun = Instant::now();
+        let mut stays = vec![10; 50];
+        stays[20] = 12;
+        stays[40..].fill(14);
+        assert_eq!(
+            news(&mut Latency::default(), begun, &stays),
+            [(3, News::First)]
+        );
+        let mut stays = vec![100; 100];
+        stays[10..].fill(150);
+        stays[20..].fill(300);
+        let found = news(&mut Latency::default(), begun, &stays);
+        assert_eq!(found, [(3, News::First), (28, News::Changed)]);
+    }
+
+    /// One that is shorter is announced after a while, and less and less often.
+    #[test]
+    fn shorter() {
+        let begun = Instant::now();
+        // Ten minutes in which it is long for a frame each 20 seconds.
+        let stays: Vec<u64> = (0..15_000)
+            .map(|i| if i % 500 == 0 { 200 } else { 40 })
             .collect();
-        assert_eq!(announced.len(), 1);
+        let mut latency = Latency::default();
+        let found = news(&mut latency, begun, &stays);
+        assert!((3..=14).contains(&found.len()), "{found:?}");
+        let late = found.iter().filter(|(i, _)| *i > 7500);
+        assert!(late.count() <= 4, "{found:?}");
+        let mut stays = vec![40; 400];
+        stays[0] = 200;
+        let mut latency = Latency::default();
+        assert_eq!(news(&mut latency, begun, &stays).len(), 2);
         assert_eq!(latency.bound(), MS(40));
+    }
+
+    proptest! {
+        /// Whatever the stays are, what is asked for is never less than what one of the newest
+        /// frames needed.
+        #[test]
+        fn never_too_short(stays in prop::collection::vec(0u64..500, 1..600)) {
+            let begun = Instant::now();
+            let mut latency = Latency::default();
+            for (i, stay) in stays.iter().enumerate() {
+                latency.observe(MS(*stay), begun + MS(200) * i as u32);
+                let newest = stays[i.saturating_sub(WINDOW - 1)..=i].iter().max();
+                prop_assert!(latency.bound() >= MS(newest.copied().unwrap_or(0)));
+            }
+        }
     }
 }

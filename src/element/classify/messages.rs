@@ -7,6 +7,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::Resnet50;
+use super::latency::News;
 use super::settings::Messages;
 use super::stream::Topic;
 use super::subject::Part;
@@ -62,7 +63,21 @@ impl Resnet50 {
         }
     }
 
-    pub(super) fn announce_latency(&self) {
+    /// Tells the user of frames that say that they hold no whole picture.
+    pub(super) fn tell_of_flags(&self, text: Option<String>) {
+        if let Some(text) = text {
+            gst::element_imp_warning!(self, gst::StreamError::Decode, ("{}", text));
+        }
+    }
+
+    /// Lets the pipeline ask anew for the latency. In one that is not live it counts for nothing,
+    /// so that once is enough.
+    pub(super) fn announce_latency(&self, news: News) {
+        let mut upstream = gst::query::Latency::new();
+        let is_live = || self.sink.peer_query(&mut upstream) && upstream.result().0;
+        if news == News::Changed && !{ is_live }() {
+            return;
+        }
         let obj = self.obj();
         let message = gst::message::Latency::builder().src(&*obj).build();
         // Fails only where nobody listens.

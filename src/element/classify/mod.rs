@@ -6,8 +6,11 @@
  * Runtime. The video passes through untouched; each buffer leaves with a
  * `Resnet50ClassificationMeta` that holds the best classes.
  *
- * Frames of any size and of all common formats are taken as they come: nothing has to be
- * converted or scaled before the element.
+ * Frames of any size and of all raw formats are taken as they come: nothing has to be converted
+ * or scaled before the element.
+ *
+ * Frames that are flagged as corrupted, droppable or gap are not inferred and carry the last
+ * answer, unless there has been nothing else for a second; a WARNING says so then.
  *
  * With `region=rois` or `region=both` the regions that a detector before the element has put onto
  * the buffer (`GstVideoRegionOfInterestMeta`) are classified as well, each as a picture of its own;
@@ -23,6 +26,7 @@
  * Since: plugins-resnet50-0.1.0
  */
 mod classifier;
+mod convert;
 mod decide;
 mod error;
 mod events;
@@ -33,6 +37,7 @@ mod latency;
 mod loads;
 mod messages;
 mod pads;
+mod pool;
 mod queue;
 mod rate;
 mod settings;
@@ -42,6 +47,7 @@ mod stream;
 mod subject;
 mod turns;
 mod watch;
+mod whole;
 
 use gst::prelude::*;
 

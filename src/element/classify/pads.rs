@@ -38,7 +38,12 @@ pub fn sink(template: &gst::PadTemplate) -> gst::Pad {
                 },
             )
         })
-        .flags(gst::PadFlags::PROXY_CAPS | gst::PadFlags::PROXY_ALLOCATION)
+        // A field that caps do not have, as the frame rate of some sources, may be anything.
+        .flags(
+            gst::PadFlags::PROXY_CAPS
+                | gst::PadFlags::PROXY_ALLOCATION
+                | gst::PadFlags::ACCEPT_INTERSECT,
+        )
         .build()
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
+use super::super::time::When;
 use super::error::Error;
 use super::imp::{CAT, Resnet50};
 use super::messages::is_posted;
@@ -68,8 +69,12 @@ impl Resnet50 {
                 queued,
                 ready,
                 pieces,
+                when,
                 from: _,
-            } => Some(self.push(buffer, queued, ready.unwrap_or(queued), pieces)),
+            } => {
+                let ready = ready.unwrap_or(queued);
+                Some(self.push(buffer, when, (queued, ready), pieces))
+            }
         };
         let mut inner = self.stream.lock();
         inner.is_pushing = false;
@@ -99,8 +104,8 @@ impl Resnet50 {
     fn push(
         &self,
         mut buffer: gst::Buffer,
-        queued: Instant,
-        ready: Instant,
+        when: When,
+        (queued, ready): (Instant, Instant),
         pieces: Vec<Piece>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let mut answered = Vec::new();
@@ -113,7 +118,9 @@ impl Resnet50 {
                 }
                 Wait::Ready(_, Outcome::Failed(error)) => failed = Some(error),
                 Wait::Ready(_, Outcome::Dropped) => lost = Some(Error::Lost),
-                Wait::Ready(_, Outcome::Still) | Wait::Carry | Wait::Answer(_) => {
+                Wait::Ready(_, Outcome::Still | Outcome::Unusable)
+                | Wait::Carry
+                | Wait::Answer(_) => {
                     carrying.push(part);
                 }
             }
@@ -124,14 +131,17 @@ impl Resnet50 {
         }
 
         let settings = self.frame_settings();
-        let pts = buffer.pts();
+        let pts = when.pts;
         let mut seen = Vec::with_capacity(answered.len() + carrying.len());
         let mut posted = Vec::new();
-        let (tags, segment, is_news) = {
+        let (tags, segment, news) = {
             let mut inner = self.stream.lock();
-            let is_news = !answered.is_empty() && inner.latency.leave(queued, ready);
+            let news = match answered.is_empty() {
+                true => None,
+                false => inner.latency.leave(queued, ready),
+            };
             for (part, number, answer) in answered {
-                if let Some(answer) = inner.take(*answer, &part, number, pts) {
+                if let Some(answer) = inner.take(*answer, &part, number, when) {
                     if is_posted(&part, &answer, settings.messages) {
                         posted.push(seen.len());
                     }
@@ -139,17 +149,17 @@ impl Resnet50 {
                 }
             }
             seen.extend(carrying.into_iter().filter_map(|part| {
-                let carried = part.subject.known().carried(pts)?;
+                let carried = part.subject.known().carried(when)?;
                 Some((part, carried))
             }));
             let tags = inner.tags(&seen, &settings);
-            (tags, inner.segment.clone(), is_news)
+            (tags, inner.segment.clone(), news)
         };
         for (part, answer) in posted.into_iter().map(|index| &seen[index]) {
             self.post(answer, part, pts, Some((&buffer, segment.clone())));
         }
-        if is_news {
-            self.announce_latency();
+        if let Some(news) = news {
+            self.announce_latency(news);
         }
         if let Some(tags) = tags {
             // Whether anybody wants them or not, the frame follows.

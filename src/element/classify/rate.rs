@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Which frames are to be inferred.
 
+use super::super::time::{Moment, Steady};
+
 /// Chooses frames by their number and by their time.
 #[derive(Debug, Default)]
 pub struct Rate {
     /// Frames since the last chosen one, modulo the interval.
     since: u32,
     /// When the next one is due.
-    due: Option<gst::ClockTime>,
+    due: Option<Steady>,
     /// The spacing that downstream asks for.
     throttle: Option<gst::ClockTime>,
 }
@@ -32,13 +34,17 @@ impl Rate {
     }
 
     /// Whether this frame is one. Every `interval`th is, of those every one whose time has come:
-    /// `max_rate` a second, none where its numerator is 0. A frame without a time is always due.
+    /// `max_rate` a second, none where its numerator is 0. A frame without a time is always due,
+    /// and so is one whose time has jumped back.
     pub fn chooses(
         &mut self,
-        pts: Option<gst::ClockTime>,
+        moment: Option<Moment>,
         interval: u32,
         max_rate: gst::Fraction,
     ) -> bool {
+        if moment.is_some_and(|moment| moment.is_anew) {
+            self.due = None;
+        }
         let is_nth = self.since == 0;
         self.since = (self.since + 1) % interval.max(1);
         if !is_nth {
@@ -50,20 +56,20 @@ impl Rate {
             let nseconds = second * denom.unsigned_abs() as u128 / numer.unsigned_abs() as u128;
             gst::ClockTime::from_nseconds(nseconds as u64)
         });
-        let (Some(pts), Some(spacing)) = (pts, spacing.max(self.throttle)) else {
+        let (Some(moment), Some(spacing)) = (moment, spacing.max(self.throttle)) else {
             return true;
         };
+        let now = moment.steady;
         let Some(due) = self.due else {
-            self.due = Some(pts + spacing);
+            self.due = Some(now.after(spacing));
             return true;
         };
-        // Long before it: the time has jumped back.
-        if pts < due && due - pts <= spacing * 2 {
+        if now < due {
             return false;
         }
         // From when it was due, so that the rate is kept on the average; but not after a gap.
-        let is_late = pts < due || pts - due > spacing;
-        self.due = Some(if is_late { pts } else { due } + spacing);
+        let is_late = now.since(due) > spacing;
+        self.due = Some(if is_late { now } else { due }.after(spacing));
         true
     }
 }
@@ -72,13 +78,27 @@ impl Rate {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::super::time::Timeline;
     use super::*;
+
+    /// Whether a frame at this time is chosen.
+    fn chooses(
+        rate: &mut Rate,
+        timeline: &mut Timeline,
+        time: gst::ClockTime,
+        max: gst::Fraction,
+    ) -> bool {
+        rate.chooses(timeline.see(Some(time), None), 1, max)
+    }
 
     fn count(rate: &mut Rate, fps: u64, seconds: u64, max: (i32, i32)) -> usize {
         let times =
             (0..fps * seconds).map(|i| gst::ClockTime::from_nseconds(i * 1_000_000_000 / fps));
         let max = gst::Fraction::new(max.0, max.1);
-        times.filter(|t| rate.chooses(Some(*t), 1, max)).count()
+        let mut timeline = Timeline::default();
+        times
+            .filter(|t| chooses(rate, &mut timeline, *t, max))
+            .count()
     }
 
     #[test]
@@ -119,18 +139,53 @@ mod tests {
         assert_eq!(count(&mut rate, 30, 10, (0, 1)), 300);
     }
 
+    /// Frames that are chosen, by their number, of ten a second with these times in milliseconds.
+    fn chosen(times: &[u64], max: (i32, i32)) -> Vec<usize> {
+        let (mut rate, mut timeline) = (Rate::default(), Timeline::default());
+        let max = gst::Fraction::new(max.0, max.1);
+        let frames = times.iter().enumerate().filter(|(_, time)| {
+            let time = gst::ClockTime::from_mseconds(**time);
+            let moment = timeline.see(Some(time), Some(gst::ClockTime::from_mseconds(100)));
+            rate.chooses(moment, 1, max)
+        });
+        frames.map(|(number, _)| number).collect()
+    }
+
+    /// The rate is kept beyond a time that lies hours ahead, where times begin anew, though that is
+    /// sooner than the next frame is due, and where they stand still.
+    #[test]
+    fn times_that_jump() {
+        let regular = |frames: u64| (0..frames).map(|i| i * 100).collect::<Vec<u64>>();
+        let mut ahead = regular(100);
+        ahead[30] = 37_600_000;
+        let found = chosen(&ahead, (2, 1));
+        assert!((20..=22).contains(&found.len()), "{found:?}");
+        let gaps = found.windows(2).map(|pair| pair[1] - pair[0]);
+        assert!(gaps.into_iter().all(|gap| gap <= 5), "{found:?}");
+        // A video of 1.5 seconds that is played again and again, with one inference each second.
+        let again = [regular(15), regular(15), regular(15), regular(15)].concat();
+        let found = chosen(&again, (1, 1));
+        assert_eq!(found, [0, 10, 15, 25, 30, 40, 45, 55]);
+        // The same with one each ten seconds, more than it lasts.
+        assert_eq!(chosen(&again, (1, 10)), [0, 15, 30, 45]);
+        let found = chosen(&[5000; 100], (2, 1)).len();
+        assert!((18..=20).contains(&found), "{found}");
+        let last = gst::ClockTime::MAX.mseconds();
+        assert_eq!(chosen(&[0, 100, last, last, last], (1, i32::MAX)), [0, 2]);
+    }
+
     proptest! {
         /// However the frames come, two chosen ones are never nearer than half of the spacing, and
         /// on the average never more than the rate.
         #[test]
         fn never_more(steps in prop::collection::vec(1u64..200, 1..300), hertz in 1i32..50) {
-            let mut rate = Rate::default();
+            let (mut rate, mut timeline) = (Rate::default(), Timeline::default());
             let mut now = 0;
             let mut chosen = Vec::new();
             for step in steps {
                 now += step;
                 let pts = gst::ClockTime::from_mseconds(now);
-                if rate.chooses(Some(pts), 1, gst::Fraction::new(hertz, 1)) {
+                if chooses(&mut rate, &mut timeline, pts, gst::Fraction::new(hertz, 1)) {
                     chosen.push(now);
                 }
             }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Whether a frame looks like the one that was inferred last.
 
+use super::super::time::Steady;
 use crate::preprocess::{ColorOrder, Layout, Slot, Target};
 
 /// The tensor of the frame that was inferred last.
@@ -9,18 +10,31 @@ pub struct Still {
     tensor: Vec<f32>,
     /// Which subject's it is: with another begins a stream that knows of no answer.
     subject: u64,
-    pts: Option<gst::ClockTime>,
+    /// The number of its job: workers overtake each other.
+    number: u64,
+    time: Option<Steady>,
+}
+
+/// A frame that is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// The number of its subject.
+    pub subject: u64,
+    /// The number of its job.
+    pub number: u64,
+    /// None where it has no time.
+    pub time: Option<Steady>,
 }
 
 impl Still {
     /// Whether a tensor differs from the last inferred one by less than `limit` (mean absolute
     /// difference, in units where white is 1), and that one is of the same subject and not older
-    /// than `longest`. If not, this one takes its place, unless it is of an earlier subject or time.
+    /// than `longest`. If not, this one takes its place, unless it is of an earlier subject or job.
     pub fn is_still(
         &mut self,
         slot: &Slot<'_>,
         target: &Target,
-        (subject, pts): (u64, Option<gst::ClockTime>),
+        seen: Seen,
         limit: f32,
         longest: gst::ClockTime,
     ) -> bool {
@@ -30,20 +44,21 @@ impl Still {
             Slot::U8(v) => v.iter().map(|v| f32::from(*v) / 255.0).collect(),
         };
         // Where a worker has overtaken another, the earlier frame finds a later one here.
-        let age = pts
-            .zip(self.pts)
-            .and_then(|(now, then)| now.checked_sub(then));
-        let is_near = subject == self.subject
+        let is_next = seen.number >= self.number;
+        let age = seen.time.zip(self.time).filter(|_| is_next);
+        let age = age.map(|(now, then)| now.since(then));
+        let is_near = seen.subject == self.subject
             && age.is_some_and(|age| age <= longest)
             && self.tensor.len() == values.len();
         if is_near && difference(&self.tensor, &values, target) < limit {
             return true;
         }
-        if (subject, pts) >= (self.subject, self.pts) {
+        if (seen.subject, seen.number) >= (self.subject, self.number) {
             *self = Self {
                 tensor: values,
-                subject,
-                pts,
+                subject: seen.subject,
+                number: seen.number,
+                time: seen.time,
             };
         }
         false
@@ -83,6 +98,7 @@ fn difference(a: &[f32], b: &[f32], target: &Target) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::time::Timeline;
     use super::*;
     use crate::preprocess::{ElementType, Fit, Interpolation, Resize};
 
@@ -118,20 +134,37 @@ mod tests {
     #[test]
     fn carries_over() {
         let target = target(Layout::Nchw);
-        let time = |ms| Some(gst::ClockTime::from_mseconds(ms));
+        let mut timeline = Timeline::default();
+        let mut time = |ms| {
+            let moment = timeline.see(Some(gst::ClockTime::from_mseconds(ms)), None);
+            moment.map(|moment| moment.steady)
+        };
         let longest = gst::ClockTime::from_mseconds(100);
         let mut still = Still::default();
-        let mut look_at = |value: f32, subject, pts| {
+        let mut look_at = |value: f32, subject, number, time| {
             let mut values = [value; 6];
             let slot = Slot::F32(&mut values);
-            still.is_still(&slot, &target, (subject, pts), 0.05, longest)
+            let seen = Seen {
+                subject,
+                number,
+                time,
+            };
+            still.is_still(&slot, &target, seen, 0.05, longest)
         };
         // What was under way when another began is not what that is compared with.
-        assert!(!look_at(0.5, 0, time(1000)));
-        assert!(!look_at(0.5, 1, time(0)));
-        assert!(!look_at(0.5, 0, time(1001)));
-        assert!(look_at(0.5, 1, time(1)));
-        let mut look = |value: f32, pts| look_at(value, 2, pts);
+        let (first, second) = (time(1000), time(1001));
+        assert!(!look_at(0.5, 0, 1, first));
+        let (third, fourth) = (time(0), time(1));
+        assert!(!look_at(0.5, 1, 3, third));
+        assert!(!look_at(0.5, 0, 2, second));
+        assert!(look_at(0.5, 1, 4, fourth));
+        // Nor is an earlier one compared with a later one that has overtaken it.
+        assert!(!look_at(0.5, 1, 2, second));
+        let mut number = 4;
+        let mut look = |value: f32, time| {
+            number += 1;
+            look_at(value, 2, number, time)
+        };
         assert!(!look(0.5, time(0)));
         assert!(look(0.5, time(40)));
         assert!(look(0.55, time(80)));
@@ -140,6 +173,9 @@ mod tests {
         assert!(look(0.6, time(100)));
         // It has been carried long enough.
         assert!(!look(0.6, time(191)));
+        // One that is hours ahead has been carried long enough; those after it go on as before.
+        assert!(!look(0.6, time(37_600_000)));
+        assert!(look(0.6, time(230)));
         // Without a time nobody knows for how long.
         assert!(!look(0.6, None));
     }

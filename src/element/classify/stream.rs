@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::super::time::{Timeline, When};
 use super::classifier::{Answer, Loaded};
 use super::decide::Keywords;
 use super::error::Error;
@@ -16,6 +17,7 @@ use super::rate::Rate;
 use super::settings::FrameSettings;
 use super::stats::Stats;
 use super::subject::{Part, Subjects};
+use super::whole::Whole;
 use crate::inference::RunTimes;
 use crate::meta::Classification;
 
@@ -25,6 +27,8 @@ pub enum Outcome {
     Answer(Box<Answer>),
     /// It looks like the one before.
     Still,
+    /// It does not hold a picture, and was not said to.
+    Unusable,
     Failed(Error),
     /// A newer one took its place, or the engine has ended.
     Dropped,
@@ -40,6 +44,7 @@ pub enum Item {
         queued: Instant,
         ready: Option<Instant>,
         pieces: Vec<Piece>,
+        when: When,
         /// Where the answers come from: the way there must stay open, though another model may
         /// have taken its place meanwhile.
         from: Option<Arc<Loaded>>,
@@ -159,7 +164,11 @@ pub struct Inner {
     pub model: Model,
     pub loads: Loads,
     pub info: Option<Arc<gst_video::VideoInfo>>,
+    /// The times of the frames that come, without jumps.
+    pub timeline: Timeline,
     pub rate: Rate,
+    /// Whether they hold pictures.
+    pub whole: Whole,
     /// What has not left yet (mode exact).
     pub items: VecDeque<Item>,
     /// A worker of the task has the first of them in its hands.
@@ -194,7 +203,9 @@ impl Default for Inner {
             model: Model::None,
             loads: Loads::default(),
             info: None,
+            timeline: Timeline::default(),
             rate: Rate::default(),
+            whole: Whole::default(),
             items: VecDeque::new(),
             is_pushing: false,
             flow: Ok(gst::FlowSuccess::Ok),
@@ -283,6 +294,7 @@ impl Stream {
                 stats.still += 1;
                 stats.skipped += 1;
             }
+            Outcome::Unusable => self.stats().skipped += 1,
             Outcome::Failed(_) if ticket.generation == inner.generation => {
                 self.stats().errors += 1;
             }
@@ -310,11 +322,11 @@ impl Stream {
         // The frame has left already.
         match outcome {
             Outcome::Answer(answer) => {
-                let classification = inner.take(*answer, part, ticket.number, ticket.pts);
+                let classification = inner.take(*answer, part, ticket.number, ticket.when);
                 inner.news.extend(classification.map(|classification| News {
                     classification,
                     part: part.clone(),
-                    pts: ticket.pts,
+                    pts: ticket.when.pts,
                 }));
             }
             Outcome::Failed(error) => {
@@ -322,7 +334,7 @@ impl Stream {
                 inner.failure = Some(error);
             }
             Outcome::Dropped => part.subject.known().dropped(ticket.number),
-            Outcome::Still => {}
+            Outcome::Still | Outcome::Unusable => {}
         }
     }
 }
@@ -331,6 +343,7 @@ impl Inner {
     /// Begins anew for the frames that come: the next one is inferred, and no answer is carried
     /// over from those before.
     pub fn restart(&mut self) {
+        self.timeline.restart();
         self.rate.reset();
         self.subjects.reset();
     }
@@ -348,12 +361,15 @@ impl Inner {
         mut answer: Answer,
         part: &Part,
         number: u64,
-        pts: Option<gst::ClockTime>,
+        when: When,
     ) -> Option<Classification> {
         answer.classification.element = Arc::clone(&self.element);
         let segment = self.segment.as_ref();
-        let time = segment.and_then(|s| s.to_stream_time(pts));
-        part.subject.known().take(answer, number, pts, time)
+        let time = segment.and_then(|s| s.to_stream_time(when.pts));
+        let speed = segment.map_or(1.0, |s| s.applied_rate().abs());
+        part.subject
+            .known()
+            .take(answer, number, when, (time, speed))
     }
 
     /// The tag event for those decisions that the stream did not have yet.

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::super::time::{Moment, Steady, When};
 use super::classifier::Answer;
 use super::decide::Deciding;
 use super::imp::CAT;
@@ -29,7 +30,7 @@ pub struct Known {
     newest: Option<Newest>,
     deciding: Deciding,
     /// The job that was last made of it: its ticket's number, and its frame's time.
-    asked: Option<(u64, Option<gst::ClockTime>)>,
+    asked: Option<(u64, Option<Steady>)>,
     /// The job of it that a worker last took: its ticket's number, and the stream's clock.
     taken: Option<(u64, u64)>,
     /// What was last posted of it with `messages=change`.
@@ -41,7 +42,7 @@ pub struct Known {
 struct Newest {
     classification: Classification,
     number: u64,
-    pts: Option<gst::ClockTime>,
+    when: When,
 }
 
 impl Subject {
@@ -58,39 +59,39 @@ impl Subject {
 }
 
 impl Known {
-    /// Takes an answer, with the decision that comes of it, `time` being its frame's stream time.
-    /// None if a newer one is there: workers may overtake each other.
+    /// Takes an answer, with the decision that comes of it, `time` being its frame's stream time,
+    /// which goes `speed` times as fast as its timestamps. None if a newer one is there: workers may
+    /// overtake each other.
     pub fn take(
         &mut self,
         answer: Answer,
         number: u64,
-        pts: Option<gst::ClockTime>,
-        time: Option<gst::ClockTime>,
+        when: When,
+        (time, speed): (Option<gst::ClockTime>, f64),
     ) -> Option<Classification> {
         if self.newest.as_ref().is_some_and(|n| n.number >= number) {
             return None;
         }
         let sample = answer.sample.as_ref();
         let classification = Classification {
-            decision: sample.and_then(|sample| self.deciding.take(sample, time)),
+            decision: sample
+                .and_then(|sample| self.deciding.take(sample, (when.steady, speed), time)),
             ..answer.classification
         };
         self.newest = Some(Newest {
             classification: classification.clone(),
             number,
-            pts,
+            when,
         });
         Some(classification)
     }
 
     /// The newest answer for a frame that has none of its own.
-    pub fn carried(&self, pts: Option<gst::ClockTime>) -> Option<Classification> {
+    pub fn carried(&self, when: When) -> Option<Classification> {
         let newest = self.newest.as_ref()?;
         Some(Classification {
             fresh: false,
-            age: pts
-                .zip(newest.pts)
-                .map(|(now, then)| now.saturating_sub(then)),
+            age: when.since(newest.when),
             ..newest.classification.clone()
         })
     }
@@ -112,13 +113,15 @@ impl Known {
     }
 
     /// Whether this long has passed since a job was last made of it.
-    fn is_due(&self, pts: Option<gst::ClockTime>, interval: gst::ClockTime) -> bool {
+    fn is_due(&self, moment: Option<Moment>, interval: gst::ClockTime) -> bool {
         let Some((_, asked)) = self.asked else {
             return true;
         };
-        // Where the time has jumped back, nobody knows.
-        let since = pts.zip(asked).and_then(|(now, then)| now.checked_sub(then));
-        since.is_none_or(|since| since >= interval)
+        let Some((now, then)) = moment.zip(asked) else {
+            return true;
+        };
+        // Where the time has jumped back, another scene may have begun.
+        now.is_anew || now.steady.since(then) >= interval
     }
 }
 
@@ -143,16 +146,11 @@ pub struct Part {
 impl Part {
     /// Whether it is to be classified, if its frame is. In mode live a newer picture takes the
     /// place of one that waits.
-    pub fn is_due(
-        &self,
-        pts: Option<gst::ClockTime>,
-        settings: &FrameSettings,
-        is_live: bool,
-    ) -> bool {
+    pub fn is_due(&self, moment: Option<Moment>, settings: &FrameSettings, is_live: bool) -> bool {
         let tracking = self.place.as_ref().and_then(|p| p.region.tracking_id);
         tracking.is_none() || {
             let known = self.subject.known();
-            (is_live && known.waits()) || known.is_due(pts, settings.reclassify_interval)
+            (is_live && known.waits()) || known.is_due(moment, settings.reclassify_interval)
         }
     }
 
@@ -165,8 +163,8 @@ impl Part {
     }
 
     /// A job is made of it.
-    pub fn ask(&self, number: u64, pts: Option<gst::ClockTime>) {
-        self.subject.known().asked = Some((number, pts));
+    pub fn ask(&self, number: u64, steady: Option<Steady>) {
+        self.subject.known().asked = Some((number, steady));
     }
 }
 
@@ -207,6 +205,7 @@ impl Subjects {
         &mut self,
         buffer: &gst::BufferRef,
         size: (u32, u32),
+        moment: Option<Moment>,
         settings: &FrameSettings,
     ) -> Vec<Part> {
         let mut parts = Vec::new();
@@ -217,7 +216,7 @@ impl Subjects {
             });
         }
         if settings.region.has_regions() {
-            self.add_regions(&mut parts, buffer, size, settings);
+            self.add_regions(&mut parts, buffer, size, moment, settings);
         }
         parts
     }
@@ -227,6 +226,7 @@ impl Subjects {
         parts: &mut Vec<Part>,
         buffer: &gst::BufferRef,
         (width, height): (u32, u32),
+        moment: Option<Moment>,
         settings: &FrameSettings,
     ) {
         let mut places = Vec::new();
@@ -259,7 +259,8 @@ impl Subjects {
                 }),
             }
         }
-        self.watch.see(!places.is_empty(), buffer.pts());
+        let step = moment.map(|moment| moment.step);
+        self.watch.see(!places.is_empty(), step);
         let detections = places.iter().map(|place| Detection {
             tracking_id: place.region.tracking_id,
             kind: Arc::clone(&place.region.kind),

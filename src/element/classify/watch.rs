@@ -10,6 +10,9 @@ use crate::text;
 /// How long the user is not bothered.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(10);
 
+/// A frame after a longer gap does not count for more.
+const LONGEST_STEP: gst::ClockTime = gst::ClockTime::from_seconds(5);
+
 /// The same in frames, where they have no times.
 const PATIENCE_FRAMES: u64 = 300;
 
@@ -30,8 +33,7 @@ pub enum Hint {
 #[derive(Debug, Default)]
 pub struct Watch {
     frames: u64,
-    first: Option<gst::ClockTime>,
-    /// Up to now, from the first on.
+    /// Up to now, from the first one with a time on.
     time: Option<gst::ClockTime>,
     /// Types of the regions that did not count, and how many these were.
     refused: Vec<(Arc<str>, u64)>,
@@ -51,15 +53,17 @@ impl Watch {
         }
     }
 
-    /// Takes a frame: whether a region of it counts.
-    pub fn see(&mut self, counts: bool, pts: Option<gst::ClockTime>) {
+    /// Takes a frame: whether a region of it counts, and how long after the one before it is, none
+    /// where it has no time.
+    pub fn see(&mut self, counts: bool, step: Option<gst::ClockTime>) {
         self.is_over |= counts;
         self.frames += 1;
-        self.first = self.first.or(pts);
-        let time = pts
-            .zip(self.first)
-            .map(|(now, first)| now.saturating_sub(first));
-        self.time = time.or(self.time);
+        if let Some(step) = step {
+            let step = step.min(LONGEST_STEP);
+            // What was before the first one is of no concern.
+            let time = self.time.map(|time| time.saturating_add(step));
+            self.time = Some(time.unwrap_or(gst::ClockTime::ZERO));
+        }
     }
 
     /// What the user is to be told now; at the end of the stream there is nothing to wait for.
@@ -120,14 +124,26 @@ mod tests {
         let settings = Settings::default().frame;
         let mut watch = Watch::default();
         assert_eq!(watch.hint(&settings, true), None, "nothing has come");
-        for seconds in 5..15 {
-            watch.see(false, time(seconds));
+        for _ in 5..15 {
+            watch.see(false, time(1));
             assert_eq!(watch.hint(&settings, false), None);
         }
-        watch.see(false, time(15));
+        watch.see(false, time(1));
         assert!(matches!(watch.hint(&settings, false), Some(Hint::Info(_))));
-        watch.see(false, time(100));
+        watch.see(false, time(85));
         assert_eq!(watch.hint(&settings, true), None, "it was said");
+    }
+
+    /// One time that lies hours ahead is not yet for long.
+    #[test]
+    fn a_jump_is_not_long() {
+        let settings = Settings::default().frame;
+        let mut watch = Watch::default();
+        watch.see(false, time(0));
+        for step in [1, 36_000, 1, 1] {
+            watch.see(false, time(step));
+            assert_eq!(watch.hint(&settings, false), None);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use gst::subclass::prelude::*;
 
 use super::changes::Changes;
 use crate::element::chosen::{self, Chosen};
+use crate::element::refused::{self, Use};
 use crate::element::strings::{self, NotText};
 use crate::element::unclassified::Watch;
 use crate::meta::{answers_by, json_line, json_line_unclassified};
@@ -292,6 +293,7 @@ impl ObjectSubclass for Resnet50Json {
                 Self::catch_panic_pad_function(parent, || false, |imp| imp.sink_query(pad, query))
             })
             .build();
+        refused::explain(&sink, Use::None);
         let src = gst::Pad::builder_from_template(&template("src"))
             .event_function(|pad, parent, event| {
                 Self::catch_panic_pad_function(parent, || false, |imp| imp.src_event(pad, event))

@@ -5,17 +5,19 @@ use std::sync::LazyLock;
 
 use gst_video::{VideoFormat, VideoFormatFlags, VideoFormatInfo};
 
-/// The formats that [`super::stamp`] or GStreamer's own blending can draw on.
+/// The formats that [`super::stamp`] or GStreamer's own blending can draw on, and behind them those
+/// on which nothing can be drawn but beside the pixels.
 pub fn all() -> &'static [VideoFormat] {
     static FORMATS: LazyLock<Vec<VideoFormat>> = LazyLock::new(|| {
-        VideoFormat::iter_raw()
-            .filter(|f| can_be_drawn_on(*f))
-            .collect()
+        let (drawn, others): (Vec<_>, Vec<_>) =
+            VideoFormat::iter_raw().partition(|f| can_be_drawn_on(*f));
+        [drawn, others].concat()
     });
     &FORMATS
 }
 
-fn can_be_drawn_on(format: VideoFormat) -> bool {
+/// Whether [`super::stamp`] or GStreamer's own blending can draw on such frames.
+pub fn can_be_drawn_on(format: VideoFormat) -> bool {
     // A palette has no colours but its own.
     !VideoFormatInfo::from_format(format)
         .flags()
@@ -103,8 +105,13 @@ impl Layout {
             let step = usize::try_from(format.pixel_stride()[c]).ok()?;
             (step >= bytes && step.is_multiple_of(bytes)).then(|| Component {
                 plane: format.plane()[c] as usize,
-                // GStreamer 1.22 says 1 for the Cr of P010, and means the second word.
-                first: (format.poffset()[c] as usize).div_ceil(bytes),
+                first: match (format.format(), c) {
+                    // GStreamer 1.22 says that they lie the other way round.
+                    (VideoFormat::Vyuy, 1) => 2,
+                    (VideoFormat::Vyuy, 2) => 0,
+                    // It says 1 for the Cr of P010, and means the second word.
+                    _ => (format.poffset()[c] as usize).div_ceil(bytes),
+                },
                 step: step / bytes,
                 w_sub: format.w_sub()[c],
                 h_sub: format.h_sub()[c],
@@ -197,6 +204,7 @@ mod tests {
                 "NV12_",
                 "Z32",
                 "L128",
+                "RGB8P",
             ];
             assert!(parts.iter().any(|p| name.contains(p)), "{name}");
         }

@@ -12,7 +12,9 @@ use super::painter::Painter;
 use super::settings::{self, Settings};
 use super::{format, pads};
 use crate::element::chosen::Chosen;
+use crate::element::refused::{self, Use};
 use crate::element::strings;
+use crate::element::time::Timeline;
 use crate::element::unclassified::Watch;
 
 pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -23,12 +25,28 @@ pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
+/// The frames' running and stream times, without jumps.
+#[derive(Debug, Default)]
+pub struct Times {
+    pub running: Timeline,
+    pub stream: Timeline,
+}
+
+impl Times {
+    /// Both begin anew.
+    pub fn restart(&mut self) {
+        self.running.restart();
+        self.stream.restart();
+    }
+}
+
 /// What belongs to the stream.
 #[derive(Debug, Default)]
 pub struct State {
     /// None before there are caps.
     pub painter: Option<Painter>,
     pub memory: Memory,
+    pub times: Times,
     pub segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     pub watch: Watch,
     pub chosen: Chosen,
@@ -67,8 +85,10 @@ impl ObjectSubclass for Resnet50Overlay {
 
     fn with_class(klass: &Self::Class) -> Self {
         let template = |name| klass.pad_template(name).expect("the class has it");
+        let sink = pads::sink(&template("sink"));
+        refused::explain(&sink, Use::Draw);
         Self {
-            sink: pads::sink(&template("sink")),
+            sink,
             src: pads::src(&template("src")),
             settings: Mutex::default(),
             state: Mutex::default(),

@@ -21,7 +21,9 @@
  * lies in a plane of its own or has more than 8 bits take longer where the frame is not opaque.)
  * The rest is left to GStreamer's blending, which takes a few milliseconds and knows no matrix but
  * BT.709's: formats whose samples share bytes (v210, UYVP, r210, RGB10A2, Y410, RGB16, RGB15 and
- * the like), 4:2:2 and 4:4:4 in packed words (v216, Y210, Y212, Y412), IYU1 and tiles.
+ * the like), 4:2:2 and 4:4:4 in packed words (v216, Y210, Y212, Y412), IYU1 and tiles. On frames
+ * with a palette (RGB8P), which has no colours for it, nothing is drawn but beside the pixels, and a
+ * WARNING says so.
  *
  * ## Example pipelines
  * ```bash

@@ -8,8 +8,9 @@ use gst::subclass::prelude::*;
 use gst_video::CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION as COMPOSITION;
 use gst_video::{VideoInfo, VideoOverlayCompositionMeta};
 
-use super::super::crop;
+use super::super::{crop, time};
 use super::content::Content;
+use super::format;
 use super::imp::{CAT, Resnet50Overlay};
 use super::memory::{Memory, Now};
 use super::painter::{Error, Painter};
@@ -40,8 +41,9 @@ pub fn sink(template: &gst::PadTemplate) -> gst::Pad {
                 |this| this.query(pad, &this.src, query),
             )
         })
-        // What is downstream gives the memory: the frames become its own.
-        .flags(gst::PadFlags::PROXY_ALLOCATION)
+        // What is downstream gives the memory: the frames become its own. A field that caps do not
+        // have, as the frame rate of some sources, may be anything.
+        .flags(gst::PadFlags::PROXY_ALLOCATION | gst::PadFlags::ACCEPT_INTERSECT)
         .build()
 }
 
@@ -103,9 +105,14 @@ impl Resnet50Overlay {
             return Ok(false);
         };
         let segment = state.segment.as_ref();
+        let duration = time::duration_of(buffer, Some(painter.info()));
+        let running = segment.and_then(|s| s.to_running_time(buffer.pts()));
+        let stream = segment.and_then(|s| s.to_stream_time(buffer.pts()));
+        let running = state.times.running.see(running, duration);
+        let stream = state.times.stream.see(stream, duration);
         let now = Now {
-            running: segment.and_then(|s| s.to_running_time(buffer.pts())),
-            stream: segment.and_then(|s| s.to_stream_time(buffer.pts())),
+            running: running.map(|moment| moment.steady.clock_time()),
+            stream: stream.map(|moment| moment.steady.clock_time()),
         };
         let known = state.memory.update(now, found, settings.hold);
         let content = Content::new(known.as_ref(), &regions, settings);
@@ -145,12 +152,21 @@ impl Resnet50Overlay {
                 return result.is_ok();
             }
             gst::EventView::Segment(segment) => {
-                let segment = segment.segment().downcast_ref().cloned();
-                self.state().segment = segment;
+                let segment: Option<gst::FormattedSegment<gst::ClockTime>> =
+                    segment.segment().downcast_ref().cloned();
+                let mut state = self.state();
+                if state.segment != segment {
+                    // Running time goes on.
+                    state.times.stream.restart();
+                    let is_backward = segment.as_ref().is_some_and(|s| s.rate() < 0.0);
+                    state.times.stream.set_backward(is_backward);
+                    state.segment = segment;
+                }
             }
             gst::EventView::FlushStop(_) => {
                 let mut state = self.state();
                 state.segment = None;
+                state.times.restart();
                 state.memory = Memory::default();
                 state.watch.flush();
             }
@@ -205,6 +221,19 @@ impl Resnet50Overlay {
             }
         );
         let settings = self.settings();
+        let is_new = |painter: &Painter| painter.is_attaching() || *painter.info() != info;
+        let is_new = self.state().painter.as_ref().is_none_or(is_new);
+        if is_new && !attach && !format::can_be_drawn_on(info.format()) {
+            gst::element_imp_warning!(
+                self,
+                gst::StreamError::Format,
+                (
+                    "nothing is drawn on frames of format {}, which have no colours but those of \
+                     their palette: put videoconvert before this element",
+                    info.format()
+                )
+            );
+        }
         self.state().painter = Some(Painter::new(info, attach, settings));
         Ok(())
     }

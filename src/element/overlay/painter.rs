@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gst_video::{VideoFrameRef, VideoInfo, VideoOverlayComposition, VideoOverlayCompositionMeta};
 
 use super::content::{self, Content};
+use super::format;
 use super::patch::Patch;
 use super::regions::Regions;
 use super::render;
@@ -46,6 +47,11 @@ impl Painter {
         }
     }
 
+    /// What the frames are.
+    pub fn info(&self) -> &VideoInfo {
+        &self.info
+    }
+
     pub fn is_attaching(&self) -> bool {
         self.attach
     }
@@ -59,6 +65,9 @@ impl Painter {
     ) -> Result<(), Error> {
         if !Arc::ptr_eq(&self.settings, settings) {
             *self = Self::new(self.info.clone(), self.attach, Arc::clone(settings));
+        }
+        if !self.attach && !format::can_be_drawn_on(self.info.format()) {
+            return Ok(());
         }
         let patches = self.patches(content)?;
         if patches.is_empty() {
