@@ -9,6 +9,7 @@ mod classify;
 mod doctor;
 mod frames;
 mod model;
+mod output;
 mod plugin;
 mod source;
 

@@ -20,8 +20,11 @@ macro_rules! complain {
     ($($arg:tt)*) => { $crate::term::complain(format_args!($($arg)*)) };
 }
 
-/// Prints to standard output; see [`say!`].
+/// Prints to standard output, or to standard error where the former carries an output; see [`say!`].
 pub fn say(line: fmt::Arguments<'_>) {
+    if crate::output::has_stdout() {
+        return complain(line);
+    }
     let line = line.to_string();
     let _ = writeln!(io::stdout(), "{}", fit(&line));
 }

@@ -25,7 +25,8 @@ use std::time::Duration;
 use gstresnet50::onnx;
 use prost::Message as _;
 
-use crate::{Result, model};
+use crate::Result;
+use crate::output::{self, Output};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -54,7 +55,7 @@ pub struct Args {
     /// Numbers of live streams, separated by commas [default: all of the table]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub streams: Vec<usize>,
-    /// Write the tables into this file as well
+    /// Write the tables into this file as well; - is standard output
     #[arg(long, value_name = "FILE")]
     pub write: Option<PathBuf>,
     /// Threads of that model's Runs
@@ -95,10 +96,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         say!("{}", live::run(child, &args.model)?);
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(path) = &args.write {
-        model::check_output(path, args.compare.iter().map(PathBuf::from))?;
-        model::check_folder(path)?;
-    }
+    let outputs = Outputs::new(args)?;
     let mut report = String::new();
     let mut section = |text: String| {
         say!("{text}");
@@ -124,8 +122,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if is_wanted(Section::Streams) {
         let (table, chart) = streams::measure(args)?;
         section(table);
-        if let Some(path) = &args.write {
-            write_chart(&path.with_file_name(CHART), &chart)?;
+        if let Some(output) = &outputs.chart {
+            output.write(chart.to_svg().as_bytes())?;
             section(format!(
                 "![inferences and delay against streams]({CHART})\n"
             ));
@@ -138,9 +136,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let all = ["v1", "v1.5", "fp16", "int8"].map(str::to_owned);
         section(compare::measure(&all, args.rounds)?);
     }
-    if let Some(path) = &args.write {
-        std::fs::write(path, report).map_err(|e| format!("{}: {e}", path.display()))?;
-        say!("wrote {}", path.display());
+    if let Some(output) = &outputs.report {
+        output.write(report.as_bytes())?;
+        say!("wrote {}", output.named().display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -148,9 +146,33 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// The chart's file, beside the tables.
 const CHART: &str = "streams.svg";
 
-fn write_chart(path: &Path, chart: &chart::Chart) -> Result<()> {
-    std::fs::write(path, chart.to_svg()).map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(())
+/// What is written.
+struct Outputs {
+    report: Option<Output>,
+    /// Only beside a file, and only if there is one to be.
+    chart: Option<Output>,
+}
+
+impl Outputs {
+    fn new(args: &Args) -> Result<Self> {
+        let report = args.write.as_deref().map(Output::new).transpose()?;
+        let is_wanted = args.compare.is_empty()
+            && (args.only.is_empty() || args.only.contains(&Section::Streams));
+        let chart = report.as_ref().filter(|_| is_wanted);
+        let chart = chart
+            .and_then(Output::file)
+            .map(|file| Output::new(&file.with_file_name(CHART)))
+            .transpose()?;
+        let outputs: Vec<_> = report.iter().chain(&chart).collect();
+        for output in &outputs {
+            output.check_folder()?;
+        }
+        let models = args.model.iter().chain(&args.compare).map(Path::new);
+        let models = models.flat_map(output::model_files);
+        let video = args.video.as_deref().and_then(crate::source::file_of);
+        output::check(&outputs, models.chain(video))?;
+        Ok(Self { report, chart })
+    }
 }
 
 /// Machine and command.
