@@ -5,8 +5,6 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use gstresnet50::inference::BUILTIN;
-use gstresnet50::onnx;
-use prost::Message as _;
 
 use crate::support::{data, program, source};
 use crate::{command, fail, names, text};
@@ -163,18 +161,14 @@ fn the_model_and_its_data_are_not_overwritten() {
     }
 
     let weights = Names::new("weights.data", vec![0; 64]);
-    // `Model` has no external data: TensorProto's field 13, with an entry location=weights.data.
-    let mut file = onnx::Model {
-        graph: Some(onnx::Graph::default()),
-        ..Default::default()
-    }
-    .encode_to_vec();
-    file.clear();
+    // TensorProto's field 13 with an entry location=weights.data, and field 14, which says that it is
+    // outside.
     let entry = field(1, b"location")
         .into_iter()
         .chain(field(2, b"weights.data"));
-    let tensor = field(13, &entry.collect::<Vec<_>>());
-    file.extend(field(7, &field(5, &tensor)));
+    let mut tensor = field(13, &entry.collect::<Vec<_>>());
+    tensor.extend([14 << 3, 1]);
+    let file = field(7, &field(5, &tensor));
     let dir = tempfile::tempdir().expect("a folder");
     let model = dir.path().join("model.onnx");
     std::fs::write(&model, file).expect("written");

@@ -117,7 +117,11 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         (answers, ANSWERS, true),
         (video, ANNOTATED, is_video_of_use),
     ] {
-        if let Some((writer, output)) = written.filter(|_| is_of_use) {
+        if let Some((writer, output)) = written {
+            if !is_of_use {
+                complain!("not kept: {what}, which has no end");
+                continue;
+            }
             let is_beside = is_partial && writer.replaces();
             close(writer, &output, what, is_beside)?;
         }

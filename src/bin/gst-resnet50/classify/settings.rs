@@ -185,14 +185,7 @@ fn expected(property: &glib::ParamSpec) -> String {
 /// user is told. Returns the file, if it is one.
 pub fn ensure_model(element: &gst::Element) -> crate::Result<Option<PathBuf>> {
     let named = element.property::<Option<PathBuf>>("model");
-    let Some(name) = named
-        .as_deref()
-        .map_or(Some(None), |p| p.to_str().map(Some))
-    else {
-        // Bytes that are no text can only be a file's name.
-        return Ok(named);
-    };
-    match find_model(name) {
+    match find_model(named.as_ref().map(|path| path.as_os_str())) {
         Err(ModelError::None(place)) => {
             let place = place.map_or("(no home folder)".into(), |p| p.display().to_string());
             say!(
