@@ -12,6 +12,9 @@
 //! A clip can only begin at a keyframe, so it may be longer by up to one group.
 
 use std::collections::VecDeque;
+use std::fs::Permissions;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,6 +24,7 @@ use clap::Parser;
 use gst::ClockTime;
 use gst::prelude::*;
 use gstresnet50::meta::{Classification, Decision};
+use tempfile::TempPath;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -69,21 +73,29 @@ struct Clip {
     input: gst_app::AppSrc,
     start: ClockTime,
     end: ClockTime,
-    /// While it is not whole.
-    part: PathBuf,
+    /// While it is not whole: it goes unless it becomes a clip.
+    part: Option<TempPath>,
     path: PathBuf,
 }
 
 impl Clip {
     fn open(path: &Path, caps: &gst::Caps, start: ClockTime, end: ClockTime) -> Result<Self> {
-        let part = path.with_extension("webm.part");
+        let folder = path.parent().ok_or("a clip is in a folder")?;
+        let part = tempfile::Builder::new()
+            .prefix(".")
+            .suffix(".part")
+            // Less what the user's umask forbids, as for any new file.
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder)
+            .map_err(|e| format!("{} cannot be written: {e}", path.display()))?
+            .into_temp_path();
         let input = gst_app::AppSrc::builder()
             .caps(caps)
             .format(gst::Format::Time)
             .build();
         let mux = gst::ElementFactory::make("webmmux").build()?;
         let file = gst::ElementFactory::make("filesink")
-            .property("location", &part)
+            .property("location", &*part)
             .build()?;
         let pipeline = gst::Pipeline::new();
         pipeline.add_many([input.upcast_ref(), &mux, &file])?;
@@ -93,11 +105,11 @@ impl Clip {
             input,
             start,
             end,
-            part,
+            part: Some(part),
             path: path.to_owned(),
         };
         if clip.pipeline.set_state(gst::State::Playing).is_err() {
-            return Err(format!("{} cannot be written", clip.part.display()).into());
+            return Err(format!("{} cannot be written", path.display()).into());
         }
         Ok(clip)
     }
@@ -112,17 +124,18 @@ impl Clip {
     }
 
     /// Writes what is left, and gives the file its name.
-    fn finish(self) -> Result<()> {
+    fn finish(mut self) -> Result<()> {
         self.input.end_of_stream()?;
         let bus = self.pipeline.bus().ok_or("a pipeline has a bus")?;
         let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
         let message = bus.timed_pop_filtered(ClockTime::NONE, &wanted);
         if let Some(gst::MessageView::Error(e)) = message.as_ref().map(|m| m.view()) {
-            return Err(format!("{}: {}", self.part.display(), e.error()).into());
+            return Err(format!("{}: {}", self.path.display(), e.error()).into());
         }
         self.pipeline.set_state(gst::State::Null)?;
-        std::fs::rename(&self.part, &self.path)?;
-        println!("{}", self.path.display());
+        if let Some(part) = self.part.take() {
+            println!("{}", name(part, &self.path)?.display());
+        }
         Ok(())
     }
 }
@@ -250,6 +263,21 @@ fn is_file(input: &str) -> bool {
     !input.contains("://") || input.starts_with("file:")
 }
 
+/// Gives a clip its name, or the next one that is free: the clips of an earlier run stay.
+fn name(mut part: TempPath, path: &Path) -> Result<PathBuf> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mut free = path.to_owned();
+    for number in 2.. {
+        match part.persist_noclobber(&free) {
+            Ok(()) => return Ok(free),
+            Err(e) if e.error.kind() == ErrorKind::AlreadyExists => part = e.path,
+            Err(e) => return Err(format!("{}: {}", free.display(), e.error).into()),
+        }
+        free = path.with_file_name(format!("{stem}-{number}.webm"));
+    }
+    Err("there is no free name".into())
+}
+
 /// A label as a part of a file's name.
 fn plain(label: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || c == '-';
@@ -295,14 +323,14 @@ fn run(args: Args) -> Result<()> {
         .map_err(|_| "it is an appsink")?;
 
     let stopped = Arc::new(AtomicBool::new(false));
-    let interrupt = 2;
-    glib_unix::unix_signal_add_local(interrupt, {
+    let (interrupt, terminate) = (2, 15);
+    for signal in [interrupt, terminate] {
         let stopped = Arc::clone(&stopped);
-        move || {
+        glib_unix::unix_signal_add_local(signal, move || {
             stopped.store(true, Ordering::Relaxed);
             glib::ControlFlow::Continue
-        }
-    });
+        });
+    }
     let mut recorder = Recorder {
         args,
         caps: None,

@@ -376,6 +376,59 @@ mod cli {
         assert_eq!(frames.len(), 10);
     }
 
+    /// Files that are in the folder already stay as they are, whatever they are called, and the new
+    /// clips get names that are free.
+    #[test]
+    fn record_events_replaces_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        let mine = [
+            "0-00-03.600_espresso.webm",
+            "0-00-03.600_espresso.webm.part",
+        ];
+        for name in mine {
+            std::fs::write(folder.join(name), "mine").expect("written");
+        }
+        let clip = source("demo/clip.webm");
+        let printed = run("record_events", &[&clip, Path::new("--folder"), folder]);
+        let second = folder.join("0-00-03.600_espresso-2.webm");
+        assert!(printed.lines().any(|l| Path::new(l) == second), "{printed}");
+        check_clip(&second, ClockTime::from_mseconds(3_600));
+        for name in mine {
+            assert_eq!(std::fs::read(folder.join(name)).expect("there"), b"mine");
+        }
+        // Three clips, and what was there.
+        assert_eq!(std::fs::read_dir(folder).expect("the folder").count(), 5);
+    }
+
+    /// Whoever ends it finds whole clips and nothing else.
+    #[test]
+    fn record_events_is_terminated() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        let mut command = example::command("record_events");
+        command
+            .arg(source("demo/clip.webm"))
+            .arg("--folder")
+            .arg(folder);
+        command.stdout(Stdio::null());
+        let mut child = Running(command.spawn().expect("it runs"));
+        let begun = std::time::Instant::now();
+        while std::fs::read_dir(folder).expect("the folder").count() == 0 {
+            assert!(begun.elapsed() < example::PATIENCE, "there is no clip");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let id = child.0.id().to_string();
+        let status = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(status.expect("kill").success());
+        example::finish(&mut child.0);
+        for file in std::fs::read_dir(folder).expect("the folder") {
+            let file = file.expect("a file").path();
+            assert!(file.extension().is_some_and(|e| e == "webm"), "{file:?}");
+            assert!(!frames(&file).is_empty());
+        }
+    }
+
     /// The first error is told, with the input that it is of.
     #[test]
     fn record_events_of_nothing() {

@@ -132,13 +132,20 @@ fn read_if_there(file: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Writes the file in one step, so that it is never half there.
+/// Writes the file in one step, so that it is never half there. It is the user's: where it is a link,
+/// what it leads to is replaced, and its mode is kept.
 fn replace(file: &Path, text: &str) -> Result<()> {
     let place = || format!("cannot write {}", file.display());
+    let file = &file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let folder = file.parent().context("no folder to write to")?;
     fs::create_dir_all(folder).with_context(place)?;
     let mut new = new_file(folder).with_context(place)?;
     new.write_all(text.as_bytes()).with_context(place)?;
+    if let Ok(old) = file.metadata() {
+        new.as_file()
+            .set_permissions(old.permissions())
+            .with_context(place)?;
+    }
     new.persist(file).with_context(place)?;
     Ok(())
 }
@@ -146,6 +153,22 @@ fn replace(file: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The user's file may be a link, and private: it stays both.
+    #[test]
+    fn replaces_what_a_link_leads_to() -> Result<()> {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir()?;
+        let (file, link) = (folder.path().join("a"), folder.path().join("link"));
+        fs::write(&file, "old")?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+        symlink("a", &link)?;
+        replace(&link, "new")?;
+        assert_eq!(fs::read_to_string(&file)?, "new");
+        assert!(link.is_symlink());
+        assert_eq!(file.metadata()?.permissions().mode() & 0o7777, 0o600);
+        Ok(())
+    }
 
     /// Our presets go with the file, or leave the user's own alone in it.
     #[test]

@@ -10,6 +10,7 @@ mod contract;
 mod doctor;
 mod frames;
 mod model;
+mod output;
 mod plugin;
 mod source;
 mod version;

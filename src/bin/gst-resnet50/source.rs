@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Videos and pictures as the user names them, and their way into a pipeline.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
 
 /// What the user gave, as a URI.
-pub fn uri_of(input: &str) -> crate::Result<String> {
-    if is_uri(input) {
-        return Ok(input.to_owned());
+pub fn uri_of(input: impl AsRef<OsStr>) -> crate::Result<String> {
+    let input = input.as_ref();
+    if let Some(uri) = as_uri(input) {
+        return Ok(uri.to_owned());
     }
     let path = Path::new(input);
+    let input = shown(input);
     if path.is_dir() {
         let folder = input.trim_end_matches('/');
         return Err(format!(
@@ -26,20 +29,57 @@ pub fn uri_of(input: &str) -> crate::Result<String> {
     Ok(glib::filename_to_uri(std::path::absolute(path)?, None)?.into())
 }
 
-/// The file that the user gave, by its path or URI.
-pub fn file_of(input: &str) -> Option<PathBuf> {
-    match is_uri(input) {
-        true => glib::filename_from_uri(input).ok().map(|(path, _)| path),
-        false => Some(input.into()),
+/// The file or device of this machine that the user gave, by its path or by whatever URI.
+pub fn file_of(input: impl AsRef<OsStr>) -> Option<PathBuf> {
+    let input = input.as_ref();
+    let Some(text) = as_uri(input) else {
+        return Some(input.into());
+    };
+    if let Ok((path, _)) = glib::filename_from_uri(text) {
+        return Some(path);
     }
+    let (scheme, rest) = text.split_once("://")?;
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    if scheme.eq_ignore_ascii_case("fd") {
+        // A descriptor that is open already.
+        return Some(format!("/proc/self/fd/{rest}").into());
+    }
+    // Without a host it is of this machine.
+    let path = Some(rest).filter(|rest| rest.starts_with('/'))?;
+    let path = glib::filename_from_uri(&format!("file://{path}")).ok()?;
+    Some(path.0)
 }
 
-fn is_uri(input: &str) -> bool {
-    input.contains("://") || input.starts_with("data:")
+/// What the user gave, for people and for files that others read: without a password.
+pub fn shown(input: impl AsRef<OsStr>) -> String {
+    let input = input.as_ref();
+    let mut text = input.to_string_lossy().into_owned();
+    if let Some((scheme, rest)) = as_uri(input).and_then(|uri| uri.split_once("://")) {
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        if let Some(at) = rest[..end].rfind('@') {
+            text = format!("{scheme}://{}", &rest[at + 1..]);
+        }
+    }
+    text
+}
+
+fn as_uri(input: &OsStr) -> Option<&str> {
+    let is_uri = |text: &&str| text.contains("://") || text.starts_with("data:");
+    input.to_str().filter(is_uri)
 }
 
 /// Links the first video stream; everything else that is in the file is thrown away.
 pub fn link_video(pipeline: &gst::Pipeline, source: &gst::Element, element: &gst::Element) {
+    link_streams(pipeline, source, element, |_| false);
+}
+
+/// Links the first video stream; what `take` does not link of the rest is thrown away.
+pub fn link_streams(
+    pipeline: &gst::Pipeline,
+    source: &gst::Element,
+    element: &gst::Element,
+    take: impl Fn(&gst::Pad) -> bool + Send + Sync + 'static,
+) {
     let (weak, sink) = (pipeline.downgrade(), element.static_pad("sink"));
     source.connect_pad_added(move |_, pad| {
         let (Some(pipeline), Some(sink)) = (weak.upgrade(), &sink) else {
@@ -55,6 +95,9 @@ pub fn link_video(pipeline: &gst::Pipeline, source: &gst::Element, element: &gst
                     ("this video cannot be used: {} ({})", caps, error)
                 );
             }
+            return;
+        }
+        if take(pad) {
             return;
         }
         let thrown = gst::ElementFactory::make("fakesink")

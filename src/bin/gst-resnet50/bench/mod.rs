@@ -27,7 +27,8 @@ use std::time::Duration;
 use gstresnet50::onnx;
 use prost::Message as _;
 
-use crate::{Result, model, term};
+use crate::output::{self, Output};
+use crate::{Result, term};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -56,7 +57,7 @@ pub struct Args {
     /// Numbers of live streams, separated by commas [default: all of the table]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub streams: Vec<usize>,
-    /// Write the tables into this file as well
+    /// Write the tables into this file as well; - is standard output
     #[arg(long, value_name = "FILE")]
     pub write: Option<PathBuf>,
     /// Threads of that model's Runs
@@ -97,10 +98,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         say!("{}", live::run(child, &args.model)?);
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(path) = &args.write {
-        model::check_output(path, args.compare.iter().map(PathBuf::from))?;
-        model::check_folder(path)?;
-    }
+    let outputs = Outputs::new(args)?;
     let mut report = String::new();
     // At a terminal people want the figures; what they mean is in the file, and in a pipe.
     let is_short = std::io::stdout().is_terminal();
@@ -136,8 +134,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         progress::section("live streams");
         let (table, chart) = streams::measure(args)?;
         section(table);
-        if let Some(path) = &args.write {
-            write_chart(&path.with_file_name(CHART), &chart)?;
+        if let Some(output) = &outputs.chart {
+            output.write(chart.to_svg().as_bytes())?;
             section(format!(
                 "![inferences and delay against streams]({CHART})\n"
             ));
@@ -158,9 +156,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             "\nWhat the figures are, and more columns, are in the report that --write FILE writes."
         );
     }
-    if let Some(path) = &args.write {
-        std::fs::write(path, report).map_err(|e| format!("{}: {e}", path.display()))?;
-        say!("wrote {}", path.display());
+    if let Some(output) = &outputs.report {
+        output.write(report.as_bytes())?;
+        say!("wrote {}", output.named().display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -168,9 +166,33 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// The chart's file, beside the tables.
 const CHART: &str = "streams.svg";
 
-fn write_chart(path: &Path, chart: &chart::Chart) -> Result<()> {
-    std::fs::write(path, chart.to_svg()).map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(())
+/// What is written.
+struct Outputs {
+    report: Option<Output>,
+    /// Only beside a file, and only if there is one to be.
+    chart: Option<Output>,
+}
+
+impl Outputs {
+    fn new(args: &Args) -> Result<Self> {
+        let report = args.write.as_deref().map(Output::new).transpose()?;
+        let is_wanted = args.compare.is_empty()
+            && (args.only.is_empty() || args.only.contains(&Section::Streams));
+        let chart = report.as_ref().filter(|_| is_wanted);
+        let chart = chart
+            .and_then(Output::file)
+            .map(|file| Output::new(&file.with_file_name(CHART)))
+            .transpose()?;
+        let outputs: Vec<_> = report.iter().chain(&chart).collect();
+        for output in &outputs {
+            output.check_folder()?;
+        }
+        let models = args.model.iter().chain(&args.compare).map(Path::new);
+        let models = models.flat_map(output::model_files);
+        let video = args.video.as_deref().and_then(crate::source::file_of);
+        output::check(&outputs, models.chain(video))?;
+        Ok(Self { report, chart })
+    }
 }
 
 /// Machine and command.

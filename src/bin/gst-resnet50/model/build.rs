@@ -8,6 +8,7 @@ use gstresnet50::resnet50::{Batch, ResNet50, Variant, folded_by_rule, rule_contr
 use prost::Message as _;
 
 use super::precision::{Network, PrecisionArgs};
+use crate::output::{self, Output};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -20,7 +21,7 @@ pub struct Args {
     /// Pictures a Run: a number, or dynamic
     #[arg(long, default_value = "dynamic", value_parser = batch)]
     batch: Batch,
-    /// The ONNX file to write
+    /// The ONNX file to write; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     // The last, for its heading holds for all that follows.
@@ -62,8 +63,10 @@ fn batch(text: &str) -> Result<Batch, String> {
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let Init::Rule = args.init;
     args.precision.check()?;
-    super::check_output(&args.output, args.precision.calibration.files())?;
-    super::check_folder(&args.output)?;
+    let output = Output::new(&args.output)?;
+    output.check_folder()?;
+    output.check_binary()?;
+    output::check(&[&output], args.precision.calibration.files())?;
     let variant = Variant::from(args.variant);
     let architecture = ResNet50::new(variant);
     let source = Network {
@@ -72,7 +75,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         architecture,
     };
     let bytes = source.model(args.batch, &args.precision)?.encode_to_vec();
-    super::write_whole(&args.output, &bytes)?;
+    output.write(&bytes)?;
     say!(
         "wrote {} ({:.1} MB): {} in {}, weights by rule, not trained",
         args.output.display(),

@@ -23,6 +23,7 @@ use super::precision::{Name, Network, PrecisionArgs};
 use super::published::{Beside, MAX_FILE, Published};
 use super::sha256_hex;
 use super::source::{Source, Weights, is_hub_name, promised_digits};
+use crate::output::{self, Output};
 
 /// The size of the ONNX file in bytes, for messages.
 const MODEL_SIZE: u64 = 102_500_000;
@@ -63,7 +64,7 @@ pub struct Args {
     /// 1x1 (v1) [default: what is beside the weights, else v1.5]
     #[arg(long, value_enum)]
     variant: Option<VariantName>,
-    /// The ONNX file to write [default: where the element looks]
+    /// The ONNX file to write, - is standard output [default: where the element looks]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// What stands there without an option: a mistake, which is answered with the option that is
@@ -159,15 +160,16 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let source = Source::new(args.from.as_deref(), args.weights)?;
     let name = source.file_name();
     args.precision.check()?;
-    let inputs = args
-        .precision
-        .calibration
-        .files()
-        .chain(args.labels.clone());
-    super::check_output(&output, inputs)?;
+    let output = Output::new(&output)?;
+    output.check_binary()?;
+    let weights = match &source {
+        Source::File(path) => Beside::files(path),
+        Source::Url(_) => Vec::new(),
+    };
+    let inputs = args.precision.calibration.files().chain(weights);
+    output::check(&[&output], inputs.chain(args.labels.clone()))?;
     match &source {
         Source::File(path) => {
-            super::check_output(&output, [path.clone()])?;
             let about = |e: &dyn std::fmt::Display| format!("“{}”: {e}", path.display());
             let file = files::read(path, weights::MAX_FILE).map_err(|e| about(&e))?;
             let installable = convert(file.into(), &name, &Beside::of_file(path), args)
@@ -191,7 +193,7 @@ fn install_from(
     url: &Url,
     name: &str,
     args: &Args,
-    output: &Path,
+    output: &Output,
     limits: &Limits,
 ) -> crate::Result<()> {
     if is_installed(output, name, args) {
@@ -239,8 +241,11 @@ fn install_from(
 }
 
 /// Says so if `output` is already what the weights of this file name would become.
-fn is_installed(output: &Path, name: &str, args: &Args) -> bool {
+fn is_installed(output: &Output, name: &str, args: &Args) -> bool {
     let Some(digits) = promised_digits(name).map(str::to_ascii_lowercase) else {
+        return false;
+    };
+    let Some(file) = output.file() else {
         return false;
     };
     let mut expected = Published::by_name(&digits, name, None, None);
@@ -250,7 +255,7 @@ fn is_installed(output: &Path, name: &str, args: &Args) -> bool {
     }
     let variant = expected.variant.unwrap_or(DEFAULT_VARIANT);
     // A file that cannot be read, or is no model, is to be replaced.
-    let is = onnx::Model::read(output).is_ok_and(|model| {
+    let is = onnx::Model::read(file).is_ok_and(|model| {
         let contract = contract_of(&model);
         let sha256 = contract.weights_sha256.unwrap_or_default();
         contract.resize == Some(expected.resize)
@@ -264,7 +269,7 @@ fn is_installed(output: &Path, name: &str, args: &Args) -> bool {
     if is {
         say!(
             "already installed: {} has the weights of {name} in {}, resize {}",
-            output.display(),
+            file.display(),
             args.precision.precision,
             expected.resize
         );
@@ -447,20 +452,20 @@ fn check_name(name: &str, sha256: &str) -> Result<(), String> {
 }
 
 /// Writes the model and says what it is.
-fn write(output: &Path, installable: &Installable, args: &Args) -> crate::Result<()> {
+fn write(output: &Output, installable: &Installable, args: &Args) -> crate::Result<()> {
     let Installable {
         network,
         published,
         notes,
     } = installable;
     let model = network.model(Batch::Dynamic, &args.precision)?;
-    if let Some(folder) = output.parent() {
+    if let Some(folder) = output.file().and_then(Path::parent) {
         std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
-    super::write_whole(output, &model.encode_to_vec())?;
+    output.write(&model.encode_to_vec())?;
     say!(
         "wrote {}: {} in {}, {} classes, resize {}",
-        output.display(),
+        output.named().display(),
         network.architecture.variant.architecture(),
         args.precision.precision,
         network.architecture.classifier.outputs,

@@ -72,7 +72,7 @@ impl Default for CalibrationArgs {
 impl CalibrationArgs {
     /// The files among the sources.
     pub fn files(&self) -> impl Iterator<Item = PathBuf> {
-        self.calibrate.iter().filter_map(|i| source::file_of(i))
+        self.calibrate.iter().filter_map(source::file_of)
     }
 
     /// What the user should know of a calibration on nothing of theirs.

@@ -4,7 +4,7 @@
 //! timm writes `config.json` with `pretrained_cfg`; transformers writes `config.json` with the
 //! network and its classes, and `preprocessor_config.json` with how pictures are prepared.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gstresnet50::files;
 use gstresnet50::inference::Sides;
@@ -32,6 +32,12 @@ pub struct Beside {
 }
 
 impl Beside {
+    /// The file of weights, and those that are read with it.
+    pub fn files(weights: &Path) -> Vec<PathBuf> {
+        let beside = FILES.iter().map(|name| weights.with_file_name(name));
+        beside.chain([weights.to_owned()]).collect()
+    }
+
     /// Those in the folder of a file of weights.
     pub fn of_file(weights: &Path) -> Self {
         let folder = weights.parent().unwrap_or(Path::new("."));

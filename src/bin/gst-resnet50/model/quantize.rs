@@ -13,6 +13,7 @@ use prost::Message as _;
 use super::count;
 use super::precision::{CalibrationArgs, Frame, Network, bar};
 use crate::frames;
+use crate::output::{self, Output};
 use crate::term::{self, Mark, Table};
 
 #[derive(Debug, clap::Args)]
@@ -23,7 +24,7 @@ use crate::term::{self, Mark, Table};
 pub struct Args {
     /// A float32 ResNet50 that `model install` or `model build` wrote
     file: PathBuf,
-    /// The ONNX file to write
+    /// The ONNX file to write; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     // The last, for its heading holds for all that follows.
@@ -38,9 +39,11 @@ const HELD_OUT: usize = 5;
 const FEW: usize = 10;
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
-    let inputs = args.calibration.files().chain([args.file.clone()]);
-    super::check_output(&args.output, inputs)?;
-    super::check_folder(&args.output)?;
+    let output = Output::new(&args.output)?;
+    output.check_folder()?;
+    output.check_binary()?;
+    let model = output::model_files(&args.file);
+    output::check(&[&output], args.calibration.files().chain(model))?;
     frames::check(&args.calibration.calibrate)?;
     let (source, batch) = read(args)?;
     let frames = source.frames(&args.calibration)?;
@@ -54,7 +57,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
 
     let (model, precision) = source.int8(batch, &args.calibration, &calibrated)?;
     let bytes = model.encode_to_vec();
-    super::write_whole(&args.output, &bytes)?;
+    output.write(&bytes)?;
     say!(
         "wrote {} ({:.1} MB): {}, int8, {} on {}",
         args.output.display(),

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! A report in Markdown, shortened for a terminal.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use console::{Style, measure_text_width};
 
-use super::{Table, fit, paint, width};
+use super::{Table, fit, out, paint, width};
 
 /// What of a report is shown.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub fn say_short(report: &str) {
         match part {
             Part::Heading(text) => {
                 let text = paint(&fit(&text), Style::new().bold());
-                let _ = writeln!(io::stdout(), "\n{text}");
+                let _ = writeln!(out(), "\n{text}");
             }
             Part::Line(text) => super::say(format_args!("{text}")),
             Part::Table(rows) => table(&rows),

@@ -7,7 +7,7 @@ mod table;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::sync::LazyLock;
 
 use console::{Style, Term};
@@ -28,12 +28,21 @@ macro_rules! complain {
     ($($arg:tt)*) => { $crate::term::complain(format_args!($($arg)*)) };
 }
 
-/// Prints to standard output; see [`say!`]. What is longer than the terminal is wide goes on under
+/// Where people read what is printed: standard output, or standard error where the former carries an
+/// output.
+fn out() -> Term {
+    match crate::output::has_stdout() {
+        true => Term::stderr(),
+        false => Term::stdout(),
+    }
+}
+
+/// Prints for people; see [`say!`]. What is longer than the terminal is wide goes on under
 /// its beginning.
 pub fn say(text: fmt::Arguments<'_>) {
     let text = text.to_string();
     let text = fit(&text);
-    let mut out = io::stdout().lock();
+    let mut out = out();
     let Some(width) = width() else {
         let _ = writeln!(out, "{text}");
         return;
@@ -102,7 +111,7 @@ fn print(mark: Option<(&str, Style)>, before: &str, text: &str) {
     let indent = console::measure_text_width(&sign) + console::measure_text_width(&before);
     let room = width().map(|width| width.saturating_sub(indent));
     let mut lines = table::wrap(&text, room).into_iter();
-    let mut out = io::stdout().lock();
+    let mut out = out();
     let first = lines.next().unwrap_or_default();
     let _ = writeln!(out, "{}{before}{first}", paint(&sign, style));
     for line in lines {
@@ -110,21 +119,21 @@ fn print(mark: Option<(&str, Style)>, before: &str, text: &str) {
     }
 }
 
-/// Columns of the terminal that standard output is, if it is one.
+/// Columns of the terminal that people read, if it is one.
 pub fn width() -> Option<usize> {
-    let (_, columns) = Term::stdout().size_checked()?;
+    let (_, columns) = out().size_checked()?;
     Some(columns.into()).filter(|columns| *columns > 0)
 }
 
-/// Text in a style, where standard output is a terminal that shows colours and the user has not
+/// Text in a style, where it goes to a terminal that shows colours and the user has not
 /// said otherwise (<https://no-color.org>).
 fn paint(text: &str, style: Style) -> String {
-    static HAS_COLOR: LazyLock<bool> = LazyLock::new(|| {
+    static IS_WANTED: LazyLock<bool> = LazyLock::new(|| {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
+        !is_set("NO_COLOR") && !is_dumb
     });
-    match *HAS_COLOR {
+    match out().is_term() && *IS_WANTED {
         true => style.force_styling(true).apply_to(text).to_string(),
         false => text.to_owned(),
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Columns that fit the terminal.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use console::Style;
@@ -38,7 +38,7 @@ impl Table {
 
     /// Prints it.
     pub fn say(&self) {
-        let mut out = io::stdout().lock();
+        let mut out = super::out();
         for (i, line) in self.lines(width()).into_iter().enumerate() {
             let line = match i {
                 0 => paint(&line, Style::new().bold()),
