@@ -455,7 +455,7 @@ fn a_failed_model_is_one_error() {
     for mode in ["exact", "live"] {
         for behind in ["identity", "resnet50overlay", "resnet50json"] {
             let line = format!(
-                "videotestsrc num-buffers=50 name=source ! video/x-raw,format=RGB,width=8,height=6 ! \
+                "videotestsrc is-live=true name=source ! video/x-raw,format=RGB,width=8,height=6 ! \
                  resnet50 name=r model=/nowhere/m.onnx mode={mode} ! {behind} ! fakesink async=false"
             );
             let pipeline = gst::parse::launch(&line).expect("a pipeline");
