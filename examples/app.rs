@@ -4,6 +4,7 @@
 //!
 //!     cargo run --release --example app -- tests/data/photos/coffee.png tests/data/photos/rocket.png
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use gst::prelude::*;
@@ -85,7 +86,8 @@ fn padded(picture: &image::RgbImage, stride: usize) -> Vec<u8> {
 }
 
 fn run() -> Result<()> {
-    let files: Vec<String> = std::env::args().skip(1).collect();
+    // Their names need not be UTF-8.
+    let files: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     if files.is_empty() {
         return Err("no picture is given; usage: app PICTURE…".into());
     }
@@ -94,14 +96,14 @@ fn run() -> Result<()> {
     gstresnet50::plugin_register_static()?;
     let classifier = Classifier::new("builtin:efficientnet-lite0")?;
     for file in files {
-        let picture = image::open(&file).map_err(|e| format!("{file}: {e}"))?;
+        let picture = image::open(&file).map_err(|e| format!("{}: {e}", file.display()))?;
         let classes = classifier.classify(picture.to_rgb8())?;
         let best: Vec<_> = classes
             .iter()
             .take(3)
             .map(|c| format!("{} {:.0} %", c.label, c.confidence * 100.0))
             .collect();
-        println!("{file}: {}", best.join(", "));
+        println!("{}: {}", file.display(), best.join(", "));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use gst::prelude::*;
 use gstresnet50::meta::classification_of;
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let file = std::env::args().nth(1);
+    let file = std::env::args_os().nth(1);
     let file = file.ok_or("no video is given; usage: read_meta VIDEO")?;
     let uri = glib::filename_to_uri(std::path::absolute(&file)?, None)?;
 
@@ -46,7 +46,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         } else if let Some(message) = bus.pop_filtered(&[gst::MessageType::Error])
             && let gst::MessageView::Error(error) = message.view()
         {
-            break Err(format!("{file}: {}", error.error()).into());
+            break Err(format!("{}: {}", file.display(), error.error()).into());
         }
     };
     // It can always stop, and there is nothing to be done if it cannot.

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use gstresnet50::resnet50::weights::Naming;
@@ -327,4 +329,65 @@ fn install_from_hugging_face() {
     assert_eq!(contract["interpolation"], "nearest");
     assert_eq!(contract["mean"], json!([0.5, 0.5, 0.5]));
     assert_eq!(contract["labels"], json!(["cat", "dog"]));
+}
+
+/// Weights are read from a regular file up to a limit, whatever its name: a FIFO would be waited
+/// for, and what is too large for weights is not read.
+#[test]
+fn weights_from_other_than_a_file() {
+    let home = tempfile::tempdir().expect("a folder");
+    let at = |name: &[u8]| home.path().join(OsStr::from_bytes(name));
+    let install = |from: &OsStr| {
+        let mut command = command(home.path(), &["model", "install", "--from"]);
+        command.arg(from).output().expect("it runs")
+    };
+    let fifo = support::hanging::fifo(&at(b"fifo"));
+    let huge = at(b"huge.pth");
+    let file = std::fs::File::create(&huge).expect("a file");
+    file.set_len(1 << 40).expect("a hole");
+    for (path, words) in [
+        (&fifo, ["a FIFO (named pipe)", "not a regular file"]),
+        (&huge, ["1099511627776", "4294967296"]),
+    ] {
+        let output = install(path.as_os_str());
+        assert!(!output.status.success(), "{output:?}");
+        let text = stderr(&output);
+        for word in words {
+            assert!(text.contains(word), "no “{word}” in: {text}");
+        }
+    }
+    let named = at(b"caf\xe9.safetensors");
+    std::fs::write(&named, weights()).expect("written");
+    let output = install(named.as_os_str());
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// A model is inspected by its path of any bytes or by its URI; what is not there is shown with its
+/// folder, and the model that the plugin carries by its right name.
+#[test]
+fn inspected_by_any_name() {
+    let home = tempfile::tempdir().expect("a folder");
+    let named = home.path().join(OsStr::from_bytes(b"caf\xe9.onnx"));
+    let model = support::source("plugin-meta/efficientnet-lite0-int8.onnx");
+    std::fs::copy(&model, &named).expect("a copy");
+    let inspect = |name: &OsStr| {
+        let mut command = command(home.path(), &["model", "inspect", "--json"]);
+        command.arg(name).output().expect("it runs")
+    };
+    let uri = glib::filename_to_uri(&named, None).expect("a URI");
+    for name in [named.as_os_str(), OsStr::new(uri.as_str())] {
+        let output = inspect(name);
+        assert!(output.status.success(), "{output:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert!(report["parameters"].as_u64().is_some_and(|n| n > 1_000_000));
+    }
+    let output = inspect(OsStr::new("efficientnet-lite0"));
+    assert!(!output.status.success(), "{output:?}");
+    let text = stderr(&output);
+    for word in [
+        "looked for in the folder",
+        "did you mean “builtin:efficientnet-lite0”",
+    ] {
+        assert!(text.contains(word), "no “{word}” in: {text}");
+    }
 }

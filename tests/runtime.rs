@@ -4,10 +4,13 @@
 
 mod support;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gst::prelude::*;
+use gstresnet50::element::strings::value_of;
 use support::element::{GREEN, Rig, answer, element, plain, rgb, text, top, warnings};
 use support::onnx::Net;
 
@@ -200,6 +203,109 @@ fn library_is_something_else() {
             mended(&rig);
         },
     );
+}
+
+/// What is no regular file is refused without being opened: the system's loader would wait for the
+/// writer of a FIFO, and all others who load something for it.
+#[test]
+fn library_is_no_regular_file() {
+    let empty = folder();
+    alone(
+        "library_is_no_regular_file",
+        empty.path(),
+        |_| {},
+        || {
+            let rig = rig(&home());
+            let fifo = support::hanging::fifo(&home().join("libfifo.so"));
+            for (path, kind) in [(fifo, "a FIFO (named pipe)"), (home(), "a folder")] {
+                rig.element.set_property("runtime-library", text(&path));
+                does_not_start(&rig, &[text(&path), kind, "not a regular file"]);
+            }
+            rig.element
+                .set_property("runtime-library", "no/libonnxruntime.so");
+            let here = std::env::current_dir().expect("a folder");
+            let words = ["“no/libonnxruntime.so”", "looked for in", text(&here)];
+            does_not_start(&rig, &words);
+            mended(&rig);
+        },
+    );
+}
+
+/// `runtime-library` is a path of any bytes.
+#[test]
+fn library_by_any_name() {
+    let empty = folder();
+    alone(
+        "library_by_any_name",
+        empty.path(),
+        |_| {},
+        || {
+            let rig = rig(&home());
+            let path = home().join(OsStr::from_bytes(b"lib caf\xe9.so"));
+            std::os::unix::fs::symlink(library(), &path).expect("a link");
+            let value = value_of(Some(path.as_os_str()));
+            rig.element
+                .set_property_from_value("runtime-library", &value);
+            works(&rig);
+        },
+    );
+}
+
+/// It may be the URI of a file, too.
+#[test]
+fn library_by_uri() {
+    let empty = folder();
+    alone(
+        "library_by_uri",
+        empty.path(),
+        |_| {},
+        || {
+            let rig = rig(&home());
+            let uri = glib::filename_to_uri(library(), None).expect("a URI");
+            rig.element.set_property("runtime-library", uri.as_str());
+            works(&rig);
+        },
+    );
+}
+
+/// The folder and the model that the environment names are taken as they are, whatever their bytes.
+#[test]
+fn environment_of_any_bytes() {
+    let empty = folder();
+    let data = empty.path().join(OsStr::from_bytes(b"data \xe9"));
+    let model = empty.path().join(OsStr::from_bytes(b"\xff.onnx"));
+    link(&data.join("gst-resnet50"));
+    let prepare = |child: &mut Command| {
+        child
+            .env("XDG_DATA_HOME", &data)
+            .env("RESNET50_MODEL", &model);
+    };
+    alone("environment_of_any_bytes", empty.path(), prepare, || {
+        let model = PathBuf::from(std::env::var_os("RESNET50_MODEL").expect("it is set"));
+        let rig = rig(&home());
+        std::fs::rename(home().join("color.onnx"), &model).expect("it is renamed");
+        rig.element.set_property("model", None::<&str>);
+        works(&rig);
+        std::fs::remove_file(&model).expect("it is there");
+        assert!(rig.play().is_err(), "it must not start");
+        let errors = rig.errors();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].message().contains("\\xff.onnx"), "{errors:?}");
+    });
+}
+
+/// So is the library that `$ORT_DYLIB_PATH` names.
+#[test]
+fn variable_of_any_bytes() {
+    let empty = folder();
+    let named = empty.path().join(OsStr::from_bytes(b"lib\xe9.so"));
+    let prepare = |child: &mut Command| {
+        std::os::unix::fs::symlink(installed(), &named).expect("a link");
+        child.env("ORT_DYLIB_PATH", &named);
+    };
+    alone("variable_of_any_bytes", empty.path(), prepare, || {
+        works(&rig(&home()));
+    });
 }
 
 /// Compiles a shared library from a line of C.

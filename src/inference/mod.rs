@@ -21,7 +21,7 @@ mod stamp;
 pub use cancel::Cancel;
 pub use contract::{Contract, ContractError, ContractLabels, OutputKind, Sides};
 pub use engine::{Engine, EngineOptions, Job, Port, RUN_LIMIT, RunTimes};
-pub use model::{BUILTIN, Model, ModelError, ModelSource, find_model};
+pub use model::{BUILTIN, Model, ModelError, ModelSource, find_model, meant};
 pub use probe::Probe;
 pub use provider::{Provider, ProviderError};
 pub use registry::{known_model, shared_engine};

@@ -79,7 +79,7 @@ pub enum ModelError {
     #[error(
         "model file {} cannot be read: {error}{}",
         paths::looked_for(path),
-        hint(path, error)
+        meant(path, error)
     )]
     Read {
         /// The file.
@@ -160,8 +160,8 @@ impl ModelError {
     }
 }
 
-/// What was probably meant by the name of a file that is not there.
-fn hint(path: &Path, error: &FileError) -> &'static str {
+/// What was probably meant by the name of a file that is not there, as the end of a sentence.
+pub fn meant(path: &Path, error: &FileError) -> &'static str {
     let name = path
         .to_string_lossy()
         .to_ascii_lowercase()

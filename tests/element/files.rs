@@ -447,6 +447,41 @@ fn what_was_meant() {
     }
 }
 
+/// A model that fails when the pipeline starts is one error of ours, and the first of all: nothing
+/// comes after it but the source's, whose stream was stopped.
+#[test]
+fn a_failed_model_is_one_error() {
+    support::init();
+    for mode in ["exact", "live"] {
+        for behind in ["identity", "resnet50overlay", "resnet50json"] {
+            let line = format!(
+                "videotestsrc is-live=true name=source ! video/x-raw,format=RGB,width=8,height=6 ! \
+                 resnet50 name=r model=/nowhere/m.onnx mode={mode} ! {behind} ! fakesink async=false"
+            );
+            let pipeline = gst::parse::launch(&line).expect("a pipeline");
+            let pipeline = pipeline.downcast::<gst::Pipeline>().expect("a pipeline");
+            pipeline.set_auto_flush_bus(false);
+            let bus = pipeline.bus().expect("a bus");
+            pipeline
+                .set_state(gst::State::Playing)
+                .expect("it loads aside");
+            let mut from: Vec<String> = Vec::new();
+            let mut take = |message: gst::Message| {
+                from.push(message.src().expect("a source").name().to_string());
+                from.last().is_some_and(|name| name == "source")
+            };
+            // The source's stream is stopped by what comes back to it.
+            let next = || bus.timed_pop_filtered(PATIENCE, &[gst::MessageType::Error]);
+            while !take(next().expect("an error of the source")) {}
+            pipeline.set_state(gst::State::Null).expect("it stops");
+            while let Some(message) = bus.pop_filtered(&[gst::MessageType::Error]) {
+                take(message);
+            }
+            assert_eq!(from, ["r", "source"], "{mode}, {behind}");
+        }
+    }
+}
+
 /// Weights that lie beside the model are a part of it: where they are replaced and the model is set
 /// again, they are in use, in this element and in others, though the model's own file is the same.
 #[test]

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use gstresnet50::inference::{BUILTIN, ModelSource, find_model};
-use gstresnet50::onnx;
+use gstresnet50::inference::{BUILTIN, ModelSource, find_model, meant};
+use gstresnet50::onnx::{self, ReadError};
+use gstresnet50::paths;
 use gstresnet50::resnet50::{self, Verdict};
 use gstresnet50::text;
 use serde_json::{Value, json};
@@ -29,11 +30,17 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let source = match args.file.to_str() {
         Some(name) if is_builtin(&args.file, name) => find_model(Some(name.as_ref()))
             .map_err(|e| format!("{e}; where a build has one, it is {BUILTIN}"))?,
-        _ => ModelSource::File(args.file.clone()),
+        _ => ModelSource::File(paths::named(args.file.as_os_str())),
     };
     let file = source.open().map_err(|e| {
         let hint = super::weights_hint(&args.file);
-        format!("“{source}” cannot be inspected: {e}{hint}")
+        let (name, meant) = match (&source, &e) {
+            (ModelSource::File(path), ReadError::File(error)) => {
+                (paths::looked_for(path), meant(path, error))
+            }
+            _ => (format!("“{source}”"), ""),
+        };
+        format!("{name} cannot be inspected: {e}{meant}{hint}")
     })?;
     let graph = file.graph.as_ref().ok_or("the model has no graph")?;
     let size = resnet50::size(graph, 224);
@@ -57,7 +64,8 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         .find(|o| o.domain.is_empty())
         .map(|o| o.version);
     let report = json!({
-        "file": args.file,
+        // Its name need not be UTF-8, and JSON is.
+        "file": args.file.to_string_lossy(),
         "producer": format!("{} {}", file.producer_name, file.producer_version).trim(),
         "opset": opset,
         "inputs": graph.inputs().map(value).collect::<Vec<_>>(),
@@ -86,7 +94,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
             line(what, format!("and {} more", values.len() - MOST_VALUES));
         }
     };
-    line("file", args.file.display().to_string());
+    line("file", paths::escaped(args.file.as_os_str()));
     line(
         "producer",
         text::name(report["producer"].as_str().unwrap_or_default()).to_string(),

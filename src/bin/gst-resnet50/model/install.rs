@@ -170,7 +170,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     output::check(&[&output], inputs.chain(args.labels.clone()))?;
     match &source {
         Source::File(path) => {
-            let about = |e: &dyn std::fmt::Display| format!("“{}”: {e}", path.display());
+            let about = |e: &dyn std::fmt::Display| format!("{}: {e}", paths::looked_for(path));
             let file = files::read(path, weights::MAX_FILE).map_err(|e| about(&e))?;
             let installable = convert(file.into(), &name, &Beside::of_file(path), args)
                 .map_err(|e| format!("{}{}", about(&e), onnx_hint(path)))?;
@@ -220,7 +220,7 @@ fn install_from(
         false => Beside::default(),
     };
     let part = download::fetch(url, &downloads, limits).map_err(|e| advise(&e))?;
-    let file = Bytes::from(std::fs::read(part.file())?);
+    let file = Bytes::from(files::read(part.file(), weights::MAX_FILE)?);
     let is_page = file.trim_ascii_start().starts_with(b"<");
     let installable = convert(file, name, &beside, args).map_err(|e| {
         part.discard();
