@@ -538,12 +538,16 @@ fn tensors_that_do_not_belong() {
     tensors.extend([
         own("model.bn1.num_batches_tracked", &[]),
         own("n_averaged", &[1]),
+        own("class_weights", &[3]),
         own("criterion.weight", &[3]),
         own("train_acc.tp", &[3]),
     ]);
     let weights = weights_of(&tensors).expect("a ResNet50");
     assert_eq!(weights.prefix(), "model.");
-    assert_eq!(weights.ignored(), ["criterion.weight", "train_acc.tp"]);
+    assert_eq!(
+        weights.ignored(),
+        ["class_weights", "criterion.weight", "train_acc.tp"]
+    );
 
     let averaged = network(
         Naming::Torchvision,
@@ -658,6 +662,18 @@ fn checkpoints_of_training() {
                 object(&[("student", object(&[("model", inner(""))]))]),
             )]),
             "checkpoint.student.model",
+            &[],
+        ),
+        // Tensors in other dicts beside it.
+        (
+            object(&[
+                ("state_dict", inner("model.")),
+                (
+                    "hyper_parameters",
+                    object(&[("class_weights", tensor("0", LARGEST, 0, &[3], &[1]))]),
+                ),
+            ]),
+            "state_dict",
             &[],
         ),
         // Tensors beside the state dict.

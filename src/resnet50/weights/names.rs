@@ -109,7 +109,7 @@ fn children(torchvision: &str) -> Option<String> {
 }
 
 /// Features that the last layer takes.
-const FEATURES: usize = 2048;
+pub(super) const FEATURES: usize = 2048;
 
 /// The tensors of a file that has all of ResNet50's parameters, and nothing else that its answers
 /// would depend on.
@@ -426,7 +426,7 @@ fn is_counter(name: &str, tensor: &Tensor) -> bool {
 /// Whether a name, without what stands before the network's, is one of a loss, a metric, an
 /// optimizer or another average.
 fn is_of_training(name: &str) -> bool {
-    const PARTS: [&str; 8] = [
+    const PARTS: [&str; 9] = [
         "criterion",
         "loss",
         "metric",
@@ -435,6 +435,7 @@ fn is_of_training(name: &str) -> bool {
         "scaler",
         "accuracy",
         "confmat",
+        "class_weight",
     ];
     const WORDS: [&str; 6] = ["acc", "ema", "auroc", "f1", "precision", "recall"];
     let first = name.split('.').next().unwrap_or(name).to_ascii_lowercase();

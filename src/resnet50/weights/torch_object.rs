@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 use super::error::{WeightsError, shown};
-use super::names::is_averaged;
+use super::names::{FEATURES, is_averaged};
 use super::pickle::{Pickle, StorageId, Value};
 use super::{StateDict, Tensor};
 
@@ -184,19 +184,27 @@ fn find<'p>(pickle: &'p Pickle<'_>) -> Result<Found<'p>, WeightsError> {
     let Some((network, others)) = networks.split_first() else {
         return usual(pickle, &dicts);
     };
-    // A network in parts, each a dict of its own beside the others.
+    // A network in parts: its last layer has a dict of its own beside the one of the others.
     let parent = &network.path[..network.path.len().saturating_sub(1)];
-    let parts: Vec<&Entries<'_>> = dicts
-        .iter()
-        .filter(|dict| {
-            dict.path.len() == network.path.len()
-                && !dict.path.is_empty()
-                && dict.path.starts_with(parent)
-                && dict.path != network.path
-                && dict.has_tensors()
-                && !dict.is_network()
-        })
-        .collect();
+    let has_last = |dict: &Entries<'_>| {
+        let mut tensors = dict.items.iter().filter_map(|(_, value)| match value {
+            Value::Tensor(tensor) => Some(&pickle.tensors[*tensor as usize]),
+            _ => None,
+        });
+        tensors.any(|t| matches!(numbers(pickle, &t.size).as_deref(), Ok([_, FEATURES])))
+    };
+    let parts: Vec<&Entries<'_>> = match has_last(network) || network.path.is_empty() {
+        true => Vec::new(),
+        false => dicts
+            .iter()
+            .filter(|dict| {
+                dict.path.len() == network.path.len()
+                    && dict.path.starts_with(parent)
+                    && !dict.is_network()
+                    && has_last(dict)
+            })
+            .collect(),
+    };
     let entry = (!network.path.is_empty()).then(|| network.place());
     let items = if parts.is_empty() {
         let items = network.items.iter();

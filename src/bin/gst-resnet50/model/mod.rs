@@ -46,7 +46,7 @@ pub fn run(command: &Command) -> crate::Result<ExitCode> {
 /// What to do with a file of weights, where an ONNX file is wanted.
 fn weights_hint(file: &Path) -> &'static str {
     match file.extension().and_then(|e| e.to_str()) {
-        Some("pth" | "pt" | "safetensors") => {
+        Some("pth" | "pt" | "ckpt" | "bin" | "safetensors") => {
             ". To make an ONNX file of weights: `gst-resnet50 model install --from FILE`"
         }
         _ => "",
