@@ -4,10 +4,12 @@
 mod chosen;
 pub mod classify;
 mod crop;
+mod flow;
 pub mod json;
 #[cfg(feature = "overlay")]
 pub mod overlay;
 mod refused;
+mod register;
 pub mod strings;
 mod time;
 mod unclassified;

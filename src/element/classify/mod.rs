@@ -49,6 +49,7 @@ mod turns;
 mod watch;
 mod whole;
 
+#[cfg(feature = "doc")]
 use gst::prelude::*;
 
 pub use settings::{
@@ -79,10 +80,5 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     ] {
         enumeration.mark_as_plugin_api(gst::PluginAPIFlags::empty());
     }
-    gst::Element::register(
-        Some(plugin),
-        "resnet50",
-        gst::Rank::NONE,
-        Resnet50::static_type(),
-    )
+    super::register::element::<Resnet50>(plugin, "resnet50", "GstResnet50")
 }

@@ -8,6 +8,7 @@ use gst::subclass::prelude::*;
 
 use super::changes::Changes;
 use crate::element::chosen::{self, Chosen};
+use crate::element::flow;
 use crate::element::refused::{self, Use};
 use crate::element::strings::{self, NotText};
 use crate::element::unclassified::Watch;
@@ -286,8 +287,15 @@ impl ObjectSubclass for Resnet50Json {
                     |imp| imp.chain(&buffer),
                 )
             })
-            .event_function(|pad, parent, event| {
-                Self::catch_panic_pad_function(parent, || false, |imp| imp.sink_event(pad, event))
+            .event_full_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |imp| {
+                        let kind = event.type_();
+                        flow::of_event(&imp.src, kind, imp.sink_event(pad, event))
+                    },
+                )
             })
             .query_function(|pad, parent, query| {
                 Self::catch_panic_pad_function(parent, || false, |imp| imp.sink_query(pad, query))

@@ -34,8 +34,6 @@
 mod changes;
 mod imp;
 
-use gst::prelude::*;
-
 glib::wrapper! {
     /// The element `resnet50json`.
     pub struct Resnet50Json(ObjectSubclass<imp::Resnet50Json>)
@@ -48,10 +46,5 @@ glib::wrapper! {
 /// If GStreamer refuses the element.
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     crate::meta::register();
-    gst::Element::register(
-        Some(plugin),
-        "resnet50json",
-        gst::Rank::NONE,
-        Resnet50Json::static_type(),
-    )
+    super::register::element::<Resnet50Json>(plugin, "resnet50json", "GstResnet50Json")
 }

@@ -54,6 +54,7 @@ mod stamp;
 mod tags;
 mod veil;
 
+#[cfg(feature = "doc")]
 use gst::prelude::*;
 
 pub use settings::{Position, Show};
@@ -74,10 +75,5 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     for kind in [Position::static_type(), Show::static_type()] {
         kind.mark_as_plugin_api(gst::PluginAPIFlags::empty());
     }
-    gst::Element::register(
-        Some(plugin),
-        "resnet50overlay",
-        gst::Rank::NONE,
-        Resnet50Overlay::static_type(),
-    )
+    super::register::element::<Resnet50Overlay>(plugin, "resnet50overlay", "GstResnet50Overlay")
 }

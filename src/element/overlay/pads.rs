@@ -8,7 +8,7 @@ use gst::subclass::prelude::*;
 use gst_video::CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION as COMPOSITION;
 use gst_video::{VideoInfo, VideoOverlayCompositionMeta};
 
-use super::super::{crop, time};
+use super::super::{crop, flow, time};
 use super::content::Content;
 use super::format;
 use super::imp::{CAT, Resnet50Overlay};
@@ -27,10 +27,10 @@ pub fn sink(template: &gst::PadTemplate) -> gst::Pad {
                 |this| this.chain(buffer),
             )
         })
-        .event_function(|pad, parent, event| {
+        .event_full_function(|pad, parent, event| {
             Resnet50Overlay::catch_panic_pad_function(
                 parent,
-                || false,
+                || Err(gst::FlowError::Error),
                 |this| this.sink_event(pad, event),
             )
         })
@@ -66,18 +66,13 @@ impl Resnet50Overlay {
             let caps = self.sink.current_caps();
             if let Err(error) = caps.map_or(Ok(()), |caps| self.negotiate(&caps, None)) {
                 self.src.mark_reconfigure();
-                return Err(
-                    match self.src.pad_flags().contains(gst::PadFlags::FLUSHING) {
-                        true => gst::FlowError::Flushing,
-                        false => error,
-                    },
-                );
+                return Err(self.or_flushing(error));
             }
         }
         let settings = self.settings();
         match self.draw(&mut buffer, &settings) {
             Ok(true) => self.src.push(buffer),
-            Ok(false) => Err(gst::FlowError::NotNegotiated),
+            Ok(false) => Err(self.or_flushing(gst::FlowError::NotNegotiated)),
             Err(error) => {
                 gst::element_imp_error!(
                     self,
@@ -86,6 +81,14 @@ impl Resnet50Overlay {
                 );
                 Err(gst::FlowError::Error)
             }
+        }
+    }
+
+    /// Why a frame is refused: where the element stops, that is the reason.
+    fn or_flushing(&self, error: gst::FlowError) -> gst::FlowError {
+        match self.src.pad_flags().contains(gst::PadFlags::FLUSHING) {
+            true => gst::FlowError::Flushing,
+            false => error,
         }
     }
 
@@ -140,7 +143,11 @@ impl Resnet50Overlay {
         }
     }
 
-    fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+    fn sink_event(
+        &self,
+        pad: &gst::Pad,
+        event: gst::Event,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
         match event.view() {
             gst::EventView::Caps(caps) => {
                 // Done here; without this, the first frame would do it again.
@@ -149,7 +156,10 @@ impl Resnet50Overlay {
                 if let Err(error) = result {
                     gst::warning!(CAT, imp = self, "{error} with {}", caps.caps());
                 }
-                return result.is_ok();
+                return match result {
+                    Ok(()) => Ok(gst::FlowSuccess::Ok),
+                    Err(error) => Err(self.or_flushing(error)),
+                };
             }
             gst::EventView::Segment(segment) => {
                 let segment: Option<gst::FormattedSegment<gst::ClockTime>> =
@@ -186,7 +196,9 @@ impl Resnet50Overlay {
             }
             _ => {}
         }
-        gst::Pad::event_default(pad, Some(&*self.obj()), event)
+        let kind = event.type_();
+        let is_taken = gst::Pad::event_default(pad, Some(&*self.obj()), event);
+        flow::of_event(&self.src, kind, is_taken)
     }
 
     /// Finds out how to draw on frames of these caps, and tells those downstream what comes.
