@@ -404,3 +404,29 @@ fn bench_is_short_at_a_terminal() {
     );
     assert!(stdout(&output).contains("|---"), "{output:?}");
 }
+
+/// A model whose graph never ends is an error within a minute or so, and the program ends.
+#[test]
+fn endless_model_is_an_error() {
+    let home = tempfile::tempdir().expect("a folder");
+    let model = data("loop_forever.onnx");
+    let model = model.to_str().expect("a path of UTF-8");
+    let photo = data("photos/coffee.png");
+    let photo = photo.to_str().expect("a path of UTF-8");
+    let commands: [&[&str]; 3] = [
+        &["model", "check", model],
+        &["classify", "--model", model, photo],
+        &["bench", "--compare", model, "--rounds", "1"],
+    ];
+    std::thread::scope(|scope| {
+        for args in commands {
+            let home = home.path();
+            scope.spawn(move || {
+                let output = command(home, args).output().expect("it runs");
+                assert!(!output.status.success(), "{args:?}");
+                let text = stderr(&output);
+                assert!(text.contains("was ended"), "{args:?}: {text}");
+            });
+        }
+    });
+}

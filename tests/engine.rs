@@ -6,14 +6,15 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use gst::prelude::*;
 use gstresnet50::inference::{
     Cancel, Engine, EngineOptions, Job, Model, ModelSource, Provider, RUN_LIMIT, RunError,
-    RunTimes, Runtime, Session, SessionError, SessionOptions,
+    RunTimes, Runtime, Session, SessionError, SessionOptions, shared_engine,
 };
 use gstresnet50::preprocess::Slot;
-use support::onnx::{self, FREE, Net};
+use support::onnx::{self, FREE, Net, Whim};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -426,4 +427,263 @@ fn spinning_session() {
     let path = onnx::write(&onnx::unknown_operation(), folder.path(), "odd.onnx");
     let refused = Session::load_spinning(runtime, &read(path), 2);
     assert!(matches!(refused, Err(SessionError::Refused { .. })));
+}
+
+/// The model in a file.
+fn read(path: &Path) -> Model {
+    Model::read(ModelSource::File(path.into())).expect("a model")
+}
+
+/// A model that computes for ever is refused, whether that can be ended or not, be it in a Run or
+/// in what ONNX Runtime computes beforehand. What cannot be ended is left behind, and the process
+/// ends all the same. In a process of its own, for the threads stay.
+#[test]
+fn trials_that_never_end() {
+    support::child::run(
+        "trials_that_never_end",
+        |_| {},
+        || {
+            support::init();
+            let folder = tempfile::tempdir().expect("a folder");
+            let runtime = Runtime::load(None, &[]).expect("ONNX Runtime");
+            let write = |whim, name| {
+                let path = Net::color().whim(whim).write(folder.path(), name);
+                read(&path)
+            };
+            let options = options().session;
+            let load = |model: Model| {
+                let options = options.clone();
+                let load = move || Session::load(runtime, &model, &options).map(drop);
+                std::thread::spawn(load)
+            };
+            let endless = load(read(&support::data("loop_forever.onnx")));
+            let hanging = load(write(Whim::AlwaysHangs, "run.onnx"));
+            let constants = load(write(Whim::HangsInConstants, "constants.onnx"));
+            let outcome = |thread: std::thread::JoinHandle<_>| {
+                let outcome: Result<(), SessionError> = thread.join().expect("no panic");
+                outcome.expect_err("it has no end")
+            };
+            let error = outcome(endless);
+            let SessionError::Trial { error, .. } = &error else {
+                panic!("{error}");
+            };
+            assert!(matches!(error, RunError::Stuck(_)), "{error}");
+            let error = outcome(hanging);
+            assert!(error.to_string().contains("is left behind"), "{error}");
+            let SessionError::Trial { error, .. } = &error else {
+                panic!("{error}");
+            };
+            assert!(matches!(error, RunError::Lost(_)), "{error}");
+            let error = outcome(constants);
+            assert!(matches!(error, SessionError::Unfinished { .. }), "{error}");
+            assert!(error.to_string().contains("is left behind"), "{error}");
+        },
+    );
+}
+
+/// Tensors that no machine has room for are refused before they are made, with what would fit.
+#[test]
+fn tensors_without_room() {
+    support::init();
+    let runtime = Runtime::load(None, &[]).expect("ONNX Runtime");
+    let wide = read(&support::data("out_10M.onnx"));
+    let refused = |model: &Model, batch: usize, sessions: usize| {
+        let options = EngineOptions {
+            batch,
+            sessions,
+            ..options()
+        };
+        let error = Engine::load(runtime, model, &options).expect_err("too large");
+        let SessionError::Room { error, .. } = error else {
+            panic!("{error}");
+        };
+        error.most_pictures()
+    };
+    let most = refused(&wide, 1024, 1).expect("fewer would do");
+    assert!((1..1024).contains(&most), "{most}");
+    assert_eq!(refused(&wide, 1, 1 << 40), Some(0));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    for dims in [
+        [1 << 40, 3, 4, 4],
+        [i64::MAX, 3, 8192, 8192],
+        [1 << 20, 3, 8192, 8192],
+    ] {
+        let net = Net {
+            dims: dims.to_vec(),
+            ..Net::constant(vec![1.0; 3])
+        };
+        let model = read(&net.write(folder.path(), "large.onnx"));
+        assert_eq!(refused(&model, 1, 1), None, "the model says so");
+    }
+    let mut many = Net::nchw(4, 4).model();
+    let graph = many.graph.as_mut().expect("a graph");
+    graph.output = Net::nchw(1 << 20, 1 << 20)
+        .model()
+        .graph
+        .expect("a graph")
+        .output;
+    let model = read(&onnx::write(&many, folder.path(), "many.onnx"));
+    assert_eq!(refused(&model, 1, 1), None);
+}
+
+/// Where the processor takes a device's place, it runs as many at a time as it would by itself.
+#[test]
+fn fallback_has_the_layout_of_the_processor() {
+    support::init();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = Net::color().batch(FREE).write(folder.path(), "net.onnx");
+    let layout = |providers: &[Provider], single| {
+        let mut options = EngineOptions {
+            sessions: 0,
+            single,
+            ..options()
+        };
+        options.session.threads = 0;
+        options.session.providers = providers.to_vec();
+        let engine = load(&path, &options);
+        assert_eq!(engine.provider(), Provider::Cpu);
+        (engine.sessions(), engine.threads())
+    };
+    let cores = std::thread::available_parallelism().expect("cores").get();
+    for (single, expected) in [(false, (cores, 1)), (true, (1, cores))] {
+        for providers in [&[Provider::Cpu][..], &[Provider::Rocm, Provider::Cpu]] {
+            assert_eq!(layout(providers, single), expected, "{providers:?}");
+        }
+    }
+}
+
+/// A model that gives no numbers is refused, unless that is the fault of a picture of one colour or
+/// of numbers that it is not made for.
+#[test]
+fn models_without_numbers() {
+    support::init();
+    let folder = tempfile::tempdir().expect("a folder");
+    let runtime = Runtime::load(None, &[]).expect("ONNX Runtime");
+    let load = |model: &gstresnet50::onnx::Model| {
+        let model = read(&onnx::write(model, folder.path(), "net.onnx"));
+        Engine::load(runtime, &model, &options()).map(drop)
+    };
+    for (class, value) in [(0, f32::NAN), (2, f32::INFINITY), (1, f32::NEG_INFINITY)] {
+        let mut logits = vec![0.5; 3];
+        logits[class] = value;
+        let error = load(&Net::constant(logits).model()).expect_err("no numbers");
+        let SessionError::Trial { error, .. } = &error else {
+            panic!("{error}");
+        };
+        let found = match error {
+            RunError::NotFinite { class, value } => (*class, value.to_bits()),
+            _ => panic!("{error}"),
+        };
+        assert_eq!(found, (class, value.to_bits()));
+    }
+    load(&onnx::standardized()).expect("it is in order");
+    load(&onnx::logarithm(1.0)).expect("it is in order");
+    // ImageNet's normalization has numbers below 0.
+    let mut model = onnx::logarithm(1.0);
+    model.metadata_props.clear();
+    load(&model).expect("it is in order with other numbers");
+}
+
+/// Runs `body` in a child of `fork()`, which has this thread and no other. The test fails if it
+/// panics, or has not ended within a minute.
+fn in_fork(body: impl FnOnce()) {
+    // SAFETY: the child does what a program may do that has only this thread; it ends without
+    // anything that is the parent's.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "it forks");
+    if child == 0 {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+        // SAFETY: it only ends the process.
+        unsafe { libc::_exit(i32::from(outcome.is_err())) };
+    }
+    let begun = Instant::now();
+    loop {
+        let mut status = 0;
+        // SAFETY: the number is that of the child, and the status lives until the call is over.
+        let ended = unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) };
+        if ended == child {
+            assert!(libc::WIFEXITED(status), "{status}");
+            assert_eq!(libc::WEXITSTATUS(status), 0, "see above");
+            return;
+        }
+        if begun.elapsed() > PATIENCE {
+            // SAFETY: it is the child, which nobody has waited for.
+            unsafe { libc::kill(child, libc::SIGKILL) };
+            panic!("the child hangs");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A child of `fork()` has none of its parent's threads: it never waits for one of their engines,
+/// and gets its own. In a process of its own, whose other threads are known.
+#[test]
+fn child_of_fork() {
+    support::child::run("child_of_fork", |_| {}, child_of_fork_alone);
+}
+
+fn child_of_fork_alone() {
+    support::init();
+    let folder = tempfile::tempdir().expect("a folder");
+    let runtime = Runtime::load(None, &[]).expect("ONNX Runtime");
+    let net = Net::color().batch(FREE);
+    let model = read(&net.write(folder.path(), "net.onnx"));
+    let slow = read(&net.clone().busy(3000).write(folder.path(), "slow.onnx"));
+    let share = |model: &Model| shared_engine(runtime, model, &options(), &Cancel::default());
+    let classify = |engine: &Arc<Engine>| {
+        let port = engine.port();
+        let (job, outcome) = pixel([1.0, 0.0, 0.0]);
+        port.push([job as Box<dyn Job>], Duration::ZERO);
+        assert_eq!(scores(&outcome).0, [1.0, 0.0, 0.0]);
+    };
+    let engine = share(&model).expect("an engine");
+    classify(&engine);
+    let port = engine.port();
+    // Another one is being loaded when the process forks.
+    let loading = {
+        let slow = slow.clone();
+        let load = move || shared_engine(runtime, &slow, &options(), &Cancel::default());
+        std::thread::spawn(load)
+    };
+    let element = support::element::element(&folder.path().join("net.onnx"));
+    let stand = support::stand::Stand::new(&element);
+    assert!(stand.play(), "{:?}", stand.errors());
+    stand.push([255, 0, 0], 0).expect("it goes in");
+    stand.until("the frame", |behind| behind.frames.len() == 1);
+    in_fork(|| {
+        let error = engine.check().expect_err("its workers are not here");
+        assert!(matches!(error, RunError::Forked), "{error}");
+        let (job, outcome) = pixel([1.0, 0.0, 0.0]);
+        port.push([job as Box<dyn Job>], Duration::ZERO);
+        assert!(outcome.recv_timeout(PATIENCE).expect("dropped").is_none());
+        let begun = Instant::now();
+        drop(port);
+        drop(engine);
+        assert!(
+            begun.elapsed() < Duration::from_secs(3),
+            "it waits for nobody"
+        );
+        // The same options: it is not the parent's all the same.
+        classify(&share(&model).expect("an engine of its own"));
+        let quick = read(&net.write(folder.path(), "slow.onnx"));
+        classify(&share(&quick).expect("one that its parent was loading"));
+        // An element that plays says once that it cannot.
+        for time in [40, 80, 120] {
+            let flow = stand.push([255, 0, 0], time);
+            assert_eq!(flow, Err(gst::FlowError::Error));
+        }
+        let errors = stand.errors();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].message().contains("forked"), "{errors:?}");
+        // A new one plays, as far as the child is able to: it loads its model.
+        let element = support::element::element(&folder.path().join("net.onnx"));
+        let bus = gst::Bus::new();
+        element.set_bus(Some(&bus));
+        element.set_state(gst::State::Paused).expect("it starts");
+        assert!(support::element::loaded(&bus));
+        std::mem::forget((stand, element));
+    });
+    // The parent does not mind.
+    loading.join().expect("no panic").expect("an engine");
 }

@@ -16,7 +16,7 @@ use support::element::{
     PATIENCE, RED, Rig, answer, bare, element, plain, rgb, text, three, top, warnings,
 };
 use support::onnx::{self, Net};
-use support::source;
+use support::{data, source};
 
 /// A folder with a model that works, and what to do with it.
 struct Case {
@@ -151,7 +151,7 @@ fn model_file_is_no_model() {
     let noise: Vec<u8> = (0u32..5000)
         .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
-    let png = fs::read(support::data("photos/chelsea.png")).expect("a picture");
+    let png = fs::read(data("photos/chelsea.png")).expect("a picture");
     for (name, contents) in [
         ("empty", &[][..]),
         ("half", &builtin[..builtin.len() / 2]),
@@ -214,7 +214,8 @@ fn model_is_too_large() {
     for (name, batch) in [("huge.onnx", 1 << 40), ("endless.onnx", i64::MAX)] {
         let path = Net::nchw(4, 4).batch(batch).write(case.folder.path(), name);
         case.set_model(&path);
-        case.does_not_start(gst::StreamError::WrongType, &[text(&path)], mend);
+        let words = [text(&path), "pictures", "a smaller input"];
+        case.does_not_start(gst::StreamError::WrongType, &words, mend);
     }
 }
 
@@ -435,6 +436,26 @@ fn not_a_number() {
         let case = Case::new();
         let path = Net::constant(logits).write(case.folder.path(), "nan.onnx");
         case.set_model(&path);
+        let words = [
+            text(&path),
+            "the model's output for class",
+            "no answer",
+            "mean, std",
+        ];
+        case.does_not_start(gst::StreamError::Failed, &words, |e| {
+            e.set_property("model", text(&case.good));
+        });
+    }
+}
+
+/// The same where it depends on the picture.
+#[test]
+fn not_a_number_for_a_frame() {
+    let case = Case::new();
+    for most in [0.95, 1.0] {
+        let path = onnx::write(&onnx::logarithm(most), case.folder.path(), "logarithm.onnx");
+        case.set_model(&path);
+        // The logarithm of nothing.
         let frame = plain(&rgb(4, 4), RED);
         let words = ["the model's output for class", "no answer", "mean, std"];
         case.fails_at(frame, gst::StreamError::Failed, &words, |e| {
@@ -443,6 +464,26 @@ fn not_a_number() {
         let stats: gst::Structure = case.element.property("stats");
         assert_eq!(stats.get::<u64>("errors"), Ok(0), "it has begun anew");
     }
+}
+
+/// A model whose graph never ends, and one with more classes than there is room for in a batch.
+#[test]
+fn models_without_bounds() {
+    let case = Case::new();
+    case.element
+        .set_property("model", text(&data("loop_forever.onnx")));
+    let words = ["loop_forever.onnx", "was ended", "compute for ever"];
+    case.does_not_start(gst::StreamError::Failed, &words, |e| {
+        e.set_property("model", text(&case.good));
+    });
+    case.element
+        .set_property("model", text(&data("out_10M.onnx")));
+    case.element.set_property("batch-size", 1024u32);
+    let words = ["out_10M.onnx", "1024 pictures", "GB", "batch-size"];
+    case.does_not_start(gst::ResourceError::Settings, &words, |e| {
+        e.set_property("model", text(&case.good));
+        e.set_property("batch-size", 1u32);
+    });
 }
 
 /// A buffer that is too short for its caps.

@@ -177,3 +177,105 @@ fn python_reads_and_sets_everything() {
         assert_eq!(errors, "", "{kind}");
     }
 }
+
+/// All three elements can be made, and classify and draw and write as one.
+fn all_work() {
+    let line = "videotestsrc num-buffers=3 ! video/x-raw,width=64,height=48 \
+                ! resnet50 mode=exact model=builtin:efficientnet-lite0 \
+                ! resnet50overlay ! resnet50json ! appsink name=sink sync=false";
+    let pipeline = gst::parse::launch(line).expect("a pipeline");
+    let pipeline = pipeline.downcast::<gst::Pipeline>().expect("a pipeline");
+    let sink = pipeline.by_name("sink").expect("the sink");
+    let sink = sink.downcast::<gst_app::AppSink>().expect("an appsink");
+    pipeline.set_state(gst::State::Playing).expect("it plays");
+    for _ in 0..3 {
+        let sample = sink.try_pull_sample(gst::ClockTime::from_seconds(60));
+        let sample = sample.unwrap_or_else(|| panic!("{:?}", pipeline.bus().expect("a bus").pop()));
+        let buffer = sample.buffer().expect("a buffer");
+        let line = buffer.map_readable().expect("readable").to_vec();
+        let line = String::from_utf8(line).expect("text");
+        assert!(
+            line.contains(r#""model":"builtin:efficientnet-lite0""#),
+            "{line}"
+        );
+    }
+    pipeline.set_state(gst::State::Null).expect("it stops");
+}
+
+/// A program may register the plugin that is linked into it twice, and beside an installed one,
+/// whichever comes first: there is one of each type, and all elements work.
+#[test]
+fn registered_twice() {
+    const CASE: &str = "RESNET50_TEST_CASE";
+    let register = || gstresnet50::plugin_register_static().expect("it registers");
+    let load = || {
+        let file = plugin::folder().join("libgstresnet50.so");
+        gst::Plugin::load_file(file).expect("the plugin's file");
+    };
+    for case in ["twice", "file first", "linked first"] {
+        let registry = tempfile::tempdir().expect("a folder");
+        let log = support::child::run(
+            "registered_twice",
+            |child| {
+                plugin::prepare(child, registry.path()).env(CASE, case);
+            },
+            || {
+                gst::init().expect("GStreamer");
+                match &*std::env::var(CASE).expect("the parent sets it") {
+                    "twice" => (register(), register()).1,
+                    "file first" => (load(), all_work(), register()).2,
+                    _ => (register(), all_work(), load()).2,
+                }
+                all_work();
+                register();
+                all_work();
+            },
+        );
+        if log.is_none() {
+            return;
+        }
+    }
+}
+
+/// gst-launch ends when it is interrupted while a model is tried that never ends, and when such a
+/// model was given up.
+#[test]
+fn launch_ends_with_an_endless_model() {
+    let model = support::data("loop_forever.onnx");
+    let model = format!("model={}", model.display());
+    let launch = |interrupts: bool| {
+        let registry = tempfile::tempdir().expect("a folder");
+        let mut command = Command::new("gst-launch-1.0");
+        let line = "videotestsrc ! video/x-raw,width=64,height=48 ! resnet50";
+        command
+            .args(line.split(' '))
+            .args([&model, "!", "fakesink"]);
+        plugin::prepare(&mut command, registry.path());
+        command.stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("gst-launch-1.0");
+        if interrupts {
+            std::thread::sleep(std::time::Duration::from_secs(3));
+            let pid = i32::try_from(child.id()).expect("a process");
+            // SAFETY: it is our child, which has not been waited for.
+            unsafe { libc::kill(pid, libc::SIGINT) };
+        }
+        let begun = std::time::Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("it is our child") {
+                break status;
+            }
+            if begun.elapsed().as_secs() > 120 {
+                child.kill().expect("it is our child");
+                panic!("it does not end");
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        };
+        assert!(status.code().is_some(), "{status}");
+    };
+    std::thread::scope(|scope| {
+        for interrupts in [true, false] {
+            let launch = &launch;
+            scope.spawn(move || launch(interrupts));
+        }
+    });
+}

@@ -14,12 +14,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::bounded::{GLANCE, GRACE, Stay, Steps, bounded};
 use super::cancel::Cancel;
 use super::layout::layout;
 use super::model::Model;
+use super::process::Process;
 use super::provider::Provider;
 use super::runtime::Runtime;
-use super::session::{Fallback, RunError, Session, SessionError, SessionOptions, Terminator};
+use super::session::{
+    Fallback, Limits, RunError, Session, SessionError, SessionOptions, Terminator,
+};
 use crate::preprocess::Slot;
 
 /// How an engine is to be laid out.
@@ -40,12 +44,6 @@ pub struct EngineOptions {
 /// The longest time of a Run that nobody should ever see: it is there so that a provider that hangs
 /// is an error and not a silent end of the stream.
 pub const RUN_LIMIT: Duration = Duration::from_secs(30);
-
-/// How long a Run that is told to end may take for it.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// The longest time between two looks at a Run that counts as watched.
-const GLANCE: Duration = Duration::from_secs(2);
 
 /// A picture on its way through an engine. A job that is dropped without an answer was lost: the
 /// engine ends, or something in it has panicked.
@@ -121,8 +119,11 @@ struct Shared {
 /// Workers with a loaded model. It ends with the last reference to it.
 pub struct Engine {
     shared: Arc<Shared>,
+    /// Where its workers are: a child of `fork()` has none of them.
+    process: Process,
     /// Ends when all workers have.
     ended: Mutex<mpsc::Receiver<()>>,
+    stay: Stay,
     provider: Provider,
     threads: usize,
     classes: usize,
@@ -149,7 +150,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Runs every shape that will be in use once, on all sessions at the same time as later on: what a
 /// provider compiles for a shape, and the memory that it takes, are not left for the first frames.
-fn warm_up(sessions: &mut [Session]) -> Result<(), RunError> {
+fn warm_up(sessions: &mut [Session], steps: &Steps) -> Result<(), RunError> {
     let workers = sessions.iter_mut().map(|session| {
         move || {
             // The largest first: the others fit into its memory. To the processor a shape is
@@ -159,9 +160,11 @@ fn warm_up(sessions: &mut [Session]) -> Result<(), RunError> {
                 Provider::Cpu => batch,
                 _ => 1,
             };
-            (least..=batch)
-                .rev()
-                .try_for_each(|pictures| session.run_batch(pictures).map(drop))
+            (least..=batch).rev().try_for_each(|pictures| {
+                session.run_batch(pictures)?;
+                steps.done();
+                Ok(())
+            })
         }
     });
     let workers: Vec<_> = workers.collect();
@@ -174,28 +177,49 @@ fn warm_up(sessions: &mut [Session]) -> Result<(), RunError> {
     })
 }
 
+/// [`warm_up`], which is ended where a Run takes too long, and left behind where it does not end.
+fn warm_up_in_time(mut sessions: Vec<Session>, cancel: &Cancel) -> Result<Vec<Session>, RunError> {
+    let limit = Limits::of(sessions[0].provider()).run;
+    let terminators: Vec<_> = sessions.iter().map(Session::terminator).collect();
+    for terminator in &terminators {
+        cancel.ends_run(terminator.clone());
+    }
+    let end = || terminators.iter().for_each(Terminator::terminate);
+    let done = bounded(limit, cancel, end, |steps| {
+        let outcome = warm_up(&mut sessions, steps);
+        (sessions, outcome)
+    })?;
+    let (sessions, outcome) = done.value;
+    match outcome {
+        Err(_) if done.is_late => Err(RunError::Stuck(limit)),
+        Err(error) => Err(error),
+        Ok(()) => {
+            if done.is_late {
+                terminators.iter().for_each(Terminator::reset);
+            }
+            Ok(sessions)
+        }
+    }
+}
+
 /// As many sessions as the layout has, warmed up, and the providers that were passed over.
 fn sessions(
-    runtime: &Runtime,
+    runtime: &'static Runtime,
     model: &Model,
     options: &EngineOptions,
     cancel: &Cancel,
 ) -> Result<(Vec<Session>, Vec<Fallback>), SessionError> {
-    // The layout is that of the first provider: another that takes its place is the processor.
-    let first = options.session.providers.first().copied();
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let (sessions, threads) = layout(options, first.unwrap_or(Provider::Cpu), cores);
-    let session_options = SessionOptions {
-        threads,
-        ..options.session.clone()
+    // Of the provider that runs, which need not be the first.
+    let layout = |provider| layout(options, provider, cores);
+    let trial = |error| SessionError::of_run(model, error);
+    let load = || {
+        let threads = |provider| layout(provider).1;
+        Session::load_unless(runtime, model, &options.session, threads, cancel)
     };
-    let trial = |error| SessionError::Trial {
-        model: model.source.clone(),
-        error,
-    };
-    let load = || Session::load_unless(runtime, model, &session_options, cancel);
     let (session, warnings) = load()?;
-    let mut all = vec![session.with_batch(options.batch).map_err(trial)?];
+    let (sessions, _) = layout(session.provider());
+    let mut all = vec![session.among(options.batch, sessions).map_err(trial)?];
     while all.len() < sessions {
         let session = match all[0].another().map_err(trial)? {
             Some(session) => session,
@@ -203,10 +227,7 @@ fn sessions(
         };
         all.push(session);
     }
-    for session in &all {
-        cancel.ends_run(session.terminator());
-    }
-    warm_up(&mut all).map_err(trial)?;
+    let all = warm_up_in_time(all, cancel).map_err(trial)?;
     Ok((all, warnings))
 }
 
@@ -216,7 +237,7 @@ impl Engine {
     /// # Errors
     /// [`SessionError`].
     pub fn load(
-        runtime: &Runtime,
+        runtime: &'static Runtime,
         model: &Model,
         options: &EngineOptions,
     ) -> Result<Self, SessionError> {
@@ -228,7 +249,7 @@ impl Engine {
     /// # Errors
     /// [`SessionError`].
     pub fn load_unless(
-        runtime: &Runtime,
+        runtime: &'static Runtime,
         model: &Model,
         options: &EngineOptions,
         cancel: &Cancel,
@@ -262,9 +283,11 @@ impl Engine {
         });
         // Nothing is ever sent: the channel closes when the last worker drops its end.
         let (end, ended) = mpsc::channel::<()>();
+        let stay = Stay::default();
+        let end = Arc::new(End(stay.clone(), end));
         let mut started = false;
         for (index, session) in sessions.into_iter().enumerate() {
-            let (shared, end) = (Arc::clone(&shared), end.clone());
+            let (shared, end) = (Arc::clone(&shared), Arc::clone(&end));
             let worker = move || {
                 work(&shared, index, session);
                 drop(end);
@@ -279,7 +302,9 @@ impl Engine {
         shared.lost.store(!started, Ordering::Relaxed);
         Self {
             shared,
+            process: Process::current(),
             ended: Mutex::new(ended),
+            stay,
             provider,
             threads,
             classes,
@@ -345,7 +370,9 @@ impl Engine {
     ///
     /// # Errors
     /// [`RunError::Lost`] if one does not end, as long as it does not: no answer will come of it.
+    /// [`RunError::Forked`] in a child of the engine's process: none will come of any.
     pub fn check(&self) -> Result<(), RunError> {
+        self.check_process()?;
         let mut is_lost = self.shared.lost.load(Ordering::Relaxed);
         for (running, terminator) in self.shared.running.iter().zip(&self.shared.terminators) {
             let mut running = lock(running);
@@ -365,10 +392,38 @@ impl Engine {
             false => Ok(()),
         }
     }
+
+    /// Whether it has its workers. It is asked before any lock is taken: a child of `fork()` has
+    /// none of them, and a lock that one of them held is never opened there.
+    ///
+    /// # Errors
+    /// [`RunError::Forked`] in a child of its process.
+    pub fn check_process(&self) -> Result<(), RunError> {
+        match self.process.is_current() {
+            true => Ok(()),
+            false => Err(RunError::Forked),
+        }
+    }
+}
+
+/// What a worker holds until it ends.
+struct End(
+    Stay,
+    #[expect(dead_code, reason = "it closes")] mpsc::Sender<()>,
+);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.is_over();
+    }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        if !self.process.is_current() {
+            // Nobody is there to end.
+            return;
+        }
         let jobs: Vec<Waiting> = {
             let mut state = lock(&self.shared.state);
             state.closing = true;
@@ -386,10 +441,7 @@ impl Drop for Engine {
         // A worker that does not end within this is left behind rather than waited for.
         let ended = lock(&self.ended).recv_timeout(GRACE);
         if ended == Err(mpsc::RecvTimeoutError::Timeout) {
-            gst::warning!(
-                super::log::CAT,
-                "a Run does not end: its thread is left behind"
-            );
+            self.stay.begins();
         }
     }
 }
@@ -470,6 +522,9 @@ impl Port {
 
     /// Changes the queue, and wakes a worker, which wakes the next one if it leaves work for it.
     fn add(&self, change: impl FnOnce(&mut VecDeque<Waiting>)) {
+        if !self.engine.process.is_current() {
+            return;
+        }
         let mut state = lock(&self.engine.shared.state);
         if let Some(queue) = state.queues.iter_mut().find(|q| q.id == self.id) {
             change(&mut queue.jobs);
@@ -480,6 +535,9 @@ impl Port {
 
     /// Takes back what no worker has taken yet.
     pub fn clear(&self) {
+        if !self.engine.process.is_current() {
+            return;
+        }
         let jobs = {
             let mut state = lock(&self.engine.shared.state);
             let queue = state.queues.iter_mut().find(|q| q.id == self.id);
@@ -491,6 +549,9 @@ impl Port {
 
 impl Drop for Port {
     fn drop(&mut self) {
+        if !self.engine.process.is_current() {
+            return;
+        }
         let queue = {
             let mut state = lock(&self.engine.shared.state);
             let place = state.queues.iter().position(|q| q.id == self.id);

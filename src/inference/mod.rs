@@ -3,6 +3,7 @@
 //!
 //! The only room that names `ort`.
 
+mod bounded;
 mod cancel;
 mod contract;
 mod engine;
@@ -10,19 +11,23 @@ mod layout;
 mod log;
 mod model;
 mod probe;
+mod process;
 mod provider;
 mod registry;
+mod room;
 mod runtime;
 mod session;
 mod shelf;
 mod signature;
 mod stamp;
+mod trial;
 
 pub use cancel::Cancel;
 pub use contract::{Contract, ContractError, ContractLabels, OutputKind, Sides};
 pub use engine::{Engine, EngineOptions, Job, Port, RUN_LIMIT, RunTimes};
 pub use model::{BUILTIN, Model, ModelError, ModelSource, find_model, meant};
 pub use probe::Probe;
+pub use process::{Home, Process};
 pub use provider::{Provider, ProviderError};
 pub use registry::{known_model, shared_engine};
 pub use runtime::{Attempt, Device, MINIMUM_VERSION, Runtime, RuntimeError};

@@ -11,6 +11,7 @@ use super::cancel::Cancel;
 use super::contract::modelinfo_files;
 use super::engine::{Engine, EngineOptions};
 use super::model::{Model, ModelError, ModelSource};
+use super::process::PerProcess;
 use super::runtime::Runtime;
 use super::session::SessionError;
 use super::shelf::{Got, Shelf};
@@ -28,11 +29,11 @@ struct Key {
 }
 
 /// Weak, so that an engine ends with the last stream that uses it.
-static ENGINES: Shelf<Key, Weak<Engine>> = Shelf::new();
+static ENGINES: PerProcess<Shelf<Key, Weak<Engine>>> = PerProcess::new();
 
 /// What was read lately. It is small, and the files are not: a stream more must not read the
 /// weights again to learn how large a picture is.
-static MODELS: Shelf<ModelSource, (Version, Model)> = Shelf::new();
+static MODELS: PerProcess<Shelf<ModelSource, (Version, Model)>> = PerProcess::new();
 
 /// How many models are remembered.
 const REMEMBERED: usize = 8;
@@ -52,8 +53,8 @@ fn version(source: &ModelSource, external: &[PathBuf]) -> Version {
 
 /// Lets loads that wait for another look whether they are cancelled.
 pub(super) fn wake() {
-    ENGINES.wake();
-    MODELS.wake();
+    ENGINES.get().wake();
+    MODELS.get().wake();
 }
 
 /// [`Model::read`], but a file that was read before and has not changed, nor its description and
@@ -63,21 +64,22 @@ pub(super) fn wake() {
 /// # Errors
 /// [`ModelError`].
 pub fn known_model(source: ModelSource, cancel: &Cancel) -> Result<Model, ModelError> {
+    let models = MODELS.get();
     loop {
         // Without a lock, for even to look at a file may take long.
-        let known = MODELS.peek(&source);
+        let known = models.peek(&source);
         let now = known
             .as_ref()
             .map(|(_, model)| version(&source, &model.external));
         let is_good = |(then, _): &(Version, Model)| Some(then) == now.as_ref();
-        let turn = match MODELS.get(&source, is_good, cancel) {
+        let turn = match models.get(&source, is_good, cancel) {
             Got::Value((_, model)) => return Ok(model),
             Got::Turn(turn) => turn,
             Got::Cancelled => return Err(cancelled(source)),
         };
         // Another may have read it while this one waited.
         let changed = |(then, _): &(Version, Model)| known.as_ref().map(|(v, _)| v) != Some(then);
-        if MODELS.peek(&source).as_ref().is_some_and(changed) {
+        if models.peek(&source).as_ref().is_some_and(changed) {
             continue;
         }
         // From before it is read: one that is replaced meanwhile counts as another next time.
@@ -93,13 +95,14 @@ pub fn known_model(source: ModelSource, cancel: &Cancel) -> Result<Model, ModelE
 
 /// Takes the oldest of too many models away.
 fn forget() {
+    let models = MODELS.get();
     let mut all = 0usize;
-    MODELS.retain(|_| {
+    models.retain(|_| {
         all += 1;
         true
     });
     let mut surplus = all.saturating_sub(REMEMBERED);
-    MODELS.retain(|_| {
+    models.retain(|_| {
         let is_surplus = surplus > 0;
         surplus = surplus.saturating_sub(1);
         !is_surplus
@@ -123,7 +126,7 @@ fn cancelled(source: ModelSource) -> ModelError {
 /// # Errors
 /// [`SessionError`].
 pub fn shared_engine(
-    runtime: &Runtime,
+    runtime: &'static Runtime,
     model: &Model,
     options: &EngineOptions,
     cancel: &Cancel,
@@ -134,14 +137,15 @@ pub fn shared_engine(
         runtime: runtime.path().to_owned(),
         options: options.clone(),
     };
-    ENGINES.retain(|engine| engine.strong_count() > 0);
+    let engines = ENGINES.get();
+    engines.retain(|engine| engine.strong_count() > 0);
     // One of whose Runs never ends is of no use to anybody new.
     let mut lost: Vec<Weak<Engine>> = Vec::new();
     loop {
         let is_good = |engine: &Weak<Engine>| {
             engine.strong_count() > 0 && !lost.iter().any(|lost| lost.ptr_eq(engine))
         };
-        match ENGINES.get(&key, is_good, cancel) {
+        match engines.get(&key, is_good, cancel) {
             Got::Value(weak) => {
                 // It may end right now.
                 let Some(engine) = weak.upgrade() else {

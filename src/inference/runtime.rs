@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use once_cell::sync::OnceCell;
 
 use super::log;
+use super::process::Home;
 use super::provider::Provider;
 use crate::{files, paths};
 
@@ -36,6 +37,11 @@ pub enum RuntimeError {
         /// Where it was looked for.
         tried: Vec<Attempt>,
     },
+    /// The process was forked while it loaded the library: the rest of that never comes.
+    #[error(
+        "this process was forked while ONNX Runtime was being loaded, which it can neither go on with nor begin anew"
+    )]
+    Forked,
     /// The library was loaded but would not start.
     #[error("ONNX Runtime {version} (“{}”) would not start: {message}", paths::escaped(path.as_os_str()))]
     Start {
@@ -83,6 +89,9 @@ impl fmt::Debug for Runtime {
 
 static RUNTIME: OnceCell<Runtime> = OnceCell::new();
 
+/// Where it is being loaded.
+static LOADING: Home = Home::new();
+
 impl Runtime {
     /// The library, loaded at the first call that finds it. It is looked for in this order:
     /// `library`; `$ORT_DYLIB_PATH`; each of `folders`; the user's data directory; the system's
@@ -99,12 +108,17 @@ impl Runtime {
     ) -> Result<&'static Self, RuntimeError> {
         let runtime = match RUNTIME.get() {
             Some(runtime) => runtime,
+            // A child would wait for a thread of its parent.
+            None if LOADING.is_elsewhere() => return Err(RuntimeError::Forked),
             None => {
                 // Files are looked at before others have to wait: a mount may hang.
                 let candidates = candidates(library, folders);
                 RUNTIME.get_or_try_init(|| {
-                    let (path, version) = choose(candidates)?;
-                    start(path, version)
+                    LOADING.settle();
+                    let loaded =
+                        choose(candidates).and_then(|(path, version)| start(path, version));
+                    LOADING.leave();
+                    loaded
                 })?
             }
         };

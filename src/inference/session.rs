@@ -3,8 +3,10 @@
 
 use std::ffi::CString;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use half::f16;
 use ort::ep::ExecutionProviderDispatch;
@@ -16,11 +18,16 @@ use ort::value::{
 };
 use ort::{AsPointer as _, ortsys};
 
+use super::bounded::{Finished, Unfinished, Worker, bounded, bounded_in};
 use super::cancel::Cancel;
+use super::engine::RUN_LIMIT;
 use super::model::{Model, ModelSource};
+use super::process::Process;
 use super::provider::{Provider, ProviderError};
+use super::room::{self, Room};
 use super::runtime::Runtime;
-use crate::preprocess::{ElementType, Layout, Slot};
+use super::trial::{self, Numbers};
+use crate::preprocess::{ElementType, Layout, Slot, Target};
 use crate::text;
 
 /// How a session is to run.
@@ -63,11 +70,35 @@ pub enum SessionError {
         /// What it said.
         message: String,
     },
+    /// ONNX Runtime takes too long to prepare the model, and was ended.
+    #[error("ONNX Runtime has not prepared model “{model}” within {} s", .limit.as_secs())]
+    Slow {
+        /// The model.
+        model: ModelSource,
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// ONNX Runtime takes too long to prepare the model and does not end, or did not come to it.
+    #[error("ONNX Runtime has not prepared model “{model}”: {reason}")]
+    Unfinished {
+        /// The model.
+        model: ModelSource,
+        /// What became of it.
+        reason: String,
+    },
     /// It was ended because nobody waits for it any more.
     #[error("loading was cancelled")]
     Cancelled,
-    /// The first Run, on a grey picture, failed or gave something else than classes.
-    #[error("model “{model}” fails on a grey picture: {error}")]
+    /// There is no room for the tensors of a Run.
+    #[error("model “{model}” cannot be run: {error}")]
+    Room {
+        /// The model.
+        model: ModelSource,
+        /// How much it needs.
+        error: RunError,
+    },
+    /// A Run on a trial picture failed or gave something else than classes.
+    #[error("model “{model}” fails on a trial picture: {error}")]
     Trial {
         /// The model.
         model: ModelSource,
@@ -85,10 +116,51 @@ pub enum RunError {
     Run(String),
     /// It took too long and was ended.
     #[error("a Run took more than {} s and was ended", .0.as_secs_f32())]
-    Stuck(std::time::Duration),
+    Stuck(Duration),
     /// It took too long and cannot be ended.
-    #[error("a Run has not ended for {} s, although it was told to: the provider hangs", .0.as_secs_f32())]
-    Lost(std::time::Duration),
+    #[error("a Run has not ended for {} s, although it was told to: the provider hangs, and its thread is left behind", .0.as_secs_f32())]
+    Lost(Duration),
+    /// It could not begin.
+    #[error("{0}")]
+    Thread(String),
+    /// It is another process's: this one is a child of it, by `fork()`, and has none of its threads.
+    #[error("the model was loaded by the process that this one was forked from")]
+    Forked,
+    /// A value of the answer is not a finite number, whatever picture was tried.
+    #[error(
+        "the model's output for class {class} is {value} on every trial picture, so that there is no answer"
+    )]
+    NotFinite {
+        /// The first such class.
+        class: usize,
+        /// Its value.
+        value: f32,
+    },
+    /// There are more classes than anybody could tell apart.
+    #[error("it has {found} classes, and {limit} are the most")]
+    Classes {
+        /// How many there are.
+        found: u64,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// The tensors of a Run would be too large.
+    #[error(
+        "a Run of {} takes {} a picture for its input and {} for its output, and there is room for {} in all",
+        pictures_of(*.pictures), room::bytes(*.input), room::bytes(*.output), room::bytes(*.limit)
+    )]
+    TooLarge {
+        /// Pictures of a Run.
+        pictures: u64,
+        /// Whether the model itself says how many there are.
+        is_fixed: bool,
+        /// Bytes of the input for one picture.
+        input: u64,
+        /// Bytes of the output for one picture.
+        output: u64,
+        /// Bytes that all pictures may take.
+        limit: u64,
+    },
     /// The output is not what the model promises.
     #[error("the output “{}” has the shape [{}], and one value a class was expected", text::name(.name), text::list(.shape.iter(), 8))]
     Output {
@@ -97,6 +169,40 @@ pub enum RunError {
         /// Its shape.
         shape: Vec<i64>,
     },
+}
+
+impl RunError {
+    /// The pictures of a Run for which there would be room, where these are too many and fewer may
+    /// be asked for.
+    pub fn most_pictures(&self) -> Option<u64> {
+        match *self {
+            Self::TooLarge {
+                input,
+                output,
+                limit,
+                is_fixed: false,
+                ..
+            } => Some(limit / input.saturating_add(output).max(1)),
+            _ => None,
+        }
+    }
+}
+
+impl From<Unfinished> for RunError {
+    fn from(unfinished: Unfinished) -> Self {
+        match unfinished {
+            Unfinished::Left(time) => Self::Lost(time),
+            Unfinished::Panicked(_) => Self::Run(unfinished.to_string()),
+            Unfinished::Thread(_) => Self::Thread(unfinished.to_string()),
+        }
+    }
+}
+
+fn pictures_of(count: u64) -> String {
+    match count {
+        1 => "1 picture".into(),
+        count => format!("{count} pictures"),
+    }
 }
 
 /// Input tensors, in ONNX Runtime's memory, which is aligned for its kernels.
@@ -116,7 +222,9 @@ enum Output {
 
 /// A loaded model, which any number of [`Session`]s may run.
 struct Core {
-    session: ort::session::Session,
+    /// With its threads, of which a child of `fork()` has none.
+    session: ManuallyDrop<ort::session::Session>,
+    process: Process,
     input_name: CString,
     output_name: CString,
     /// Of the input; the first dimension is the batch.
@@ -137,13 +245,25 @@ struct Core {
 /// A model that is ready to run, with room for the pictures of one Run.
 pub struct Session {
     core: Arc<Core>,
-    input: Input,
-    output: Output,
+    /// Always there but in the midst of [`Session::run`].
+    tensors: Option<Box<Tensors>>,
     /// Pictures that the input has room for.
     capacity: usize,
+    options: Arc<RunOptions>,
+    /// Where [`Session::run`] runs.
+    worker: Option<Worker>,
+    /// How long a Run has not ended that cannot be ended.
+    lost: Option<Duration>,
+    /// How long the last [`Session::run`] took.
+    time: Duration,
+}
+
+/// What a Run reads and writes.
+struct Tensors {
+    input: Input,
+    output: Output,
     /// The newest answers: one value a class, picture after picture.
     scores: Vec<f32>,
-    options: Arc<RunOptions>,
 }
 
 impl fmt::Debug for Session {
@@ -169,6 +289,11 @@ impl fmt::Debug for Terminator {
 }
 
 impl Terminator {
+    /// Of the Run with these options.
+    pub(super) fn of(options: &Arc<RunOptions>) -> Self {
+        Self(Arc::clone(options))
+    }
+
     /// The Run that goes on fails as soon as its present operation is done, and so do all later
     /// ones until [`Self::reset`].
     pub fn terminate(&self) {
@@ -184,30 +309,40 @@ impl Terminator {
 }
 
 impl Session {
-    /// Loads a model with the first of the providers that can be had, and runs it once on a grey
+    /// Loads a model with the first of the providers that can be had, and runs it once on a trial
     /// picture, so that the first frame does not pay for what is done only once, and a model that
     /// does not keep its promises is known before there is a stream. Returns the session, which
     /// takes one picture a Run (or as many as the model says), and the providers that were passed
     /// over.
     ///
+    /// It ends, be the model what it may: on the processor after a minute, and a second more for
+    /// each megabyte of the file, and half a minute for each Run; on a device after half an hour,
+    /// and ten minutes for each Run, for some compile the model then.
+    ///
     /// # Errors
     /// [`SessionError`].
     pub fn load(
-        runtime: &Runtime,
+        runtime: &'static Runtime,
         model: &Model,
         options: &SessionOptions,
     ) -> Result<(Self, Vec<Fallback>), SessionError> {
-        Self::load_unless(runtime, model, options, &Cancel::default())
+        let threads = |_| match options.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        Self::load_unless(runtime, model, options, threads, &Cancel::default())
     }
 
-    /// The same, which another thread can end.
+    /// The same, which another thread can end. `threads` gives those of one Run for the provider
+    /// that is tried.
     ///
     /// # Errors
     /// [`SessionError`]; any of them where it was ended.
     pub(super) fn load_unless(
-        runtime: &Runtime,
+        runtime: &'static Runtime,
         model: &Model,
         options: &SessionOptions,
+        threads: impl Fn(Provider) -> usize,
         cancel: &Cancel,
     ) -> Result<(Self, Vec<Fallback>), SessionError> {
         let mut passed = Vec::new();
@@ -219,20 +354,25 @@ impl Session {
                 &[]
             };
             let dispatches = provider.dispatches(options.device, provider_options)?;
-            let threads = match options.threads {
-                0 => std::thread::available_parallelism().map_or(1, usize::from),
-                threads => threads,
-            };
+            let threads = threads(provider);
             let commit = |strict| {
-                let builder = calm(builder(runtime, threads)?, threads)?;
-                cancel.ends_load(builder.canceler());
-                commit(builder, model, provider, &dispatches, strict)
+                let make = {
+                    let dispatches = dispatches.clone();
+                    move |model: &Model, cancels: [&Cancel; 2]| {
+                        let builder = calm(builder(runtime, threads)?, threads)?;
+                        for cancel in cancels {
+                            cancel.ends_load(builder.canceler());
+                        }
+                        commit(builder, model, provider, &dispatches, strict)
+                    }
+                };
+                in_time(model, provider, cancel, make)
             };
-            let mut committed = commit(true);
+            let mut committed = commit(true)?;
             if let Err(error) = &committed
                 && error.message().contains(CPU_FALLBACK_DISABLED)
             {
-                committed = commit(false);
+                committed = commit(false)?;
                 passed.push(Fallback {
                     provider,
                     reason: "it cannot run the whole model, and the processor runs the rest".into(),
@@ -260,14 +400,21 @@ impl Session {
     /// # Errors
     /// [`SessionError`].
     pub fn load_spinning(
-        runtime: &Runtime,
+        runtime: &'static Runtime,
         model: &Model,
         threads: usize,
     ) -> Result<Self, SessionError> {
-        let commit = |builder| commit(builder, model, Provider::Cpu, &[], true);
-        let committed = builder(runtime, threads).and_then(commit);
+        let cancel = Cancel::default();
+        let make = move |model: &Model, cancels: [&Cancel; 2]| {
+            let builder = builder(runtime, threads)?;
+            for cancel in cancels {
+                cancel.ends_load(builder.canceler());
+            }
+            commit(builder, model, Provider::Cpu, &[], true)
+        };
+        let committed = in_time(model, Provider::Cpu, &cancel, make)?;
         let session = committed.map_err(|error| refused(model, &error))?;
-        Self::first(session, model, Provider::Cpu, threads, &Cancel::default())
+        Self::first(session, model, Provider::Cpu, threads, &cancel)
     }
 
     /// Runs a model that has just been loaded for the first time.
@@ -279,29 +426,24 @@ impl Session {
         cancel: &Cancel,
     ) -> Result<Self, SessionError> {
         Core::new(session, model, provider, threads, cancel)
-            .and_then(|core| Self::of(Arc::new(core), 1))
-            .map_err(|error| SessionError::Trial {
-                model: model.source.clone(),
-                error,
-            })
+            .and_then(|core| Self::of(Arc::new(core), 1, 1))
+            .map_err(|error| SessionError::of_run(model, error))
     }
 
-    fn of(core: Arc<Core>, capacity: usize) -> Result<Self, RunError> {
+    /// With room for so many pictures, beside so many others.
+    fn of(core: Arc<Core>, capacity: usize, sessions: usize) -> Result<Self, RunError> {
         let capacity = core.fixed_batch.unwrap_or(capacity.max(1));
+        let is_fixed = core.fixed_batch.is_some();
+        core.room().check(capacity as u64, is_fixed, sessions)?;
         let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
-        let mut shape = core.shape.map(|d| d as i64);
-        shape[0] = capacity as i64;
-        let values = capacity * core.classes;
         Ok(Self {
-            input: Input::grey(core.element, shape).map_err(failed)?,
-            output: match core.is_half {
-                false => Output::F32(vec![0.0; values]),
-                true => Output::F16(vec![f16::ZERO; values]),
-            },
+            tensors: Some(Box::new(Tensors::of(&core, capacity)?)),
             capacity,
-            scores: Vec::with_capacity(values),
             options: Arc::new(RunOptions::new().map_err(failed)?),
             core,
+            worker: None,
+            lost: None,
+            time: Duration::ZERO,
         })
     }
 
@@ -311,7 +453,12 @@ impl Session {
     /// # Errors
     /// [`RunError`] if there is no memory.
     pub fn with_batch(self, pictures: usize) -> Result<Self, RunError> {
-        Self::of(self.core, pictures)
+        self.among(pictures, 1)
+    }
+
+    /// The same, as one of so many sessions.
+    pub(super) fn among(self, pictures: usize, sessions: usize) -> Result<Self, RunError> {
+        Self::of(self.core, pictures, sessions)
     }
 
     /// Another one of the same model that may run at the same time, with as much room. The weights
@@ -322,7 +469,7 @@ impl Session {
     pub fn another(&self) -> Result<Option<Self>, RunError> {
         // ONNX Runtime allows it in general, and some of its providers do not; its own does.
         match self.core.provider {
-            Provider::Cpu => Self::of(Arc::clone(&self.core), self.capacity).map(Some),
+            Provider::Cpu => Self::of(Arc::clone(&self.core), self.capacity, 1).map(Some),
             _ => Ok(None),
         }
     }
@@ -338,24 +485,70 @@ impl Session {
     /// If there is no room for so many.
     pub fn slot_of(&mut self, picture: usize) -> Slot<'_> {
         let n = self.core.elements;
-        let range = picture * n..(picture + 1) * n;
-        match &mut self.input {
-            Input::F32(t) => Slot::F32(&mut t.extract_tensor_mut().1[range]),
-            Input::F16(t) => Slot::F16(&mut t.extract_tensor_mut().1[range]),
-            Input::U8(t) => Slot::U8(&mut t.extract_tensor_mut().1[range]),
-        }
+        let tensors = tensors(&mut self.tensors);
+        tensors.input.slot(picture * n..(picture + 1) * n)
     }
 
     /// Runs the model on what is in the first slot. Returns one value a class.
     ///
+    /// It is ended where it takes too long (half a minute on the processor, ten on a device), and
+    /// left behind where it does not end: then no Run of this session is of any use.
+    ///
     /// # Errors
-    /// [`RunError`]; the session can be run again.
+    /// [`RunError`]; unless it is [`RunError::Lost`], the session can be run again.
     pub fn run(&mut self) -> Result<&[f32], RunError> {
-        self.run_batch(1)
+        if let Some(time) = self.lost {
+            return Err(RunError::Lost(time));
+        }
+        self.core.is_usable()?;
+        let mut tensors = match self.tensors.take() {
+            Some(tensors) => tensors,
+            None => Box::new(Tensors::of(&self.core, self.capacity)?),
+        };
+        let worker = match self.worker.take() {
+            Some(worker) => worker,
+            None => Worker::new()?,
+        };
+        let limit = Limits::of(self.core.provider).run;
+        let (core, options) = (Arc::clone(&self.core), Arc::clone(&self.options));
+        let end = || self.terminator().terminate();
+        let done = bounded_in(&worker, limit, &Cancel::default(), end, move |_| {
+            let begun = Instant::now();
+            let outcome = tensors.run(&core, 1, &options);
+            (tensors, outcome, begun.elapsed())
+        });
+        let Finished {
+            value: (tensors, outcome, time),
+            is_late,
+        } = done.map_err(|unfinished| {
+            if let Unfinished::Left(time) = unfinished {
+                self.lost = Some(time);
+            }
+            // Those that it had stay with the Run; whoever has more pictures may still write them.
+            self.tensors = Tensors::of(&self.core, self.capacity).ok().map(Box::new);
+            RunError::from(unfinished)
+        })?;
+        self.time = time;
+        self.worker = Some(worker);
+        if is_late {
+            self.terminator().reset();
+        }
+        let tensors = self.tensors.insert(tensors);
+        match outcome {
+            Err(_) if is_late => Err(RunError::Stuck(limit)),
+            Err(error) => Err(error),
+            Ok(()) => Ok(&tensors.scores),
+        }
+    }
+
+    /// How long the last [`Self::run`] took, without the way to its thread.
+    pub fn run_time(&self) -> Duration {
+        self.time
     }
 
     /// Runs the model on the first `pictures` slots. Returns one value a class, picture after
-    /// picture. Where the model says how many it takes, the other slots are run as they are.
+    /// picture. Where the model says how many it takes, the other slots are run as they are. Whoever
+    /// calls it sees to it that it ends, with a [`Terminator`].
     ///
     /// # Errors
     /// [`RunError`]; the session can be run again.
@@ -363,12 +556,11 @@ impl Session {
     /// # Panics
     /// If there is no room for so many.
     pub fn run_batch(&mut self, pictures: usize) -> Result<&[f32], RunError> {
-        let core = &*self.core;
-        let batch = core.fixed_batch.unwrap_or(pictures);
-        assert!(pictures <= batch && batch <= self.capacity, "{pictures}");
-        let outcome = core.run(&self.input, &mut self.output, batch, &self.options);
-        outcome.map_err(|e| RunError::Run(one_line(e.message())))?;
-        Ok(self.scores(pictures))
+        assert!(pictures <= self.capacity, "{pictures}");
+        self.core.is_usable()?;
+        let tensors = tensors(&mut self.tensors);
+        tensors.run(&self.core, pictures, &self.options)?;
+        Ok(&tensors.scores)
     }
 
     /// Runs the model on the picture of one slot, without those of the others. Returns one value a
@@ -384,30 +576,16 @@ impl Session {
     pub fn run_alone(&mut self, picture: usize) -> Result<&[f32], RunError> {
         let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
         let core = &*self.core;
+        core.is_usable()?;
         let batch = core.fixed_batch.unwrap_or(1);
-        let mut shape = core.shape.map(|d| d as i64);
-        shape[0] = batch as i64;
-        let mut alone = Input::grey(core.element, shape).map_err(failed)?;
+        let mut alone = Input::grey(core.element, core.shape_of(batch)).map_err(failed)?;
         let n = core.elements;
-        alone.copy_first(&self.input, picture * n..(picture + 1) * n);
-        let outcome = core.run(&alone, &mut self.output, batch, &self.options);
+        let tensors = tensors(&mut self.tensors);
+        alone.copy_first(&tensors.input, picture * n..(picture + 1) * n);
+        let outcome = core.run(&alone, &mut tensors.output, batch, &self.options);
         outcome.map_err(failed)?;
-        Ok(self.scores(1))
-    }
-
-    /// What the last Run gave for the first `pictures`.
-    fn scores(&mut self, pictures: usize) -> &[f32] {
-        let core = &*self.core;
-        self.scores.clear();
-        let values = pictures * core.classes;
-        match &self.output {
-            Output::F32(output) => self.scores.extend_from_slice(&output[..values]),
-            Output::F16(output) => {
-                let output = output[..values].iter();
-                self.scores.extend(output.map(|v| v.to_f32()));
-            }
-        }
-        &self.scores
+        tensors.take_scores(core, 1);
+        Ok(&tensors.scores)
     }
 
     /// What ends a Run of this session.
@@ -436,10 +614,260 @@ impl Session {
     }
 }
 
+/// They are there, as [`Session`] says.
+fn tensors(tensors: &mut Option<Box<Tensors>>) -> &mut Tensors {
+    tensors
+        .as_deref_mut()
+        .expect("a Run that is lost has left memory for the next")
+}
+
+impl Tensors {
+    fn of(core: &Core, capacity: usize) -> Result<Self, RunError> {
+        let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
+        let values = capacity * core.classes;
+        Ok(Self {
+            input: Input::grey(core.element, core.shape_of(capacity)).map_err(failed)?,
+            output: match core.is_half {
+                false => Output::F32(zeros(values, 0.0)?),
+                true => Output::F16(zeros(values, f16::ZERO)?),
+            },
+            scores: reserved(values)?,
+        })
+    }
+
+    /// One Run, of the first `pictures`.
+    fn run(&mut self, core: &Core, pictures: usize, options: &RunOptions) -> Result<(), RunError> {
+        let batch = core.fixed_batch.unwrap_or(pictures);
+        let outcome = core.run(&self.input, &mut self.output, batch, options);
+        outcome.map_err(|e| RunError::Run(one_line(e.message())))?;
+        self.take_scores(core, pictures);
+        Ok(())
+    }
+
+    /// Keeps what the last Run gave for the first `pictures`.
+    fn take_scores(&mut self, core: &Core, pictures: usize) {
+        self.scores.clear();
+        let values = pictures * core.classes;
+        match &self.output {
+            Output::F32(output) => self.scores.extend_from_slice(&output[..values]),
+            Output::F16(output) => {
+                let output = output[..values].iter();
+                self.scores.extend(output.map(|v| v.to_f32()));
+            }
+        }
+    }
+}
+
+/// Memory for so many values, or an error: the file says how many.
+fn reserved<T>(values: usize) -> Result<Vec<T>, RunError> {
+    let mut memory = Vec::new();
+    let bytes = room::bytes((values as u64).saturating_mul(size_of::<T>() as u64));
+    let failed = |_| RunError::Run(format!("the system has no memory for {bytes}"));
+    memory.try_reserve_exact(values).map_err(failed)?;
+    Ok(memory)
+}
+
+fn zeros<T: Clone>(values: usize, zero: T) -> Result<Vec<T>, RunError> {
+    let mut memory = reserved(values)?;
+    memory.resize(values, zero);
+    Ok(memory)
+}
+
+/// How long what a provider does may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// To prepare a model, apart from what its file takes to be read.
+    pub commit: Duration,
+    /// A trial Run, which may prepare more.
+    pub run: Duration,
+}
+
+impl Limits {
+    pub fn of(provider: Provider) -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        match provider {
+            Provider::Cpu => Self {
+                commit: minutes(1),
+                run: RUN_LIMIT,
+            },
+            // TensorRT tries out kernels for minutes.
+            _ => Self {
+                commit: minutes(30),
+                run: minutes(10),
+            },
+        }
+    }
+}
+
+/// Makes a session, which takes as long as the provider may take for it at most. `make` is handed
+/// what can end it.
+fn in_time<T: Send + 'static>(
+    model: &Model,
+    provider: Provider,
+    cancel: &Cancel,
+    make: impl FnOnce(&Model, [&Cancel; 2]) -> ort::Result<T> + Send + 'static,
+) -> Result<ort::Result<T>, SessionError> {
+    let size = match &model.source {
+        ModelSource::File(path) => std::fs::metadata(path).map_or(0, |file| file.len()),
+        ModelSource::Builtin => 0,
+    };
+    let limit = Limits::of(provider).commit + Duration::from_secs(size / 1_000_000);
+    let late = Cancel::default();
+    let work = {
+        let (model, cancel, late) = (model.clone(), cancel.clone(), late.clone());
+        move |_: &_| make(&model, [&cancel, &late])
+    };
+    let done = bounded(limit, cancel, || late.cancel(), work);
+    let model = || model.source.clone();
+    match done {
+        Ok(Finished {
+            value: Err(_),
+            is_late: true,
+        }) => Err(SessionError::Slow {
+            model: model(),
+            limit,
+        }),
+        Ok(Finished { value, .. }) => Ok(value),
+        Err(unfinished) => Err(SessionError::Unfinished {
+            model: model(),
+            reason: unfinished.to_string(),
+        }),
+    }
+}
+
+impl SessionError {
+    /// A Run of the trial has failed.
+    pub(super) fn of_run(model: &Model, error: RunError) -> Self {
+        let model = model.source.clone();
+        match error {
+            RunError::TooLarge { .. } | RunError::Classes { .. } => Self::Room { model, error },
+            error => Self::Trial { model, error },
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if self.process.is_current() {
+            // SAFETY: it is not used any more.
+            unsafe { ManuallyDrop::drop(&mut self.session) };
+        }
+    }
+}
+
+/// What the first Run of a model gave.
+struct Tried {
+    shape: Vec<i64>,
+    is_half: bool,
+    classes: usize,
+    /// One value a class, picture after picture.
+    values: Vec<f32>,
+}
+
+/// Runs a model for the first time.
+fn first_run(
+    session: &mut ort::session::Session,
+    model: &Model,
+    input: &Input,
+    batch: usize,
+    options: &RunOptions,
+) -> Result<Tried, RunError> {
+    let signature = &model.signature;
+    let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
+    let name = signature.input.as_str();
+    let outputs = match input {
+        Input::F32(t) => session.run_with_options(ort::inputs![name => t], options),
+        Input::F16(t) => session.run_with_options(ort::inputs![name => t], options),
+        Input::U8(t) => session.run_with_options(ort::inputs![name => t], options),
+    };
+    let outputs = outputs.map_err(failed)?;
+    let wrong = |shape: &[i64]| RunError::Output {
+        name: signature.output.clone(),
+        shape: shape.to_vec(),
+    };
+    let value = outputs.get(signature.output.as_str());
+    let value = value.ok_or_else(|| wrong(&[]))?;
+    let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
+        return Err(wrong(&[]));
+    };
+    let is_half = match ty {
+        TensorElementType::Float32 => false,
+        TensorElementType::Float16 => true,
+        _ => return Err(wrong(shape)),
+    };
+    let classes = classes(shape, batch).ok_or_else(|| wrong(shape))?;
+    room::check_classes(classes as u64)?;
+    let mut values = reserved(classes * batch)?;
+    match is_half {
+        false => {
+            let (_, output) = value.try_extract_tensor::<f32>().map_err(failed)?;
+            values.extend_from_slice(output);
+        }
+        true => {
+            let (_, output) = value.try_extract_tensor::<f16>().map_err(failed)?;
+            values.extend(output.iter().map(|v| v.to_f32()));
+        }
+    }
+    Ok(Tried {
+        shape: shape.to_vec(),
+        is_half,
+        classes,
+        values,
+    })
+}
+
+/// Tries a model on one kind of picture after the other until it gives numbers. Also returns it.
+fn try_out(
+    session: ort::session::Session,
+    model: &Model,
+    shape: [usize; 4],
+    limit: Duration,
+    cancel: &Cancel,
+) -> Result<(ort::session::Session, Tried), RunError> {
+    let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
+    let (batch, target) = (shape[0], model.target());
+    let mut input = Input::grey(target.element, shape.map(|d| d as i64)).map_err(failed)?;
+    let mut session = session;
+    let mut broken = None;
+    for numbers in Numbers::ALL {
+        input.fill(&target, batch, numbers);
+        let options = Arc::new(RunOptions::new().map_err(failed)?);
+        let terminator = Terminator(Arc::clone(&options));
+        cancel.ends_run(terminator.clone());
+        let work = {
+            let model = model.clone();
+            move |_: &_| {
+                let tried = first_run(&mut session, &model, &input, batch, &options);
+                (session, input, tried)
+            }
+        };
+        let done = bounded(limit, cancel, || terminator.terminate(), work)?;
+        let tried;
+        (session, input, tried) = done.value;
+        let tried = match tried {
+            Err(_) if done.is_late => return Err(RunError::Stuck(limit)),
+            // What it makes of other numbers is of no interest where it runs.
+            Err(error) => return Err(broken.unwrap_or(error)),
+            Ok(tried) => tried,
+        };
+        let Some(wrong) = tried.values.iter().position(|v| !v.is_finite()) else {
+            return Ok((session, tried));
+        };
+        broken.get_or_insert(RunError::NotFinite {
+            class: wrong % tried.classes,
+            value: tried.values[wrong],
+        });
+        if target.element == ElementType::U8 {
+            break;
+        }
+    }
+    Err(broken.expect("one kind at least was tried"))
+}
+
 impl Core {
     /// Runs the model for the first time and learns what it gives.
     fn new(
-        mut session: ort::session::Session,
+        session: ort::session::Session,
         model: &Model,
         provider: Provider,
         threads: usize,
@@ -447,56 +875,69 @@ impl Core {
     ) -> Result<Self, RunError> {
         let signature = &model.signature;
         let (h, w) = (model.height as usize, model.width as usize);
-        let fixed_batch = signature.batch.map(|b| b as usize);
-        let batch = fixed_batch.unwrap_or(1);
+        let element = match signature.element {
+            ElementType::F32 => 4,
+            ElementType::F16 => 2,
+            ElementType::U8 => 1,
+        };
+        let promised = signature.classes.unwrap_or(0);
+        room::check_classes(promised)?;
+        let batch = signature.batch.unwrap_or(1);
+        Room::new(3 * h * w, element, promised as usize, 4).check(
+            batch,
+            signature.batch.is_some(),
+            1,
+        )?;
+        let batch = batch as usize;
         let shape = match signature.layout {
             Layout::Nchw => [batch, 3, h, w],
             Layout::Nhwc => [batch, h, w, 3],
         };
-        let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
-        let input = Input::grey(signature.element, shape.map(|d| d as i64)).map_err(failed)?;
-        let options = Arc::new(RunOptions::new().map_err(failed)?);
-        cancel.ends_run(Terminator(Arc::clone(&options)));
-        let (output_shape, is_half) = {
-            let name = signature.input.as_str();
-            let outputs = match &input {
-                Input::F32(t) => session.run_with_options(ort::inputs![name => t], &options),
-                Input::F16(t) => session.run_with_options(ort::inputs![name => t], &options),
-                Input::U8(t) => session.run_with_options(ort::inputs![name => t], &options),
-            };
-            let outputs = outputs.map_err(failed)?;
-            let wrong = |shape: &[i64]| RunError::Output {
-                name: signature.output.clone(),
-                shape: shape.to_vec(),
-            };
-            let value = outputs.get(signature.output.as_str());
-            let value = value.ok_or_else(|| wrong(&[]))?;
-            let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
-                return Err(wrong(&[]));
-            };
-            let is_half = match ty {
-                TensorElementType::Float32 => false,
-                TensorElementType::Float16 => true,
-                _ => return Err(wrong(shape)),
-            };
-            classes(shape, batch).ok_or_else(|| wrong(shape))?;
-            (shape.to_vec(), is_half)
-        };
+        let limit = Limits::of(provider).run;
+        let (session, tried) = try_out(session, model, shape, limit, cancel)?;
         let name = |name: &str| CString::new(name).map_err(|e| RunError::Run(e.to_string()));
         Ok(Self {
             input_name: name(&signature.input)?,
             output_name: name(&signature.output)?,
-            classes: classes(&output_shape, batch).unwrap_or_default(),
-            session,
+            classes: tried.classes,
+            session: ManuallyDrop::new(session),
+            process: Process::current(),
             shape,
-            fixed_batch,
+            fixed_batch: signature.batch.map(|_| batch),
             elements: 3 * h * w,
             element: signature.element,
-            output_shape,
-            is_half,
+            output_shape: tried.shape,
+            is_half: tried.is_half,
             provider,
             threads,
         })
+    }
+
+    /// The shape of an input of so many pictures.
+    fn shape_of(&self, batch: usize) -> [i64; 4] {
+        let mut shape = self.shape.map(|d| d as i64);
+        shape[0] = batch as i64;
+        shape
+    }
+
+    /// What its tensors take.
+    fn room(&self) -> Room {
+        let element = match self.element {
+            ElementType::F32 => 4,
+            ElementType::F16 => 2,
+            ElementType::U8 => 1,
+        };
+        let class = if self.is_half { 2 } else { 4 };
+        Room::new(self.elements, element, self.classes, class)
+    }
+
+    /// # Errors
+    /// [`RunError::Forked`] in a child of the process that has loaded it.
+    fn is_usable(&self) -> Result<(), RunError> {
+        match self.process.is_current() {
+            true => Ok(()),
+            false => Err(RunError::Forked),
+        }
     }
 
     /// One Run, of `batch` pictures. Several may go on at a time where [`Session::another`] says
@@ -569,6 +1010,24 @@ impl Core {
 }
 
 impl Input {
+    /// The part with these elements.
+    fn slot(&mut self, elements: Range<usize>) -> Slot<'_> {
+        match self {
+            Self::F32(t) => Slot::F32(&mut t.extract_tensor_mut().1[elements]),
+            Self::F16(t) => Slot::F16(&mut t.extract_tensor_mut().1[elements]),
+            Self::U8(t) => Slot::U8(&mut t.extract_tensor_mut().1[elements]),
+        }
+    }
+
+    /// Puts a trial picture into each of so many places.
+    fn fill(&mut self, target: &Target, pictures: usize, numbers: Numbers) {
+        let n = target.elements();
+        for picture in 0..pictures {
+            let mut slot = self.slot(picture * n..(picture + 1) * n);
+            trial::fill(&mut slot, target, numbers);
+        }
+    }
+
     /// Begins with this part of another of the same type.
     fn copy_first(&mut self, other: &Self, part: Range<usize>) {
         let n = part.len();

@@ -60,6 +60,12 @@ pub enum Got<'s, K: PartialEq, V> {
     Cancelled,
 }
 
+impl<K: PartialEq + Clone, V: Clone> Default for Shelf<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<K: PartialEq + Clone, V: Clone> Shelf<K, V> {
     pub const fn new() -> Self {
         Self {

@@ -6,6 +6,7 @@ use gst_check::Harness;
 
 use super::color;
 use crate::support::element::*;
+use crate::support::onnx::Net;
 
 /// The events that have come out of the element so far.
 fn events(harness: &mut Harness) -> Vec<gst::EventType> {
@@ -138,4 +139,111 @@ fn interval_begins_anew() {
     assert!(harness.push_event(gst::event::Segment::new(&segment)));
     let buffer = through(&mut harness, timed(&info, RED, 0));
     assert!(answer(&buffer).fresh && top(&buffer) == 0, "stream");
+}
+
+/// What comes while an element stops is flushing, events too: GStreamer takes an event that a pad
+/// refuses for a fatal error, for which nobody would have posted a reason. The source pad goes down
+/// first.
+#[test]
+fn events_of_a_stop_are_flushing() {
+    let (classifier, _folder) = color();
+    let make = |name: &str| gst::ElementFactory::make(name).build().expect(name);
+    let elements = [classifier, make("resnet50overlay"), make("resnet50json")];
+    let info = rgb(8, 6);
+    let time = gst::FormattedSegment::<gst::ClockTime>::new();
+    let mut tags = gst::TagList::new();
+    let (title, merge) = ("a clip", gst::TagMergeMode::Append);
+    tags.make_mut().add::<gst::tags::Title>(&title, merge);
+    for element in elements {
+        let name = element.name();
+        let bus = gst::Bus::new();
+        element.set_bus(Some(&bus));
+        let [sink, src] = ["sink", "src"].map(|pad| element.static_pad(pad).expect(pad));
+        let [before, behind] = [gst::PadDirection::Src, gst::PadDirection::Sink].map(|direction| {
+            let (always, any) = (gst::PadPresence::Always, gst::Caps::new_any());
+            let template = gst::PadTemplate::new("pad", direction, always, &any);
+            template.expect("a template")
+        });
+        let upstream = gst::Pad::from_template(&before);
+        let behind = gst::Pad::builder_from_template(&behind)
+            .chain_function(|_, _, _| Ok(gst::FlowSuccess::Ok))
+            .build();
+        behind.set_active(true).expect("active");
+        src.link(&behind).expect("they link");
+        upstream.link(&sink).expect("they link");
+        upstream.set_active(true).expect("active");
+        element.set_state(gst::State::Playing).expect("it plays");
+        if element.find_property("model").is_some() {
+            assert!(loaded(&bus));
+        }
+        let begin = || {
+            upstream.push_event(gst::event::StreamStart::new("s"));
+            upstream.push_event(gst::event::Caps::new(&caps(&info)));
+            upstream.push_event(gst::event::Segment::new(&time));
+        };
+        begin();
+        upstream.push(timed(&info, RED, 0)).expect("it goes in");
+        let mut later = time.clone();
+        later.set_start(gst::ClockTime::from_seconds(1));
+        for event in [
+            gst::event::StreamStart::new("t"),
+            gst::event::Caps::new(&caps(&rgb(16, 6))),
+            gst::event::Segment::new(&later),
+            gst::event::Tag::new(tags.clone()),
+        ] {
+            let kind = event.type_();
+            src.set_active(false).expect("it goes down");
+            upstream.push_event(event);
+            let flow = upstream.push(timed(&info, RED, 40));
+            assert_eq!(flow, Err(gst::FlowError::Flushing), "{name} {kind:?}");
+            src.set_active(true).expect("it goes up");
+        }
+        element.set_state(gst::State::Null).expect("it stops");
+        assert!(errors(&bus, &element).is_empty(), "{name}");
+        element.set_bus(None);
+        upstream.unlink(&sink).expect("they were linked");
+        src.unlink(&behind).expect("they were linked");
+    }
+}
+
+/// Changes of state in any order, with other models meanwhile, are no error of a pipeline in which
+/// nothing is wrong.
+#[test]
+fn random_states_without_error() {
+    use gst::State;
+    let (first, folder) = color();
+    let other = Net::constant(vec![0.0, 9.0]).write(folder.path(), "two.onnx");
+    let good: String = first.property("model");
+    let models = [good.as_str(), text(&other)];
+    let mut random = 12345u32;
+    let mut next = |below: u32| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 16) % below
+    };
+    for mode in ["exact", "live"] {
+        let line = format!(
+            "videotestsrc pattern=snow ! video/x-raw,width=64,height=48,framerate=100/1 \
+             ! resnet50 name=r mode={mode} model={good} ! resnet50overlay ! resnet50json ! fakesink"
+        );
+        let pipeline = gst::parse::launch(&line).expect("a pipeline");
+        let pipeline = pipeline.downcast::<gst::Pipeline>().expect("a pipeline");
+        let element = pipeline.by_name("r").expect("the element");
+        let bus = pipeline.bus().expect("a bus");
+        let states = [State::Null, State::Ready, State::Paused, State::Playing];
+        for _ in 0..400 {
+            let state = states[next(4) as usize];
+            pipeline.set_state(state).expect("every state");
+            if next(10) < 3 {
+                let pause = [0, 1, 10, 50][next(4) as usize];
+                std::thread::sleep(std::time::Duration::from_millis(pause));
+            }
+            if next(10) == 0 {
+                element.set_property("model", models[next(2) as usize]);
+            }
+            if let Some(message) = bus.pop_filtered(&[gst::MessageType::Error]) {
+                panic!("{mode} {state:?}: {message:?}");
+            }
+        }
+        pipeline.set_state(State::Null).expect("it stops");
+    }
 }

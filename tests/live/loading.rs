@@ -9,6 +9,7 @@ use gstresnet50::meta::classification_of;
 use super::slow;
 use crate::support;
 use crate::support::element::*;
+use crate::support::onnx::Net;
 
 /// Going to NULL in the middle of loading cancels it, and says so.
 #[test]
@@ -131,6 +132,67 @@ fn a_long_load_is_cancelled() {
     // And it still works.
     rig.play().expect("it plays");
     assert_eq!(top(&rig.classify(plain(&info, RED))), 0);
+}
+
+/// A model set while playing that gives no numbers is refused while it loads, and the one in use
+/// stays.
+#[test]
+fn swap_to_a_model_without_numbers() {
+    support::init();
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = Net::color().write(folder.path(), "good.onnx");
+    let bad = Net::constant(vec![f32::NAN; 3]).write(folder.path(), "nan.onnx");
+    let info = rgb(8, 6);
+    for mode in ["exact", "live"] {
+        let element = element(&good);
+        element.set_property_from_str("mode", mode);
+        let (mut harness, bus) = play(&element, &info);
+        through(&mut harness, timed(&info, RED, 0));
+        element.set_property("model", text(&bad));
+        let kinds = [gst::MessageType::Warning, gst::MessageType::Error];
+        let message = bus.timed_pop_filtered(PATIENCE, &kinds).expect("a warning");
+        let gst::MessageView::Warning(warning) = message.view() else {
+            panic!("{message:?}");
+        };
+        let text = warning.error().message().to_owned();
+        assert!(text.contains("in use stay"), "{text}");
+        assert!(
+            text.contains("nan.onnx") && text.contains("is NaN"),
+            "{text}"
+        );
+        for i in 1..20 {
+            let out = through(&mut harness, timed(&info, RED, 40 * i));
+            let seen = classification_of(&out);
+            assert!(seen.is_none_or(|seen| seen.model.ends_with("good.onnx")));
+        }
+        assert!(errors(&bus, &element).is_empty());
+    }
+}
+
+/// An element whose model never ends stops all the same, and at once.
+#[test]
+fn stops_in_a_trial_that_never_ends() {
+    support::init();
+    let element = element(&support::data("loop_forever.onnx"));
+    let info = rgb(8, 6);
+    let rig = Rig::new(&element, &info);
+    rig.pipeline
+        .set_state(gst::State::Playing)
+        .expect("it starts to load");
+    let is_trying = |message: &gst::Message| {
+        let structure = message.structure();
+        structure.is_some_and(|s| s.get("text").is_ok_and(|t: String| t.contains("trying")))
+    };
+    while !is_trying(&rig.bus.timed_pop(PATIENCE).expect("it goes on")) {}
+    std::thread::sleep(Duration::from_millis(200));
+    let begun = Instant::now();
+    rig.stop();
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(rig.errors().is_empty());
 }
 
 /// Where an element that loads the model for others too is stopped, another one takes over.

@@ -24,6 +24,10 @@ pub enum Whim {
     /// A Run where a picture's last number (blue) is at least 0.5 spends minutes in a single node,
     /// and so does not end when it is told to.
     Hangs,
+    /// Every Run spends minutes in a single node.
+    AlwaysHangs,
+    /// A node of constants takes minutes, which ONNX Runtime computes when it takes the model.
+    HangsInConstants,
 }
 
 /// A classifier with a class for each element of its input.
@@ -261,7 +265,7 @@ impl Whim {
             .map(|i| match self {
                 Self::Uneven(_) => 40.0 + 31.0 * i as f32,
                 // The scaled numbers are cut off after the point.
-                Self::Fails | Self::Hangs => 2.0 * f32::from(u8::from(i + 1 == features)),
+                _ => 2.0 * f32::from(u8::from(i + 1 == features)),
             })
             .collect();
         initializers.push(floats("whim weights", &[features as i64, 1], &weights));
@@ -284,14 +288,22 @@ impl Whim {
                 let index = then("Cast", &[&worst], &[("to", data_type::INT64.into())]);
                 then("Gather", &["whim only", &index], &[])
             }
-            Self::Hangs => {
+            Self::Hangs | Self::AlwaysHangs | Self::HangsInConstants => {
                 // Each number of a large picture is compared with all those around it.
                 const AROUND: i64 = 400;
                 const SIDE: f32 = 2000.0;
                 initializers.push(floats("whim side", &[], &[SIDE]));
                 initializers.push(floats("whim least", &[4], &[1.0; 4]));
                 initializers.push(floats("whim plane", &[4], &[0.0, 0.0, 1.0, 1.0]));
-                let is_on = then("Floor", &[&worst], &[]);
+                initializers.push(floats("whim one", &[], &[1.0]));
+                let is_on = match self {
+                    Self::HangsInConstants => "whim one".to_owned(),
+                    Self::AlwaysHangs => {
+                        let nothing = then("Mul", &[&worst, "whim nothing"], &[]);
+                        then("Add", &[&nothing, "whim one"], &[])
+                    }
+                    _ => then("Floor", &[&worst], &[]),
+                };
                 let side = then("Mul", &[&is_on, "whim side"], &[]);
                 let plane = then("Mul", &["whim plane", &side], &[]);
                 let shape = then("Add", &[&plane, "whim least"], &[]);
@@ -409,6 +421,37 @@ pub fn empty_batch() -> Model {
         node("Slice", &["flat", "none", "none"], "y", &[]),
     ];
     graph.output = vec![tensor("y", data_type::FLOAT, &[FREE, 48])];
+    model
+}
+
+/// Three classes that are no numbers where the picture has one number only, such as a black one.
+pub fn standardized() -> Model {
+    let mut model = Net::nchw(4, 4).model();
+    let graph = graph(&mut model);
+    let axes = [("keepdims", 1)];
+    graph.node = vec![
+        node("ReduceMean", &["x"], "mean", &axes),
+        node("Sub", &["x", "mean"], "from mean", &[]),
+        node("ReduceL2", &["from mean"], "deviation", &axes),
+        node("Div", &["from mean", "deviation"], "standardized", &[]),
+        node("Flatten", &["standardized"], "y", &[("axis", 1)]),
+    ];
+    model
+}
+
+/// The logarithm of the pixels, which is no finite number from 0 down, and that of so much less
+/// them.
+pub fn logarithm(most: f32) -> Model {
+    let mut model = Net::color().model();
+    let graph = graph(&mut model);
+    graph.initializer = vec![floats("most", &[], &[most])];
+    graph.node = vec![
+        node("Sub", &["most", "x"], "less", &[]),
+        node("Log", &["less"], "upper", &[]),
+        node("Log", &["x"], "lower", &[]),
+        node("Add", &["lower", "upper"], "both", &[]),
+        node("Flatten", &["both"], "y", &[("axis", 1)]),
+    ];
     model
 }
 

@@ -258,7 +258,7 @@ fn model(report: &mut Report, args: &Args) -> Option<Model> {
     }
 }
 
-fn inference(report: &mut Report, args: &Args, runtime: &Runtime, model: &Model) {
+fn inference(report: &mut Report, args: &Args, runtime: &'static Runtime, model: &Model) {
     let remedy = "try --provider cpu; GST_DEBUG=onnxruntime:5 shows what ONNX Runtime says";
     let providers = match Provider::parse_list(&args.provider) {
         Ok(providers) => providers,
@@ -283,15 +283,13 @@ fn inference(report: &mut Report, args: &Args, runtime: &Runtime, model: &Model)
             remedy,
         );
     }
-    let begun = Instant::now();
-    match session.run() {
-        Ok(output) => {
-            let classes = output.len();
+    match session.run().map(<[f32]>::len) {
+        Ok(classes) => {
             report.good(
                 "inference",
                 format!(
                     "{classes} classes in {:.1} ms on {} with {} thread{} (loaded in {:.0} ms)",
-                    begun.elapsed().as_secs_f64() * 1e3,
+                    session.run_time().as_secs_f64() * 1e3,
                     session.provider(),
                     session.threads(),
                     if session.threads() == 1 { "" } else { "s" },

@@ -51,10 +51,17 @@ pub enum Error {
     NotFinite(#[from] NotFinite),
 }
 
+const BROKEN: &str = "The model's weights or its normalization (mean, std) are broken";
+
+const THREADS: &str = "End other programs, or raise the limit of threads (ulimit -u)";
+
 impl Error {
     /// What to do about it.
     fn remedy(&self) -> &'static str {
         match self {
+            Self::Runtime(RuntimeError::Forked) => {
+                "Fork before there is a pipeline, or when its model is loaded"
+            }
             Self::Runtime(_) => {
                 "Install it with “cargo xtask setup” in the plugin's source tree, or set the \
                  property runtime-library or $ORT_DYLIB_PATH to a libonnxruntime.so (the PyPI \
@@ -98,9 +105,25 @@ impl Error {
                 "Check that the file is whole, with its external data beside it, and that its \
                  opset is one that this ONNX Runtime has"
             }
-            Self::Session(SessionError::Trial { .. }) => {
-                "Check that the model is an image classifier with one value a class in its output"
+            Self::Session(SessionError::Slow { .. } | SessionError::Unfinished { .. }) => {
+                "Its graph may compute for ever: try another model, or restart the program where \
+                 the machine is overloaded"
             }
+            Self::Session(SessionError::Room { error, .. }) => match error.most_pictures() {
+                Some(1..) => "Lower the property batch-size or sessions",
+                _ => "Give a model with a smaller input and output",
+            },
+            Self::Session(SessionError::Trial { error, .. }) => match error {
+                RunError::Stuck(_) | RunError::Lost(_) => {
+                    "Its graph may compute for ever: try another model, or restart the program \
+                     where the machine is overloaded"
+                }
+                RunError::NotFinite { .. } => BROKEN,
+                RunError::Thread(_) => THREADS,
+                _ => {
+                    "Check that the model is an image classifier with one value a class in its output"
+                }
+            },
             Self::Labels(LabelsError::WrongLength { .. }) => {
                 "Give the file that belongs to this model, one name a line"
             }
@@ -131,13 +154,16 @@ impl Error {
                 "The provider hangs or the machine is overloaded: restart the program, or try \
                  another provider"
             }
+            Self::Run(RunError::Forked) => {
+                "Make a pipeline of its own in the child, or fork before there is one"
+            }
+            Self::Run(RunError::Thread(_)) | Self::Thread(_) => THREADS,
             Self::Run(_) => "See GST_DEBUG=onnxruntime:5",
-            Self::Thread(_) => "End other programs, or raise the limit of threads (ulimit -u)",
             Self::Cancelled | Self::Session(SessionError::Cancelled) => {
                 "Set the element to PAUSED to load it again"
             }
             Self::Lost => "Report it with the log of GST_DEBUG=resnet50:6,onnxruntime:5",
-            Self::NotFinite(_) => "The model's weights or its normalization (mean, std) are broken",
+            Self::NotFinite(_) => BROKEN,
         }
     }
 
@@ -169,6 +195,24 @@ impl Error {
             | Self::Provider(_)
             | Self::Session(SessionError::Providers(_) | SessionError::Settings(_)) => {
                 gst::error_msg!(gst::LibraryError::Init, ("{}", text))
+            }
+            Self::Session(SessionError::Trial {
+                error:
+                    RunError::NotFinite { .. }
+                    | RunError::Stuck(_)
+                    | RunError::Lost(_)
+                    | RunError::Thread(_),
+                ..
+            }) => {
+                gst::error_msg!(gst::StreamError::Failed, ("{}", text))
+            }
+            Self::Session(SessionError::Slow { .. } | SessionError::Unfinished { .. }) => {
+                gst::error_msg!(gst::StreamError::Failed, ("{}", text))
+            }
+            Self::Session(SessionError::Room { error, .. })
+                if error.most_pictures().is_some_and(|most| most > 0) =>
+            {
+                gst::error_msg!(gst::ResourceError::Settings, ("{}", text))
             }
             Self::Model(_) | Self::Session(_) => {
                 gst::error_msg!(gst::StreamError::WrongType, ("{}", text))

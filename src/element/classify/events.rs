@@ -9,7 +9,7 @@ use gst::EventType;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::super::crop;
+use super::super::{crop, flow};
 use super::imp::{CAT, Resnet50};
 use super::settings::Mode;
 use super::stream::{Item, Model};
@@ -37,8 +37,15 @@ fn picture_info(info: gst_video::VideoInfo) -> gst_video::VideoInfo {
 }
 
 impl Resnet50 {
-    pub(super) fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+    pub(super) fn sink_event(
+        &self,
+        pad: &gst::Pad,
+        event: gst::Event,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
         use gst::EventView;
+        self.is_here()?;
+        let kind = event.type_();
+        let of_event = |is_taken| flow::of_event(&self.src, kind, is_taken);
         match event.view() {
             EventView::FlushStart(_) => {
                 self.stream.lock().flushing = true;
@@ -46,7 +53,7 @@ impl Resnet50 {
                 let forwarded = self.src.push_event(event);
                 // The task ends its present turn, which cannot block any more.
                 let _ = self.src.pause_task();
-                return forwarded;
+                return of_event(forwarded);
             }
             EventView::FlushStop(_) => {
                 let (items, loaded) = {
@@ -68,13 +75,13 @@ impl Resnet50 {
                 if let Err(error) = self.start_task() {
                     error.log();
                 }
-                return forwarded;
+                return of_event(forwarded);
             }
             EventView::Caps(caps) => {
                 // The user has been told.
                 let Ok(info) = gst_video::VideoInfo::from_caps(caps.caps()) else {
                     gst::error!(CAT, imp = self, "caps that are no video: {}", caps.caps());
-                    return false;
+                    return Err(gst::FlowError::NotNegotiated);
                 };
                 self.stream.lock().info = Some(Arc::new(picture_info(info)));
             }
@@ -112,23 +119,23 @@ impl Resnet50 {
             _ => {}
         }
         if !event.is_serialized() {
-            return gst::Pad::event_default(pad, Some(&*self.obj()), event);
+            return of_event(gst::Pad::event_default(pad, Some(&*self.obj()), event));
         }
         {
             let mut inner = self.stream.lock();
             if inner.flushing {
-                return false;
+                return Err(gst::FlowError::Flushing);
             }
             let is_queued = !inner.items.is_empty() || inner.is_pushing;
             if is_queued {
                 inner.items.push_back(Item::Event(event));
                 drop(inner);
                 self.stream.notify();
-                return true;
+                return Ok(gst::FlowSuccess::Ok);
             }
             inner.revive(&event);
         }
-        self.forward(event)
+        of_event(self.forward(event))
     }
 
     /// Leaves the sticky events among what was flushed to the source pad, which sends them before
@@ -189,6 +196,9 @@ impl Resnet50 {
     }
 
     pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        if self.stream.home.is_elsewhere() {
+            return false;
+        }
         if query.is_serialized() {
             // It is for what comes after the frames that are waiting.
             let mut inner = self.stream.lock();

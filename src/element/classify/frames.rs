@@ -2,6 +2,7 @@
 //! Frames that come in: they wait in the queue (mode exact), or leave at once (mode live).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
@@ -30,6 +31,7 @@ type Asked = (Part, Option<Box<FrameJob>>);
 impl Resnet50 {
     pub(super) fn chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         let arrived = Instant::now();
+        self.is_here()?;
         let settings = self.frame_settings();
         let line = self.stream.stats().frame();
         if let Some(line) = line {
@@ -71,7 +73,9 @@ impl Resnet50 {
                     }
                 }
                 Model::Loading => {}
-                Model::Failed | Model::None => return Err(gst::FlowError::Error),
+                Model::Failed => return Err(gst::FlowError::Error),
+                // The element has stopped.
+                Model::None => return Err(gst::FlowError::Flushing),
             }
             inner = match names {
                 Some(due) => self.stream.wait_for(inner, due - now).0,
@@ -134,7 +138,9 @@ impl Resnet50 {
                     (asked, Some(loaded))
                 }
                 Model::Loading => ((Vec::new(), When::default()), None),
-                Model::Failed | Model::None => return Err(gst::FlowError::Error),
+                Model::Failed => return Err(gst::FlowError::Error),
+                // The element has stopped.
+                Model::None => return Err(gst::FlowError::Flushing),
             }
         };
         let mut parts = Vec::with_capacity(asked.len());
@@ -266,6 +272,21 @@ impl Resnet50 {
             (part, Some(Box::new(job)))
         });
         Ok((asked.collect(), when))
+    }
+
+    /// Whether the stream began in this process. In a child of it, by `fork()`, none of the threads
+    /// is there that it needs, and the locks may stay locked for ever.
+    ///
+    /// # Errors
+    /// The user has been told.
+    pub(super) fn is_here(&self) -> Result<(), gst::FlowError> {
+        if !self.stream.home.is_elsewhere() {
+            return Ok(());
+        }
+        if !self.is_told.swap(true, Ordering::Relaxed) {
+            self.post_error_message(Error::from(RunError::Forked).message());
+        }
+        Err(gst::FlowError::Error)
     }
 
     /// Tells the user of an engine that is lost.

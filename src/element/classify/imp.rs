@@ -2,6 +2,7 @@
 //! The element as GObject sees it: properties, templates, states.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,8 +33,9 @@ pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
-/// How long the way to NULL may wait for what cannot be interrupted.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long the way to NULL may wait for what cannot be interrupted: a little longer than what loads
+/// waits for ONNX Runtime, so that this is left behind, and not the thread that waits for it.
+const GRACE: Duration = Duration::from_secs(7);
 
 /// How long frames in mode exact wait for new labels and groups, so that those that come after these
 /// were set have them. A file takes a millisecond to read; one that hangs must not end the stream.
@@ -54,6 +56,8 @@ pub struct Resnet50 {
     pub stream: Arc<Stream>,
     settings: Mutex<Settings>,
     shown: Mutex<Shown>,
+    /// Whether the user knows that this is a child of the process that the stream began in.
+    pub is_told: AtomicBool,
 }
 
 /// A lock whose holder panicked still holds plain data.
@@ -293,6 +297,12 @@ impl Resnet50 {
         let settings = self.settings();
         // What needs no file of any size is known at once.
         classifier::check(&settings).map_err(|e| e.message())?;
+        if self.stream.home.is_elsewhere() {
+            // What its parent was loading, this process is not.
+            drop(self.stream.lock().loads.take_running());
+        }
+        self.stream.home.settle();
+        self.is_told.store(false, Ordering::Relaxed);
         *lock(&self.shown) = Shown::default();
         *self.stream.stats() = Stats::default();
         let name = self.obj().name();
@@ -317,6 +327,10 @@ impl Resnet50 {
     /// about to end, and ONNX Runtime does not survive that in the midst of its work.
     fn wait_for_loaders(&self) {
         let running = self.stream.lock().loads.take_running();
+        if self.stream.home.is_elsewhere() {
+            // They never end here.
+            return;
+        }
         for _ in 0..running.wait(GRACE) {
             gst::warning!(
                 CAT,
@@ -368,6 +382,7 @@ impl ObjectSubclass for Resnet50 {
             stream: Arc::default(),
             settings: Mutex::default(),
             shown: Mutex::default(),
+            is_told: AtomicBool::default(),
         }
     }
 }

@@ -22,8 +22,12 @@ pub fn sink(template: &gst::PadTemplate) -> gst::Pad {
                 |this| this.chain(buffer),
             )
         })
-        .event_function(|pad, parent, event| {
-            Resnet50::catch_panic_pad_function(parent, || false, |this| this.sink_event(pad, event))
+        .event_full_function(|pad, parent, event| {
+            Resnet50::catch_panic_pad_function(
+                parent,
+                || Err(gst::FlowError::Error),
+                |this| this.sink_event(pad, event),
+            )
         })
         .query_function(|pad, parent, query| {
             Resnet50::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))

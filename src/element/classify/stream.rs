@@ -18,7 +18,7 @@ use super::settings::FrameSettings;
 use super::stats::Stats;
 use super::subject::{Part, Subjects};
 use super::whole::Whole;
-use crate::inference::RunTimes;
+use crate::inference::{Home, RunTimes};
 use crate::meta::Classification;
 
 /// What became of a part of a frame.
@@ -231,6 +231,8 @@ pub struct Stream {
     stats: Mutex<Stats>,
     /// Counts the jobs that workers have taken.
     clock: AtomicU64,
+    /// The process that it goes on in.
+    pub home: Home,
 }
 
 impl Stream {

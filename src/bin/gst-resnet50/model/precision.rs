@@ -252,7 +252,7 @@ impl Network {
         let side = self.architecture.side;
         Ok(Probe::load(
             runtime,
-            &model.encode_to_vec(),
+            model.encode_to_vec(),
             "input",
             [1, 3, side, side],
         )?)
