@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 #![doc = include_str!("../docs/LIBRARY.md")]
 
+pub mod classifier;
 pub mod element;
 pub mod files;
 pub mod inference;

@@ -161,6 +161,8 @@ pub mod attribute_type {
 
 /// Types of a tensor's elements (`TensorProto.DataType`).
 pub mod data_type {
+    /// None is said.
+    pub const UNDEFINED: i32 = 0;
     /// 32-bit float.
     pub const FLOAT: i32 = 1;
     /// Unsigned byte.
@@ -171,6 +173,8 @@ pub mod data_type {
     pub const INT32: i32 = 6;
     /// 64-bit integer.
     pub const INT64: i32 = 7;
+    /// A truth value in a byte.
+    pub const BOOL: i32 = 9;
     /// 16-bit float.
     pub const FLOAT16: i32 = 10;
     /// 64-bit float.
@@ -365,6 +369,11 @@ impl Tensor {
 }
 
 impl ValueInfo {
+    /// A tensor's element type ([`data_type`]).
+    pub fn element(&self) -> Option<i32> {
+        Some(self.r#type.as_ref()?.tensor_type.as_ref()?.elem_type)
+    }
+
     /// A tensor's element type ([`data_type`]) and dimensions, `None` for a free one; or nothing
     /// where the value is no tensor or its rank is not said.
     pub fn tensor(&self) -> Option<(i32, Vec<Option<u64>>)> {

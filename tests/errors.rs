@@ -189,7 +189,7 @@ fn model_is_no_classifier() {
         ("rgba", onnx::four_channels(), "“x” float32 [1, 4, 4, 4]"),
         ("int", onnx::integers(), "“x” int64 [1, 3, 4, 4]"),
         ("picture", onnx::no_classes(), "“y” float32 [1, 3, 4, 4]"),
-        ("one", onnx::one_class(), "“y” float32 [1, 1]"),
+        ("boxes", onnx::boxes(), "“y” float32 [1, 3, 16]"),
     ] {
         let case = Case::new();
         let path = onnx::write(&model, case.folder.path(), &format!("{name}.onnx"));

@@ -55,6 +55,9 @@ const RESNET50: &[Row] = &[
     ],
     ["top-k", "uint", "5", "1..4294967295", "playing"],
     ["threshold", "float", "0", "0..1", "playing"],
+    ["output", "string", "unset", "-", "ready"],
+    ["width", "uint", "0", "0..8192", "ready"],
+    ["height", "uint", "0", "0..8192", "ready"],
     [
         "activation",
         "GstResnet50Activation",

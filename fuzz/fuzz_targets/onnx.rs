@@ -9,10 +9,10 @@ use gstresnet50::resnet50;
 libfuzzer_sys::fuzz_target!(|file: Vec<u8>| {
     match Model::parse(file.into()) {
         Ok(model) => {
+            if let Err(error) = Signature::of(&model) {
+                gst_plugin_resnet50_fuzz::check_message(&error.to_string());
+            }
             if let Some(graph) = &model.graph {
-                if let Err(error) = Signature::of(graph) {
-                    gst_plugin_resnet50_fuzz::check_message(&error.to_string());
-                }
                 let _ = resnet50::size(graph, 224);
                 let _ = resnet50::verdict(graph);
                 gst_plugin_resnet50_fuzz::check_message(&resnet50::precision(graph));

@@ -33,6 +33,9 @@ pub enum ContractLabels {
     Known(String),
     /// The names themselves.
     Names(Vec<String>),
+    /// A list or a dictionary of names as a program prints it.
+    #[serde(skip)]
+    Text(String),
 }
 
 /// A length in pixels, or one for each side.
@@ -201,6 +204,34 @@ impl Contract {
         }
     }
 
+    /// How many names it has for classes, where it has them itself.
+    pub(super) fn labels_count(&self) -> Option<usize> {
+        match &self.labels {
+            Some(ContractLabels::Names(names)) => Some(names.len()),
+            _ => None,
+        }
+    }
+
+    /// What another contract says, where this one says nothing.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            architecture: self.architecture.or(other.architecture),
+            resize: self.resize.or(other.resize),
+            crop: self.crop.or(other.crop),
+            fit: self.fit.or(other.fit),
+            interpolation: self.interpolation.or(other.interpolation),
+            antialias: self.antialias.or(other.antialias),
+            mean: self.mean.or(other.mean),
+            std: self.std.or(other.std),
+            color: self.color.or(other.color),
+            output: self.output.or(other.output),
+            labels: self.labels.or(other.labels),
+            source: self.source.or(other.source),
+            weights_sha256: self.weights_sha256.or(other.weights_sha256),
+            trained: self.trained.or(other.trained),
+        }
+    }
+
     fn check(&self) -> Result<(), ContractError> {
         let refuse = |field, value: String, expected| {
             Err(ContractError::Value {
@@ -296,6 +327,10 @@ impl Contract {
         };
         // value * (max - min) + min = (value - mean) / std
         let contract = Self {
+            crop: file
+                .string(input, "dims")
+                .ok()
+                .and_then(|dims| sides_of(&dims)),
             // (Plus zero: -0.0 would be shown as such.)
             mean: Some(pairs.map(|(min, max)| -min / (max - min) + 0.0)),
             std: Some(pairs.map(|(min, max)| 1.0 / (max - min))),
@@ -304,6 +339,22 @@ impl Contract {
         contract.check().map_err(|e| failed(e.to_string()))?;
         Ok(Some(contract))
     }
+}
+
+/// Height and width in the dimensions of an input, as `.modelinfo` has them: `-1,3,224,224`.
+fn sides_of(dims: &str) -> Option<Sides> {
+    let dims = dims.split(',').map(|d| d.trim().parse().ok());
+    let dims: Vec<i64> = dims.collect::<Option<_>>()?;
+    let sides = match dims[..] {
+        [_, 3, height, width] | [_, height, width, 3] => [height, width],
+        _ => return None,
+    };
+    let side = |side: i64| {
+        u32::try_from(side)
+            .ok()
+            .filter(|s| (1..=MAX_SIDE).contains(s))
+    };
+    Some(Sides::Both([side(sides[0])?, side(sides[1])?]))
 }
 
 /// Where a model's `.modelinfo` may be.
@@ -418,6 +469,17 @@ mod tests {
             .expect("read")
             .expect("there");
         assert_eq!(contract.mean, Some([0.5, 0.0, 0.0]));
+        assert_eq!(contract.crop, None);
+        for (dims, crop) in [
+            ("-1,3,48,192", Some(Sides::Both([48, 192]))),
+            ("1,64,64,3", Some(Sides::Both([64, 64]))),
+            ("-1,3,-1,-1", None),
+            ("1,1000", None),
+        ] {
+            write(&format!("[x]\ndims={dims}\n"));
+            let contract = Contract::from_modelinfo(&model, "x").expect("read");
+            assert_eq!(contract.expect("there").crop, crop, "{dims}");
+        }
         assert_eq!(contract.std, Some([0.5, 1.0, 1.0 / 255.0]));
         for wrong in [
             "[y]\n",

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::bounded::{GLANCE, GRACE, Stay, Steps, bounded};
 use super::cancel::Cancel;
+use super::findings::Findings;
 use super::layout::layout;
 use super::model::Model;
 use super::process::Process;
@@ -128,6 +129,8 @@ pub struct Engine {
     threads: usize,
     classes: usize,
     model: Model,
+    findings: Findings,
+    refused_batch: Option<String>,
     warnings: Vec<Fallback>,
 }
 
@@ -160,8 +163,12 @@ fn warm_up(sessions: &mut [Session], steps: &Steps) -> Result<(), RunError> {
                 Provider::Cpu => batch,
                 _ => 1,
             };
+            session.fill_with_sample();
             (least..=batch).rev().try_for_each(|pictures| {
                 session.run_batch(pictures)?;
+                if pictures > 1 && session.may_run_fewer() {
+                    session.check_sample()?;
+                }
                 steps.done();
                 Ok(())
             })
@@ -178,7 +185,11 @@ fn warm_up(sessions: &mut [Session], steps: &Steps) -> Result<(), RunError> {
 }
 
 /// [`warm_up`], which is ended where a Run takes too long, and left behind where it does not end.
-fn warm_up_in_time(mut sessions: Vec<Session>, cancel: &Cancel) -> Result<Vec<Session>, RunError> {
+/// Returns the sessions, and with them why they cannot be run so.
+fn warm_up_in_time(
+    mut sessions: Vec<Session>,
+    cancel: &Cancel,
+) -> Result<(Vec<Session>, Result<(), RunError>), RunError> {
     let limit = Limits::of(sessions[0].provider()).run;
     let terminators: Vec<_> = sessions.iter().map(Session::terminator).collect();
     for terminator in &terminators {
@@ -192,23 +203,32 @@ fn warm_up_in_time(mut sessions: Vec<Session>, cancel: &Cancel) -> Result<Vec<Se
     let (sessions, outcome) = done.value;
     match outcome {
         Err(_) if done.is_late => Err(RunError::Stuck(limit)),
-        Err(error) => Err(error),
+        Err(error) => Ok((sessions, Err(error))),
         Ok(()) => {
             if done.is_late {
                 terminators.iter().for_each(Terminator::reset);
             }
-            Ok(sessions)
+            Ok((sessions, Ok(())))
         }
     }
 }
 
-/// As many sessions as the layout has, warmed up, and the providers that were passed over.
+/// Sessions that are ready, and what is to be said of them.
+struct Ready {
+    sessions: Vec<Session>,
+    /// The providers that were passed over.
+    passed: Vec<Fallback>,
+    /// Why there is one picture a Run, where more were asked for.
+    refused_batch: Option<String>,
+}
+
+/// As many sessions as the layout has, warmed up.
 fn sessions(
     runtime: &'static Runtime,
     model: &Model,
     options: &EngineOptions,
     cancel: &Cancel,
-) -> Result<(Vec<Session>, Vec<Fallback>), SessionError> {
+) -> Result<Ready, SessionError> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     // Of the provider that runs, which need not be the first.
     let layout = |provider| layout(options, provider, cores);
@@ -217,7 +237,7 @@ fn sessions(
         let threads = |provider| layout(provider).1;
         Session::load_unless(runtime, model, &options.session, threads, cancel)
     };
-    let (session, warnings) = load()?;
+    let (session, passed) = load()?;
     let (sessions, _) = layout(session.provider());
     let mut all = vec![session.among(options.batch, sessions).map_err(trial)?];
     while all.len() < sessions {
@@ -227,8 +247,28 @@ fn sessions(
         };
         all.push(session);
     }
-    let all = warm_up_in_time(all, cancel).map_err(trial)?;
-    Ok((all, warnings))
+    let (mut all, outcome) = warm_up_in_time(all, cancel).map_err(trial)?;
+    let mut refused_batch = None;
+    match outcome {
+        Ok(()) => {}
+        // One picture went through it before.
+        Err(error @ (RunError::Run(_) | RunError::Mixed | RunError::Class { .. }))
+            if all[0].may_run_fewer() && !cancel.is_cancelled() =>
+        {
+            let single = all.into_iter().map(|session| session.with_batch(1));
+            let single = single.collect::<Result<_, _>>().map_err(trial)?;
+            let outcome;
+            (all, outcome) = warm_up_in_time(single, cancel).map_err(trial)?;
+            outcome.map_err(trial)?;
+            refused_batch = Some(error.to_string());
+        }
+        Err(error) => return Err(trial(error)),
+    }
+    Ok(Ready {
+        sessions: all,
+        passed,
+        refused_batch,
+    })
 }
 
 impl Engine {
@@ -258,20 +298,16 @@ impl Engine {
         if cancel.finish() {
             return Err(SessionError::Cancelled);
         }
-        let (sessions, warnings) = sessions?;
-        let (model, limit) = (model.clone(), options.run_limit);
-        Ok(Self::start(sessions, model, warnings, limit))
+        Ok(Self::start(sessions?, model.clone(), options.run_limit))
     }
 
-    fn start(
-        sessions: Vec<Session>,
-        model: Model,
-        warnings: Vec<Fallback>,
-        run_limit: Duration,
-    ) -> Self {
+    fn start(ready: Ready, mut model: Model, run_limit: Duration) -> Self {
+        let sessions = ready.sessions;
         let first = &sessions[0];
         let (provider, threads) = (first.provider(), first.threads());
         let classes = first.classes();
+        let findings = first.findings().clone();
+        model.signature.layout = findings.layout;
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             work: Condvar::new(),
@@ -308,8 +344,10 @@ impl Engine {
             provider,
             threads,
             classes,
+            findings,
             model,
-            warnings,
+            refused_batch: ready.refused_batch,
+            warnings: ready.passed,
         }
     }
 
@@ -334,6 +372,16 @@ impl Engine {
     /// The model that is run.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// What its trial has found out about the model.
+    pub fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    /// Why it runs one picture at a time, where more were asked for and the model cannot.
+    pub fn refused_batch(&self) -> Option<&str> {
+        self.refused_batch.as_deref()
     }
 
     /// The providers that were passed over.
@@ -361,7 +409,7 @@ impl Engine {
         self.shared.capacity
     }
 
-    /// How many classes the model has.
+    /// How many values a picture gets: one a class, or a single one for two classes.
     pub fn classes(&self) -> usize {
         self.classes
     }

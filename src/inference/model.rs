@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::cancel::Cancel;
-use super::contract::{Contract, ContractError, MAX_SIDE, OutputKind, Sides};
+use super::contract::{Contract, ContractError, MAX_SIDE, Sides};
+use super::exporter;
 use super::signature::{Signature, SignatureError};
 use crate::files::{self, FileError};
 use crate::onnx::{self, CONTRACT_KEY};
@@ -134,6 +135,16 @@ pub enum ModelError {
         /// Why not.
         error: ContractError,
     },
+    /// It cannot be what is asked for.
+    #[error("property “{wish}” is {found}, and must be {expected}")]
+    Wish {
+        /// The field of [`Wishes`], which is the property's name too.
+        wish: &'static str,
+        /// What it is.
+        found: String,
+        /// What it must be.
+        expected: String,
+    },
     /// The tensor would be larger than any picture.
     #[error(
         "model “{model}” cannot be used: its input is {width}x{height}, and 8192x8192 is the most"
@@ -200,12 +211,34 @@ pub fn find_model(property: Option<&OsStr>) -> Result<ModelSource, ModelError> {
     }
 }
 
+/// What a user asks of a model beyond what it says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// The name of the output that is to be read; by itself the one that seems to hold the classes.
+    pub output: Option<String>,
+    /// Columns of an input whose size the graph leaves open; 0: as its contract says.
+    pub width: u32,
+    /// Rows of it.
+    pub height: u32,
+    /// How many labels there are, which tells several outputs apart.
+    pub labels: Option<usize>,
+}
+
+/// Where the size of a model's input comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SizeSource {
+    /// Its graph, its description, or [`Wishes`].
+    Said,
+    /// Nothing says it: it is what most classifiers take, or as wide as it is high.
+    Guessed,
+}
+
 /// A model that has been read and understood.
 #[derive(Debug, Clone)]
 pub struct Model {
     /// Where it comes from.
     pub source: ModelSource,
-    /// Its input and output.
+    /// Its input and outputs.
     pub signature: Signature,
     /// What it says of itself.
     pub contract: Contract,
@@ -215,6 +248,12 @@ pub struct Model {
     pub height: u32,
     /// Files beside it that its weights are in.
     pub external: Vec<PathBuf>,
+    /// Where its size comes from.
+    pub size: SizeSource,
+    /// What of its description is not understood, and does not count.
+    pub notes: Vec<String>,
+    /// What is asked of it.
+    pub wishes: Wishes,
 }
 
 impl Model {
@@ -245,8 +284,7 @@ impl Model {
         let file = onnx::Model::parse(contents.clone()).map_err(unusable)?;
         let external = external(&source, contents)?;
 
-        let graph = file.graph.as_ref().expect("a parsed model has a graph");
-        let signature = Signature::of(graph).map_err(|error| ModelError::WrongShape {
+        let signature = Signature::of(&file).map_err(|error| ModelError::WrongShape {
             model: source.clone(),
             error,
         })?;
@@ -263,29 +301,90 @@ impl Model {
             model: source.clone(),
             error,
         })?;
+        let (exporters, notes) = exporter::contract(&file);
+        let contract = contract.or(exporters);
+        Self {
+            source,
+            signature,
+            contract,
+            width: 0,
+            height: 0,
+            external,
+            size: SizeSource::Said,
+            notes,
+            wishes: Wishes::default(),
+        }
+        .sized()
+    }
 
-        // A free size is the contract's, else that of nearly every classifier.
-        let crop = contract.crop.unwrap_or(Sides::One(224)).height_and_width();
-        let side = |dim: Option<u64>, said: u32| dim.unwrap_or(said.into());
+    /// The same model as somebody wishes it to be.
+    ///
+    /// # Errors
+    /// [`ModelError::Wish`] for what it cannot be, [`ModelError::TooLarge`].
+    pub fn with(mut self, wishes: Wishes) -> Result<Self, ModelError> {
+        let refuse = |wish, found, expected| {
+            Err(ModelError::Wish {
+                wish,
+                found,
+                expected,
+            })
+        };
+        let outputs = &self.signature.outputs;
+        if let Some(name) = &wishes.output
+            && !outputs.iter().any(|o| o.name == *name)
+        {
+            let names: Vec<_> = outputs
+                .iter()
+                .take(16)
+                .map(|o| format!("“{}”", text::name(&o.name)))
+                .collect();
+            let expected = format!("one of the model's outputs: {}", names.join(", "));
+            return refuse("output", format!("“{}”", text::name(name)), expected);
+        }
+        for (wish, value, own) in [
+            ("width", wishes.width, self.signature.width),
+            ("height", wishes.height, self.signature.height),
+        ] {
+            if let Some(own) = own
+                && value != 0
+                && u64::from(value) != own
+            {
+                let expected = format!("{own}, which is what the model takes, or 0");
+                return refuse(wish, value.to_string(), expected);
+            }
+        }
+        self.wishes = wishes;
+        self.sized()
+    }
+
+    /// Finds out how large its input is.
+    fn sized(mut self) -> Result<Self, ModelError> {
+        // What the graph leaves open is as the user says, else as the contract does.
+        let said = |wish: u32| (wish != 0).then_some(u64::from(wish));
+        let crop = self.contract.crop.map(Sides::height_and_width);
+        let crop = crop.map(|sides| sides.map(u64::from));
+        let one = |own: Option<u64>, wish: u32, crop: Option<u64>| own.or(said(wish)).or(crop);
+        let wishes = &self.wishes;
+        let width = one(self.signature.width, wishes.width, crop.map(|c| c[1]));
+        let height = one(self.signature.height, wishes.height, crop.map(|c| c[0]));
+        self.size = match (width, height) {
+            (Some(_), Some(_)) => SizeSource::Said,
+            _ => SizeSource::Guessed,
+        };
+        // One side is like the other; without either it is that of nearly every classifier.
         let (width, height) = (
-            side(signature.width, crop[1]),
-            side(signature.height, crop[0]),
+            width.or(height).unwrap_or(224),
+            height.or(width).unwrap_or(224),
         );
         if width.max(height) > u64::from(MAX_SIDE) {
             return Err(ModelError::TooLarge {
-                model: source,
+                model: self.source,
                 width,
                 height,
             });
         }
-        Ok(Self {
-            source,
-            signature,
-            contract,
-            width: width as u32,
-            height: height as u32,
-            external,
-        })
+        (self.width, self.height) = (width as u32, height as u32);
+        Ok(self)
     }
 
     /// What its contract asks of pre-processing.
@@ -295,11 +394,6 @@ impl Model {
         } = self.signature;
         self.contract
             .target(self.width, self.height, layout, element)
-    }
-
-    /// Whether its answers are logits or probabilities: as its contract says, else as its graph.
-    pub fn output_kind(&self) -> OutputKind {
-        self.contract.output.unwrap_or(self.signature.kind)
     }
 
     /// The file's contents, for a model that is no file.

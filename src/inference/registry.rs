@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use super::cancel::Cancel;
 use super::contract::modelinfo_files;
 use super::engine::{Engine, EngineOptions};
-use super::model::{Model, ModelError, ModelSource};
+use super::model::{Model, ModelError, ModelSource, Wishes};
 use super::process::PerProcess;
 use super::runtime::Runtime;
 use super::session::SessionError;
@@ -26,6 +26,8 @@ struct Key {
     version: Version,
     runtime: PathBuf,
     options: EngineOptions,
+    /// What is asked of the model makes it another one.
+    wishes: Wishes,
 }
 
 /// Weak, so that an engine ends with the last stream that uses it.
@@ -136,6 +138,7 @@ pub fn shared_engine(
         version: version(&model.source, &model.external),
         runtime: runtime.path().to_owned(),
         options: options.clone(),
+        wishes: model.wishes.clone(),
     };
     let engines = ENGINES.get();
     engines.retain(|engine| engine.strong_count() > 0);

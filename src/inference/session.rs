@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! A session: the model in the hands of ONNX Runtime, with its input tensor.
 
+use std::collections::HashSet;
 use std::ffi::CString;
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -21,6 +22,7 @@ use ort::{AsPointer as _, ortsys};
 use super::bounded::{Finished, Unfinished, Worker, bounded, bounded_in};
 use super::cancel::Cancel;
 use super::engine::RUN_LIMIT;
+use super::findings::{ClassesRead, Data, Findings, Read, Seen, Wish, choose, is_in_doubt};
 use super::model::{Model, ModelSource};
 use super::process::Process;
 use super::provider::{Provider, ProviderError};
@@ -161,6 +163,37 @@ pub enum RunError {
         /// Bytes that all pictures may take.
         limit: u64,
     },
+    /// Its graph gives the best of its values, and how many there are is not known.
+    #[error(
+        "the output “{}” has the {best} best values of each picture, and the graph does not say of how many classes: set the property labels to a file with their names, or export the model without its TopK", text::name(.name)
+    )]
+    TopOfUnknown {
+        /// The output with the values.
+        name: String,
+        /// How many they are.
+        best: usize,
+    },
+    /// Its graph gives the best of its values without their classes, or their classes alone.
+    #[error(
+        "the output “{}” has only the best values of each picture, or only their classes, and both are needed: export the model without its TopK or ArgMax", text::name(.name)
+    )]
+    OnlyTop {
+        /// The output's name.
+        name: String,
+    },
+    /// A class that there is not.
+    #[error("the model's answer names class {class}, and it has {classes}")]
+    Class {
+        /// The class.
+        class: i64,
+        /// How many there are.
+        classes: usize,
+    },
+    /// What a picture gives depends on those that it is run with.
+    #[error(
+        "a picture's values are others when it is run with more pictures: the model is made for one at a time"
+    )]
+    Mixed,
     /// The output is not what the model promises.
     #[error("the output “{}” has the shape [{}], and one value a class was expected", text::name(.name), text::list(.shape.iter(), 8))]
     Output {
@@ -220,26 +253,44 @@ enum Output {
     F16(Vec<f16>),
 }
 
+/// The classes of the values, from a graph that gives the best ones only.
+#[derive(Debug)]
+enum Classes {
+    I64(Vec<i64>),
+    I32(Vec<i32>),
+}
+
 /// A loaded model, which any number of [`Session`]s may run.
 struct Core {
     /// With its threads, of which a child of `fork()` has none.
     session: ManuallyDrop<ort::session::Session>,
     process: Process,
     input_name: CString,
-    output_name: CString,
+    /// Of the values, and of their classes where these are another output.
+    output_names: Vec<CString>,
     /// Of the input; the first dimension is the batch.
     shape: [usize; 4],
-    /// Pictures of each Run, where the model says.
+    /// Pictures of each Run, where the model says or its graph knows no other number.
     fixed_batch: Option<usize>,
     /// Elements of one picture.
     elements: usize,
     element: ElementType,
-    /// Of the output of the first Run.
-    output_shape: Vec<i64>,
-    is_half: bool,
-    classes: usize,
+    /// What is read of the outputs.
+    read: Read,
+    findings: Findings,
+    /// What the trial picture gave, alone or first among others.
+    sample: Sample,
     provider: Provider,
     threads: usize,
+}
+
+/// A trial picture and its values.
+#[derive(Debug)]
+struct Sample {
+    numbers: Numbers,
+    target: Target,
+    /// One value a class.
+    scores: Vec<f32>,
 }
 
 /// A model that is ready to run, with room for the pictures of one Run.
@@ -262,6 +313,7 @@ pub struct Session {
 struct Tensors {
     input: Input,
     output: Output,
+    classes: Option<Classes>,
     /// The newest answers: one value a class, picture after picture.
     scores: Vec<f32>,
 }
@@ -272,7 +324,7 @@ impl fmt::Debug for Session {
             .field("provider", &self.core.provider)
             .field("threads", &self.core.threads)
             .field("input", &self.core.input_name)
-            .field("output", &self.core.output_name)
+            .field("output", &self.core.output_names)
             .field("capacity", &self.capacity)
             .finish_non_exhaustive()
     }
@@ -582,9 +634,10 @@ impl Session {
         let n = core.elements;
         let tensors = tensors(&mut self.tensors);
         alone.copy_first(&tensors.input, picture * n..(picture + 1) * n);
-        let outcome = core.run(&alone, &mut tensors.output, batch, &self.options);
+        let (output, classes) = (&mut tensors.output, &mut tensors.classes);
+        let outcome = core.run(&alone, output, classes.as_mut(), batch, &self.options);
         outcome.map_err(failed)?;
-        tensors.take_scores(core, 1);
+        tensors.take_scores(core, 1)?;
         Ok(&tensors.scores)
     }
 
@@ -598,9 +651,42 @@ impl Session {
         self.capacity
     }
 
-    /// How many classes the model has.
+    /// How many values a picture has: one a class, or a single one for two classes.
     pub fn classes(&self) -> usize {
-        self.core.classes
+        self.core.read.values
+    }
+
+    /// What the trial has found out about the model.
+    pub fn findings(&self) -> &Findings {
+        &self.core.findings
+    }
+
+    /// Whether the number of pictures of a Run is only this engine's, and not the model's.
+    pub(super) fn may_run_fewer(&self) -> bool {
+        self.core.fixed_batch.is_none() && self.capacity > 1
+    }
+
+    /// Writes the trial picture into the first slot.
+    pub(super) fn fill_with_sample(&mut self) {
+        let core = Arc::clone(&self.core);
+        let mut slot = self.slot();
+        trial::fill(&mut slot, &core.sample.target, core.sample.numbers, 0);
+    }
+
+    /// Compares what the trial picture has given among others with what it gives by itself.
+    ///
+    /// # Errors
+    /// [`RunError::Mixed`] if it is something else, by far more than the rounding of kernels for
+    /// another number of pictures.
+    pub(super) fn check_sample(&self) -> Result<(), RunError> {
+        let alone = &self.core.sample.scores;
+        let among = self.tensors.iter().flat_map(|t| &t.scores);
+        let largest = alone.iter().fold(0f32, |most, v| most.max(v.abs()));
+        let is_near = |(a, b): (&f32, &f32)| (a - b).abs() <= 0.1 * largest + 1e-3;
+        match alone.iter().zip(among).all(is_near) {
+            true => Ok(()),
+            false => Err(RunError::Mixed),
+        }
     }
 
     /// The provider that runs.
@@ -624,30 +710,37 @@ fn tensors(tensors: &mut Option<Box<Tensors>>) -> &mut Tensors {
 impl Tensors {
     fn of(core: &Core, capacity: usize) -> Result<Self, RunError> {
         let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
-        let values = capacity * core.classes;
+        let read = &core.read;
+        let given = capacity * read.given;
+        let classes = match read.classes {
+            None => None,
+            Some(ClassesRead { is_wide: true, .. }) => Some(Classes::I64(zeros(given, 0)?)),
+            Some(ClassesRead { .. }) => Some(Classes::I32(zeros(given, 0)?)),
+        };
         Ok(Self {
             input: Input::grey(core.element, core.shape_of(capacity)).map_err(failed)?,
-            output: match core.is_half {
-                false => Output::F32(zeros(values, 0.0)?),
-                true => Output::F16(zeros(values, f16::ZERO)?),
+            output: match read.is_half {
+                false => Output::F32(zeros(given, 0.0)?),
+                true => Output::F16(zeros(given, f16::ZERO)?),
             },
-            scores: reserved(values)?,
+            classes,
+            scores: reserved(capacity * read.values)?,
         })
     }
 
     /// One Run, of the first `pictures`.
     fn run(&mut self, core: &Core, pictures: usize, options: &RunOptions) -> Result<(), RunError> {
         let batch = core.fixed_batch.unwrap_or(pictures);
-        let outcome = core.run(&self.input, &mut self.output, batch, options);
+        let (output, classes) = (&mut self.output, &mut self.classes);
+        let outcome = core.run(&self.input, output, classes.as_mut(), batch, options);
         outcome.map_err(|e| RunError::Run(one_line(e.message())))?;
-        self.take_scores(core, pictures);
-        Ok(())
+        self.take_scores(core, pictures)
     }
 
     /// Keeps what the last Run gave for the first `pictures`.
-    fn take_scores(&mut self, core: &Core, pictures: usize) {
+    fn take_scores(&mut self, core: &Core, pictures: usize) -> Result<(), RunError> {
         self.scores.clear();
-        let values = pictures * core.classes;
+        let values = pictures * core.read.given;
         match &self.output {
             Output::F32(output) => self.scores.extend_from_slice(&output[..values]),
             Output::F16(output) => {
@@ -655,6 +748,16 @@ impl Tensors {
                 self.scores.extend(output.map(|v| v.to_f32()));
             }
         }
+        let classes: Vec<i64> = match &self.classes {
+            None => return Ok(()),
+            Some(Classes::I64(classes)) => classes[..values].to_vec(),
+            Some(Classes::I32(classes)) => {
+                classes[..values].iter().map(|c| i64::from(*c)).collect()
+            }
+        };
+        let given = std::mem::take(&mut self.scores);
+        self.scores = core.read.spread(&given, &classes)?;
+        Ok(())
     }
 }
 
@@ -755,113 +858,268 @@ impl Drop for Core {
     }
 }
 
-/// What the first Run of a model gave.
+/// What the trial of a model gave.
 struct Tried {
-    shape: Vec<i64>,
-    is_half: bool,
-    classes: usize,
-    /// One value a class, picture after picture.
-    values: Vec<f32>,
+    findings: Findings,
+    read: Read,
+    sample: Sample,
+    /// Of the input that it was tried with.
+    shape: [usize; 4],
 }
 
-/// Runs a model for the first time.
-fn first_run(
+/// Runs a model and looks at all its outputs.
+fn look(
     session: &mut ort::session::Session,
-    model: &Model,
+    name: &str,
     input: &Input,
-    batch: usize,
     options: &RunOptions,
-) -> Result<Tried, RunError> {
-    let signature = &model.signature;
+) -> Result<Vec<Seen>, RunError> {
+    /// Values of an output that cannot be classes; they are not looked at.
+    const MOST: usize = 1 << 26;
     let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
-    let name = signature.input.as_str();
     let outputs = match input {
         Input::F32(t) => session.run_with_options(ort::inputs![name => t], options),
         Input::F16(t) => session.run_with_options(ort::inputs![name => t], options),
         Input::U8(t) => session.run_with_options(ort::inputs![name => t], options),
     };
     let outputs = outputs.map_err(failed)?;
-    let wrong = |shape: &[i64]| RunError::Output {
-        name: signature.output.clone(),
-        shape: shape.to_vec(),
-    };
-    let value = outputs.get(signature.output.as_str());
-    let value = value.ok_or_else(|| wrong(&[]))?;
-    let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
-        return Err(wrong(&[]));
-    };
-    let is_half = match ty {
-        TensorElementType::Float32 => false,
-        TensorElementType::Float16 => true,
-        _ => return Err(wrong(shape)),
-    };
-    let classes = classes(shape, batch).ok_or_else(|| wrong(shape))?;
-    room::check_classes(classes as u64)?;
-    let mut values = reserved(classes * batch)?;
-    match is_half {
-        false => {
-            let (_, output) = value.try_extract_tensor::<f32>().map_err(failed)?;
-            values.extend_from_slice(output);
-        }
-        true => {
-            let (_, output) = value.try_extract_tensor::<f16>().map_err(failed)?;
-            values.extend(output.iter().map(|v| v.to_f32()));
-        }
+    let mut seen = Vec::new();
+    for (name, value) in outputs.iter() {
+        let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
+            // It keeps its place.
+            seen.push(Seen {
+                name: name.to_owned(),
+                shape: Vec::new(),
+                data: Data::Other,
+            });
+            continue;
+        };
+        let shape = shape.to_vec();
+        let length = shape.iter().fold(1usize, |length, d| {
+            length.saturating_mul(usize::try_from(*d).unwrap_or(0))
+        });
+        let data = match ty {
+            _ if length > MOST => Data::Other,
+            TensorElementType::Float32 => {
+                let (_, output) = value.try_extract_tensor::<f32>().map_err(failed)?;
+                let mut values = reserved(length)?;
+                values.extend_from_slice(output);
+                Data::Floats {
+                    values,
+                    is_half: false,
+                }
+            }
+            TensorElementType::Float16 => {
+                let (_, output) = value.try_extract_tensor::<f16>().map_err(failed)?;
+                let mut values = reserved(length)?;
+                values.extend(output.iter().map(|v| v.to_f32()));
+                Data::Floats {
+                    values,
+                    is_half: true,
+                }
+            }
+            TensorElementType::Int64 => {
+                let (_, output) = value.try_extract_tensor::<i64>().map_err(failed)?;
+                Data::Integers {
+                    values: output.to_vec(),
+                    is_wide: true,
+                }
+            }
+            TensorElementType::Int32 => {
+                let (_, output) = value.try_extract_tensor::<i32>().map_err(failed)?;
+                Data::Integers {
+                    values: output.iter().map(|v| i64::from(*v)).collect(),
+                    is_wide: false,
+                }
+            }
+            _ => Data::Other,
+        };
+        seen.push(Seen {
+            name: name.to_owned(),
+            shape,
+            data,
+        });
     }
-    Ok(Tried {
-        shape: shape.to_vec(),
-        is_half,
-        classes,
-        values,
-    })
+    Ok(seen)
 }
 
-/// Tries a model on one kind of picture after the other until it gives numbers. Also returns it.
-fn try_out(
-    session: ort::session::Session,
-    model: &Model,
-    shape: [usize; 4],
+/// A session that is being tried.
+struct Trial<'t> {
+    /// Not there in the midst of a Run.
+    session: Option<ort::session::Session>,
+    model: &'t Model,
     limit: Duration,
-    cancel: &Cancel,
-) -> Result<(ort::session::Session, Tried), RunError> {
-    let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
-    let (batch, target) = (shape[0], model.target());
-    let mut input = Input::grey(target.element, shape.map(|d| d as i64)).map_err(failed)?;
-    let mut session = session;
-    let mut broken = None;
-    for numbers in Numbers::ALL {
-        input.fill(&target, batch, numbers);
+    cancel: &'t Cancel,
+}
+
+impl Trial<'_> {
+    /// One Run, which takes as long as it may at most. The outer error ends the trial.
+    fn run(&mut self, input: Input) -> Result<(Input, Result<Vec<Seen>, RunError>), RunError> {
+        let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
         let options = Arc::new(RunOptions::new().map_err(failed)?);
         let terminator = Terminator(Arc::clone(&options));
-        cancel.ends_run(terminator.clone());
-        let work = {
-            let model = model.clone();
-            move |_: &_| {
-                let tried = first_run(&mut session, &model, &input, batch, &options);
-                (session, input, tried)
-            }
+        self.cancel.ends_run(terminator.clone());
+        let Some(mut session) = self.session.take() else {
+            return Err(RunError::Run("the session is gone".into()));
         };
-        let done = bounded(limit, cancel, || terminator.terminate(), work)?;
-        let tried;
-        (session, input, tried) = done.value;
-        let tried = match tried {
-            Err(_) if done.is_late => return Err(RunError::Stuck(limit)),
-            // What it makes of other numbers is of no interest where it runs.
-            Err(error) => return Err(broken.unwrap_or(error)),
-            Ok(tried) => tried,
+        let name = self.model.signature.input.clone();
+        let work = move |_: &_| {
+            let seen = look(&mut session, &name, &input, &options);
+            (session, input, seen)
         };
-        let Some(wrong) = tried.values.iter().position(|v| !v.is_finite()) else {
-            return Ok((session, tried));
-        };
-        broken.get_or_insert(RunError::NotFinite {
-            class: wrong % tried.classes,
-            value: tried.values[wrong],
-        });
-        if target.element == ElementType::U8 {
-            break;
+        let done = bounded(self.limit, self.cancel, || terminator.terminate(), work)?;
+        let (session, input, seen) = done.value;
+        self.session = Some(session);
+        match seen {
+            Err(_) if done.is_late => Err(RunError::Stuck(self.limit)),
+            Err(_) if self.cancel.is_cancelled() => Err(RunError::Run("it was cancelled".into())),
+            seen => Ok((input, seen)),
         }
     }
-    Err(broken.expect("one kind at least was tried"))
+
+    /// Tries the model with inputs of this shape, on one kind of picture after the other until it
+    /// gives numbers. The outer error ends the trial, with the inner one another shape may do.
+    fn with_shape(
+        &mut self,
+        layout: Layout,
+        shape: [usize; 4],
+    ) -> Result<Result<Tried, RunError>, RunError> {
+        let failed = |e: ort::Error| RunError::Run(one_line(e.message()));
+        let (model, batch) = (self.model, shape[0]);
+        let target = Target {
+            layout,
+            ..model.target()
+        };
+        let wish = Wish {
+            output: model.wishes.output.as_deref(),
+            labels: model.wishes.labels.or(model.contract.labels_count()),
+        };
+        let signature = &model.signature;
+        let mut input = Input::grey(target.element, shape.map(|d| d as i64)).map_err(failed)?;
+        let mut broken = None;
+        for numbers in Numbers::ALL {
+            input.fill(&target, batch, numbers, 0);
+            let seen;
+            (input, seen) = self.run(input)?;
+            let seen = match seen {
+                // What it makes of other numbers is of no interest where it runs.
+                Err(error) => return Ok(Err(broken.unwrap_or(error))),
+                Ok(seen) => seen,
+            };
+            let mut runs = vec![seen];
+            let (mut findings, read) = match choose(signature, wish, &runs, batch) {
+                Err(error) => return Ok(Err(broken.unwrap_or(error))),
+                Ok(chosen) => chosen,
+            };
+            room::check_classes(read.values as u64)?;
+            let scores = read.scores(&runs[0], batch)?;
+            if let Some(wrong) = scores.iter().position(|v| !v.is_finite()) {
+                broken.get_or_insert(RunError::NotFinite {
+                    class: wrong % read.values,
+                    value: scores[wrong],
+                });
+                if target.element == ElementType::U8 {
+                    break;
+                }
+                continue;
+            }
+            if is_in_doubt(signature, &runs, batch) {
+                for picture in 1..PICTURES {
+                    input.fill(&target, batch, numbers, picture);
+                    let seen;
+                    (input, seen) = self.run(input)?;
+                    runs.extend(seen);
+                }
+                if let Ok((surer, _)) = choose(signature, wish, &runs, batch)
+                    && surer.output == findings.output
+                {
+                    findings = surer;
+                }
+            }
+            findings.layout = layout;
+            let scores = scores[..read.values].to_vec();
+            return Ok(Ok(Tried {
+                findings,
+                read,
+                shape,
+                sample: Sample {
+                    numbers,
+                    target,
+                    scores,
+                },
+            }));
+        }
+        Err(broken.expect("one kind at least was tried"))
+    }
+
+    /// Tries the model with each shape that its input may have. Also returns the session.
+    fn all(mut self) -> Result<(ort::session::Session, Tried), RunError> {
+        let signature = &self.model.signature;
+        let (h, w) = (self.model.height as usize, self.model.width as usize);
+        let promised = signature.classes().unwrap_or(0);
+        room::check_classes(promised)?;
+        let room = Room::new(3 * h * w, bytes_of(signature.element), promised as usize, 4);
+        let layouts: &[Layout] = match (signature.is_layout_known, signature.layout) {
+            (true, Layout::Nchw) => &[Layout::Nchw],
+            (true, Layout::Nhwc) => &[Layout::Nhwc],
+            (false, Layout::Nchw) => &[Layout::Nchw, Layout::Nhwc],
+            (false, Layout::Nhwc) => &[Layout::Nhwc, Layout::Nchw],
+        };
+        let batches: Vec<u64> = match signature.batch {
+            Some(batch) => vec![batch],
+            None => {
+                let mut batches = vec![1];
+                batches.extend(&signature.likely_batches);
+                batches.extend(USUAL_BATCHES);
+                let mut seen = HashSet::new();
+                batches.retain(|batch| seen.insert(*batch));
+                batches
+            }
+        };
+        let mut first = None;
+        for (i, batch) in batches.into_iter().enumerate() {
+            match room.check(batch, signature.batch.is_some(), 1) {
+                Err(error) if i == 0 => return Err(error),
+                Err(_) => continue,
+                Ok(()) => {}
+            }
+            let batch = batch as usize;
+            for layout in layouts {
+                let shape = match layout {
+                    Layout::Nchw => [batch, 3, h, w],
+                    Layout::Nhwc => [batch, h, w, 3],
+                };
+                match self.with_shape(*layout, shape)? {
+                    Err(error) => {
+                        first.get_or_insert(error);
+                    }
+                    Ok(mut tried) => {
+                        if i > 0 {
+                            tried.findings.baked_batch = Some(batch);
+                        }
+                        let session = self.session.take();
+                        let session = session.expect("it is back after each Run");
+                        return Ok((session, tried));
+                    }
+                }
+            }
+        }
+        Err(first.expect("one shape at least was tried"))
+    }
+}
+
+/// Different pictures that are tried where the values alone decide what they are.
+const PICTURES: usize = 3;
+
+/// Numbers of pictures that graphs are exported for.
+const USUAL_BATCHES: [u64; 5] = [2, 4, 8, 16, 32];
+
+fn bytes_of(element: ElementType) -> usize {
+    match element {
+        ElementType::F32 => 4,
+        ElementType::F16 => 2,
+        ElementType::U8 => 1,
+    }
 }
 
 impl Core {
@@ -873,41 +1131,37 @@ impl Core {
         threads: usize,
         cancel: &Cancel,
     ) -> Result<Self, RunError> {
-        let signature = &model.signature;
-        let (h, w) = (model.height as usize, model.width as usize);
-        let element = match signature.element {
-            ElementType::F32 => 4,
-            ElementType::F16 => 2,
-            ElementType::U8 => 1,
+        let trial = Trial {
+            session: Some(session),
+            model,
+            limit: Limits::of(provider).run,
+            cancel,
         };
-        let promised = signature.classes.unwrap_or(0);
-        room::check_classes(promised)?;
-        let batch = signature.batch.unwrap_or(1);
-        Room::new(3 * h * w, element, promised as usize, 4).check(
-            batch,
-            signature.batch.is_some(),
-            1,
-        )?;
-        let batch = batch as usize;
-        let shape = match signature.layout {
-            Layout::Nchw => [batch, 3, h, w],
-            Layout::Nhwc => [batch, h, w, 3],
-        };
-        let limit = Limits::of(provider).run;
-        let (session, tried) = try_out(session, model, shape, limit, cancel)?;
+        let (session, tried) = trial.all()?;
+        let Tried {
+            findings,
+            read,
+            sample,
+            shape,
+        } = tried;
         let name = |name: &str| CString::new(name).map_err(|e| RunError::Run(e.to_string()));
+        let mut output_names = vec![name(&read.output)?];
+        if let Some(classes) = &read.classes {
+            output_names.push(name(&classes.output)?);
+        }
+        let is_fixed = model.signature.batch.is_some() || findings.baked_batch.is_some();
         Ok(Self {
-            input_name: name(&signature.input)?,
-            output_name: name(&signature.output)?,
-            classes: tried.classes,
+            input_name: name(&model.signature.input)?,
+            output_names,
             session: ManuallyDrop::new(session),
             process: Process::current(),
             shape,
-            fixed_batch: signature.batch.map(|_| batch),
-            elements: 3 * h * w,
-            element: signature.element,
-            output_shape: tried.shape,
-            is_half: tried.is_half,
+            fixed_batch: is_fixed.then_some(shape[0]),
+            elements: shape[1..].iter().product(),
+            element: model.signature.element,
+            read,
+            findings,
+            sample,
             provider,
             threads,
         })
@@ -922,13 +1176,19 @@ impl Core {
 
     /// What its tensors take.
     fn room(&self) -> Room {
-        let element = match self.element {
-            ElementType::F32 => 4,
-            ElementType::F16 => 2,
-            ElementType::U8 => 1,
+        let class = if self.read.is_half { 2 } else { 4 };
+        // With what tells the classes of the values.
+        let class = if self.read.classes.is_some() {
+            class + 8
+        } else {
+            class
         };
-        let class = if self.is_half { 2 } else { 4 };
-        Room::new(self.elements, element, self.classes, class)
+        Room::new(
+            self.elements,
+            bytes_of(self.element),
+            self.read.values,
+            class,
+        )
     }
 
     /// # Errors
@@ -946,17 +1206,14 @@ impl Core {
         &self,
         input: &Input,
         output: &mut Output,
+        classes: Option<&mut Classes>,
         batch: usize,
         options: &RunOptions,
     ) -> ort::Result<()> {
         let mut shape = self.shape;
         shape[0] = batch;
         let elements = batch * self.elements;
-        let mut output_shape: Vec<usize> = self.output_shape.iter().map(|d| *d as usize).collect();
-        // The batch is the first dimension, unless there is none because it is always 1.
-        if output_shape.len() > 1 {
-            output_shape[0] = batch;
-        }
+        let output_shape = self.read.shape.of(batch);
         let values = output_shape.iter().product::<usize>();
 
         // Views of what is in use: their shape tells how much that is.
@@ -979,7 +1236,7 @@ impl Core {
         };
         let floats_out;
         let halves_out;
-        let mut output = match output {
+        let output = match output {
             Output::F32(v) => {
                 let part = &mut v[..values];
                 floats_out = TensorRefMut::from_array_view_mut((output_shape, part))?;
@@ -991,6 +1248,23 @@ impl Core {
                 halves_out.ptr().cast_mut()
             }
         };
+        let wide;
+        let narrow;
+        let classes = match (classes, &self.read.classes) {
+            (Some(Classes::I64(v)), Some(read)) => {
+                let part = &mut v[..values];
+                wide = TensorRefMut::from_array_view_mut((read.shape.of(batch), part))?;
+                Some(wide.ptr().cast_mut())
+            }
+            (Some(Classes::I32(v)), Some(read)) => {
+                let part = &mut v[..values];
+                narrow = TensorRefMut::from_array_view_mut((read.shape.of(batch), part))?;
+                Some(narrow.ptr().cast_mut())
+            }
+            _ => None,
+        };
+        let names: Vec<_> = self.output_names.iter().map(|n| n.as_ptr()).collect();
+        let mut outputs: Vec<_> = [output].into_iter().chain(classes).collect();
         let session = self.session.inner();
         // SAFETY: all pointers are those of values that live until the end of this function; the
         // views' memory is borrowed by it, the output's exclusively. ort takes a session mutably
@@ -1001,9 +1275,9 @@ impl Core {
             &self.input_name.as_ptr(),
             &input,
             1,
-            &self.output_name.as_ptr(),
-            1,
-            &mut output,
+            names.as_ptr(),
+            outputs.len(),
+            outputs.as_mut_ptr(),
         )?];
         Ok(())
     }
@@ -1020,11 +1294,11 @@ impl Input {
     }
 
     /// Puts a trial picture into each of so many places.
-    fn fill(&mut self, target: &Target, pictures: usize, numbers: Numbers) {
+    fn fill(&mut self, target: &Target, pictures: usize, numbers: Numbers, which: usize) {
         let n = target.elements();
         for picture in 0..pictures {
             let mut slot = self.slot(picture * n..(picture + 1) * n);
-            trial::fill(&mut slot, target, numbers);
+            trial::fill(&mut slot, target, numbers, which);
         }
     }
 
@@ -1063,18 +1337,6 @@ where
     let mut tensor = Tensor::new(allocator, shape)?;
     tensor.extract_tensor_mut().1.fill(value);
     Ok(tensor)
-}
-
-/// The number of classes in an output of this shape for so many pictures: its last dimension that
-/// is not 1, if the first one is the batch and the others are 1.
-fn classes(shape: &[i64], batch: usize) -> Option<usize> {
-    let (count, pictures) = match *shape {
-        [n] => (n, 1),
-        [b, n] | [b, n, 1, 1] | [b, 1, 1, n] => (n, b),
-        _ => return None,
-    };
-    let is_batch = usize::try_from(pictures) == Ok(batch);
-    usize::try_from(count).ok().filter(|n| is_batch && *n >= 2)
 }
 
 /// What ONNX Runtime says where a session may not fall back to the processor, and would have to.

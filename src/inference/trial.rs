@@ -22,20 +22,20 @@ impl Numbers {
     pub const ALL: [Self; 3] = [Self::Normalized, Self::Unit, Self::Bytes];
 }
 
-/// Writes the trial picture, which has texture everywhere and is the same each time. A plain one
+/// Writes one of the trial pictures, the first of which is 0. It has texture everywhere and is the same each time. A plain one
 /// would not do: models in good order divide by the deviation of the picture, or take the logarithm
 /// of its pixels.
-pub(super) fn fill(slot: &mut Slot<'_>, target: &Target, numbers: Numbers) {
+pub(super) fn fill(slot: &mut Slot<'_>, target: &Target, numbers: Numbers, which: usize) {
     let size = (target.width as usize, target.height as usize);
     match slot {
         Slot::U8(slot) => each(slot, size, target.layout, |channel, byte| {
-            texture(color(target.order, channel), byte)
+            texture(color(target.order, channel), byte, which)
         }),
         Slot::F32(slot) => each(slot, size, target.layout, |channel, pixel| {
-            number(target, numbers, channel, pixel)
+            number(target, numbers, channel, pixel, which)
         }),
         Slot::F16(slot) => each(slot, size, target.layout, |channel, pixel| {
-            f16::from_f32(number(target, numbers, channel, pixel))
+            f16::from_f32(number(target, numbers, channel, pixel, which))
         }),
     }
 }
@@ -66,17 +66,19 @@ fn color(order: ColorOrder, channel: usize) -> usize {
 }
 
 /// Neither black nor white, and no channel like another.
-fn texture(color: usize, pixel: usize) -> u8 {
+fn texture(color: usize, pixel: usize, which: usize) -> u8 {
     const MIDDLE: [usize; 3] = [140, 122, 107];
     const REACH: usize = 48;
     // Large primes: the pattern has no period that a network's strides would meet.
-    let noise = pixel.wrapping_mul([7919, 6271, 4373][color]) / 5;
-    (MIDDLE[color] - REACH + (REACH + noise) % (2 * REACH)) as u8
+    let noise = pixel.wrapping_mul([7919, 6271, 4373][color] * (1 + 2 * which)) / 5;
+    // Each is darker than the one before, most of all in its own colour.
+    let darker = (8 + usize::from(color == which % 3) * 12) * which.min(2);
+    (MIDDLE[color] - REACH + (REACH + noise) % (2 * REACH) - darker) as u8
 }
 
-fn number(target: &Target, numbers: Numbers, channel: usize, pixel: usize) -> f32 {
+fn number(target: &Target, numbers: Numbers, channel: usize, pixel: usize, which: usize) -> f32 {
     let color = color(target.order, channel);
-    let byte = f64::from(texture(color, pixel));
+    let byte = f64::from(texture(color, pixel, which));
     let number = match numbers {
         Numbers::Normalized => (byte / 255.0 - target.mean[color]) / target.std[color],
         Numbers::Unit => byte / 255.0,
@@ -103,7 +105,7 @@ mod tests {
 
     fn picture(target: &Target, numbers: Numbers) -> Vec<f32> {
         let mut slot = vec![f32::NAN; 3 * 8 * 6];
-        fill(&mut Slot::F32(&mut slot), target, numbers);
+        fill(&mut Slot::F32(&mut slot), target, numbers, 0);
         slot
     }
 

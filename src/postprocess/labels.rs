@@ -44,6 +44,9 @@ pub enum LabelsError {
         /// The form, and what is wrong with it.
         problem: FormError,
     },
+    /// The same of those that come with the model.
+    #[error("the model's own list of labels {0}")]
+    Own(FormError),
     /// There is not one name for each class.
     #[error("{what} has {found} name{}, and the model has {expected} classes", if *.found == 1 { "" } else { "s" })]
     WrongLength {
@@ -86,6 +89,20 @@ impl Labels {
     pub fn from_names(names: Vec<String>, classes: usize) -> Result<Self, LabelsError> {
         let names = names.into_iter().map(Arc::from).collect();
         Self::checked(names, classes, || "the model's own list of labels".into())
+    }
+
+    /// Names that come with the model as a list or a dictionary that a program has printed.
+    ///
+    /// # Errors
+    /// [`LabelsError`] for one that is not understood, or has not one name for each class.
+    pub fn from_text(text: &str, classes: usize) -> Result<Self, LabelsError> {
+        let names = label_file::names(text, classes).map_err(LabelsError::Own)?;
+        Self::from_names(names, classes)
+    }
+
+    /// How many names such a text has, if it is understood.
+    pub fn count(text: &str) -> Option<usize> {
+        Some(label_file::names(text, usize::MAX).ok()?.len())
     }
 
     /// Reads a file of names, a line each. A byte-order mark and the line ends of Windows are

@@ -10,6 +10,7 @@ mod files;
 mod flagged;
 mod frames;
 mod limits;
+mod models;
 mod negotiation;
 mod rare_formats;
 mod results;

@@ -20,6 +20,7 @@ pub mod program;
 pub mod pty;
 pub mod regions;
 pub mod stand;
+pub mod toy;
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;

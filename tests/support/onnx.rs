@@ -455,9 +455,13 @@ pub fn logarithm(most: f32) -> Model {
     model
 }
 
-/// One class, of which nothing can be learnt.
-pub fn one_class() -> Model {
-    Net::constant(vec![1.0]).model()
+/// Boxes with their scores, as a detector gives them.
+pub fn boxes() -> Model {
+    let mut model = Net::nchw(4, 4).model();
+    let graph = graph(&mut model);
+    graph.node = vec![node("Flatten", &["x"], "y", &[("axis", 2)])];
+    graph.output = vec![tensor("y", data_type::FLOAT, &[1, 3, 16])];
+    model
 }
 
 /// Says that it gives 48 classes, but its graph needs an operation that there is not.

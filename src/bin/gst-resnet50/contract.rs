@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! How the element uses a model, in words: what is in effect, whether the model says so or not.
 
-use gstresnet50::inference::{Model, OutputKind};
+use gstresnet50::classifier::Plan;
+use gstresnet50::postprocess::Activation;
 use gstresnet50::preprocess::{ColorOrder, ElementType, Fit, Layout, Resize, Target};
 use gstresnet50::text;
 
@@ -47,17 +48,15 @@ pub fn tensor(target: &Target) -> String {
     format!("{element} {layout}, {order}, {normalization}")
 }
 
-/// What is made of the output: `1000 classes of “output”, logits: softmax`.
-pub fn answers(model: &Model) -> String {
-    let signature = &model.signature;
-    let classes = signature
-        .classes
-        .map_or("classes".into(), |n| format!("{n} classes"));
-    let kind = match model.output_kind() {
-        OutputKind::Logits => "logits, which go through softmax",
-        OutputKind::Probabilities => "probabilities as they are",
+/// What is made of the output: `1000 classes in “output”: logits, which go through softmax`.
+pub fn answers(plan: &Plan) -> String {
+    let kind = match plan.activation {
+        Activation::Softmax => "logits, which go through softmax",
+        Activation::Sigmoid => "logits, which go through sigmoid",
+        Activation::None => "confidences as they are",
     };
-    format!("{classes} in “{}”: {kind}", text::name(&signature.output))
+    let (classes, output) = (plan.classes, text::name(&plan.output));
+    format!("{classes} classes in “{output}”: {kind}")
 }
 
 /// Three numbers without the digits that nobody needs.

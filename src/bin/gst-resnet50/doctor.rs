@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use gst::prelude::*;
+use gstresnet50::classifier::Plan;
 use gstresnet50::inference::{
     BUILTIN, Model, ModelError, Provider, Runtime, Session, SessionOptions, find_model,
 };
@@ -237,7 +238,6 @@ fn model(report: &mut Report, args: &Args) -> Option<Model> {
             let target = model.target();
             report.good("pictures", contract::pictures(&target));
             report.good("tensor", contract::tensor(&target));
-            report.good("answers", contract::answers(&model));
             if c.trained == Some(false) {
                 report.bad(
                     "weights",
@@ -283,8 +283,14 @@ fn inference(report: &mut Report, args: &Args, runtime: &'static Runtime, model:
             remedy,
         );
     }
-    match session.run().map(<[f32]>::len) {
-        Ok(classes) => {
+    let plan = Plan::new(model, session.findings(), model.target(), None);
+    report.good("answers", contract::answers(&plan));
+    for warning in &plan.warnings {
+        term::marked(Mark::Note, "model", warning);
+    }
+    let classes = plan.classes;
+    match session.run().map(drop) {
+        Ok(()) => {
             report.good(
                 "inference",
                 format!(

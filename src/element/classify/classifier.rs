@@ -16,13 +16,14 @@ use super::pool::Pool;
 use super::settings::{FrameSettings, Settings};
 use super::still::{Seen, Still};
 use super::subject::Part;
+use crate::classifier::{Plan, count_labels};
 use crate::inference::{
-    Cancel, ContractLabels, Engine, EngineOptions, Model, OutputKind, Port, Provider, RUN_LIMIT,
-    Runtime, SessionOptions, find_model, known_model, shared_engine,
+    Cancel, Engine, EngineOptions, Model, Port, Provider, RUN_LIMIT, Runtime, SessionOptions,
+    Wishes, find_model, known_model, shared_engine,
 };
 use crate::meta::{Class, Classification};
 use crate::paths;
-use crate::postprocess::{Activation, Groups, Labels, confidences, top_k};
+use crate::postprocess::{Activation, Groups, Labels, LabelsError, confidences, top_k};
 use crate::preprocess::{
     ColorOrder, Converter, ElementType, Fit, Layout, Picture, Preprocessor, Rect, Resize, Slot,
     Target, is_read, is_valid_mean, is_valid_std,
@@ -32,8 +33,7 @@ use crate::text;
 /// What turns frames into tensors and scores into answers.
 #[derive(Debug)]
 pub struct Classifier {
-    target: Target,
-    activation: Activation,
+    plan: Plan,
     names: Mutex<Names>,
     model_name: Arc<str>,
     provider_name: Arc<str>,
@@ -65,17 +65,21 @@ pub struct Names {
 }
 
 impl Names {
-    /// Reads the files that they are in.
-    pub fn read(
+    /// Reads the files that they are in. Also returns what the user is to be told of them.
+    fn read(
         settings: &Settings,
         model: &Model,
-        classes: usize,
+        plan: &Plan,
         cancel: &Cancel,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Option<String>), Error> {
         settings.check_text()?;
-        let labels = labels(settings, model, classes, cancel)?;
+        let (labels, warning) = match &settings.labels {
+            Some(name) => (read_labels(name, plan.classes, cancel)?, None),
+            None => plan.labels(model)?,
+        };
         let groups = groups(settings, &labels, cancel)?;
-        Self::new(settings, Arc::new(labels), groups)
+        let names = Self::new(settings, Arc::new(labels), groups)?;
+        Ok((names, warning))
     }
 
     fn new(
@@ -138,6 +142,8 @@ impl Loaded {
         let source = find_model(settings.model.as_ref().map(|m| m.as_os_str()))?;
         step(&format!("reading {source}"))?;
         let model = known_model(source, cancel)?;
+        let wishes = wishes(settings, &model, cancel);
+        let model = model.with(wishes)?;
         let target = target(settings, &model)?;
 
         step("loading ONNX Runtime")?;
@@ -152,19 +158,6 @@ impl Loaded {
                  from “{}”, and it cannot be exchanged. Start a new process to change it.",
                 paths::escaped(library.as_os_str()),
                 paths::escaped(runtime.path().as_os_str()),
-            ));
-        }
-        if target.mean.iter().chain(&target.std).any(|v| *v > 2.0) {
-            warnings.push(format!(
-                "mean {:?} and std {:?} are large for numbers where white is 1: divide those for \
-                 bytes by 255",
-                target.mean, target.std
-            ));
-        }
-        if model.contract.trained == Some(false) {
-            warnings.push(format!(
-                "the weights of model “{}” are not trained: its answers mean nothing",
-                model.source
             ));
         }
         step("preparing the model and trying it")?;
@@ -193,17 +186,22 @@ impl Loaded {
             )
         }));
 
-        let activation =
-            Option::from(settings.activation).unwrap_or_else(|| match model.output_kind() {
-                OutputKind::Logits => Activation::Softmax,
-                OutputKind::Probabilities => Activation::None,
-            });
-        let names = Names::read(settings, &model, engine.classes(), cancel)?;
+        warnings.extend(engine.refused_batch().map(|reason| {
+            format!(
+                "batch-size={} is not possible with model “{}”, which runs one picture at a time: \
+                 {reason}",
+                settings.batch_size, model.source
+            )
+        }));
+        let activation = settings.activation.into();
+        let plan = Plan::new(&model, engine.findings(), target, activation);
+        warnings.extend(plan.warnings.iter().cloned());
+        let (names, warning) = Names::read(settings, &model, &plan, cancel)?;
+        warnings.extend(warning);
         let classifier = Classifier {
             model_name: model.source.to_string().into(),
             provider_name: engine.provider().name().into(),
-            target,
-            activation,
+            plan,
             names: Mutex::new(names),
             preprocessors: Pool::default(),
             converters: Arc::default(),
@@ -226,6 +224,16 @@ impl Classifier {
         let (labels, groups) = (Arc::clone(&names.labels), names.groups.clone());
         *names = Names::new(&settings(), labels, groups)?;
         Ok(())
+    }
+
+    /// Reads other names for the classes.
+    pub fn read_names(
+        &self,
+        settings: &Settings,
+        engine: &Engine,
+        cancel: &Cancel,
+    ) -> Result<Names, Error> {
+        Ok(Names::read(settings, engine.model(), &self.plan, cancel)?.0)
     }
 
     /// Takes other names for the classes.
@@ -279,7 +287,7 @@ impl Classifier {
             time: look.steady,
         };
         let longest = settings.skip_still_max;
-        Ok(!still.is_still(slot, &self.target, seen, limit, longest))
+        Ok(!still.is_still(slot, &self.plan.target, seen, limit, longest))
     }
 
     /// Writes a picture, or a part of it, into the tensor.
@@ -292,12 +300,12 @@ impl Classifier {
     ) -> Result<(), Error> {
         // What is made for one place is of no use for another, and objects move.
         if let Some(rect) = rect {
-            let mut preprocessor = Preprocessor::of_part(info, rect, &self.target);
+            let mut preprocessor = Preprocessor::of_part(info, rect, &self.plan.target);
             return Ok(preprocessor.process(picture, slot)?);
         }
         let preprocessor = self.preprocessors.take(info);
         let mut preprocessor =
-            preprocessor.unwrap_or_else(|| Preprocessor::new(info, &self.target));
+            preprocessor.unwrap_or_else(|| Preprocessor::new(info, &self.plan.target));
         preprocessor.process(picture, slot)?;
         self.preprocessors.give(info, preprocessor);
         Ok(())
@@ -311,14 +319,17 @@ impl Classifier {
         inference: Duration,
     ) -> Result<Answer, Error> {
         let mut best = Vec::new();
-        let (k, threshold) = (settings.top_k as usize, settings.threshold);
-        top_k(scores, self.activation, k, threshold, &mut best)?;
+        let scores = &self.plan.scores(scores);
+        let activation = self.plan.activation;
+        let k = self.plan.most.min(settings.top_k as usize);
+        let threshold = settings.threshold;
+        top_k(scores, activation, k, threshold, &mut best)?;
         let Names { labels, choice, .. } = lock(&self.names).clone();
         let sample = match choice {
             None => None,
             Some(choice) => {
                 let mut all = Vec::with_capacity(scores.len());
-                confidences(scores, self.activation, &mut all)?;
+                confidences(scores, activation, &mut all)?;
                 Some(Sample {
                     choice,
                     confidences: all,
@@ -354,7 +365,7 @@ impl Classifier {
 
     /// The property `model-info`.
     fn info(&self, model: &Model, engine: &Engine) -> gst::Structure {
-        let (signature, target) = (&model.signature, &self.target);
+        let (signature, target) = (&model.signature, &self.plan.target);
         let array = |numbers: [f64; 3]| gst::Array::new(numbers);
         let mut info = gst::Structure::builder("resnet50-model")
             .field("model", &*self.model_name)
@@ -399,11 +410,11 @@ impl Classifier {
                     ColorOrder::Bgr => "bgr",
                 },
             )
-            .field("output", text::name(&signature.output).to_string())
-            .field("classes", engine.classes() as u32)
+            .field("output", text::name(&self.plan.output).to_string())
+            .field("classes", self.plan.classes as u32)
             .field(
                 "activation",
-                match self.activation {
+                match self.plan.activation {
                     Activation::Softmax => "softmax",
                     Activation::Sigmoid => "sigmoid",
                     Activation::None => "none",
@@ -577,22 +588,30 @@ fn triple(
     }
 }
 
-fn labels(
-    settings: &Settings,
-    model: &Model,
-    classes: usize,
-    cancel: &Cancel,
-) -> Result<Labels, Error> {
-    Ok(match (&settings.labels, &model.contract.labels) {
-        (Some(name), _) => {
-            let path = paths::named(name.as_os_str());
-            Labels::read_unless(&path, classes, &|| cancel.is_cancelled())?
-        }
-        (None, Some(ContractLabels::Names(names))) => Labels::from_names(names.clone(), classes)?,
-        // There is one known list; the contract says that it is this model's.
-        (None, Some(ContractLabels::Known(_))) => Labels::imagenet(classes)?,
-        (None, None) => Labels::default_for(classes),
-    })
+/// What the properties ask of a model.
+fn wishes(settings: &Settings, model: &Model, cancel: &Cancel) -> Wishes {
+    // Labels tell outputs apart, and where there is nothing to tell apart, elements with different
+    // labels share an engine.
+    let labels = match (&model.signature.outputs[..], &settings.labels) {
+        ([_], _) => None,
+        (_, Some(name)) => match read_labels(name, usize::MAX, cancel) {
+            Err(LabelsError::WrongLength { found, .. }) => Some(found),
+            // Whatever is wrong with it is said once its number is known.
+            _ => None,
+        },
+        (_, None) => count_labels(model),
+    };
+    Wishes {
+        output: settings.output.clone(),
+        width: settings.width,
+        height: settings.height,
+        labels,
+    }
+}
+
+fn read_labels(name: &Path, classes: usize, cancel: &Cancel) -> Result<Labels, LabelsError> {
+    let path = paths::named(name.as_os_str());
+    Labels::read_unless(&path, classes, &|| cancel.is_cancelled())
 }
 
 /// The options as strings, which is how ONNX Runtime takes them all.

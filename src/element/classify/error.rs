@@ -124,6 +124,7 @@ impl Error {
                     "Check that the model is an image classifier with one value a class in its output"
                 }
             },
+            Self::Labels(LabelsError::Own(_)) => "Set the property labels to a file with the names",
             Self::Labels(LabelsError::WrongLength { .. }) => {
                 "Give the file that belongs to this model, one name a line"
             }
@@ -138,7 +139,9 @@ impl Error {
             Self::Groups(GroupsError::NotImagenet(_)) => "Or unset the property groups",
             Self::Groups(_) => "Mend the file that the property groups names",
             Self::Candidates(CandidatesError::WithoutGroups { .. }) => "Or change the property",
-            Self::Candidates(_) | Self::Setting { .. } => "Change the property or unset it",
+            Self::Candidates(_) | Self::Setting { .. } | Self::Model(ModelError::Wish { .. }) => {
+                "Change the property or unset it"
+            }
             Self::Map(_) => {
                 "The memory must be readable by the processor: put gldownload, cudadownload or \
                  the like before the element"
@@ -212,6 +215,9 @@ impl Error {
             Self::Session(SessionError::Room { error, .. })
                 if error.most_pictures().is_some_and(|most| most > 0) =>
             {
+                gst::error_msg!(gst::ResourceError::Settings, ("{}", text))
+            }
+            Self::Model(ModelError::Wish { .. }) => {
                 gst::error_msg!(gst::ResourceError::Settings, ("{}", text))
             }
             Self::Model(_) | Self::Session(_) => {

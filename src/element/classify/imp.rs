@@ -124,8 +124,8 @@ impl Resnet50 {
         let spawned = match (subject, in_use) {
             (Subject::Names, Some(in_use)) => thread.spawn(move || {
                 let engine = in_use.port.engine();
-                let names =
-                    Names::read(&settings, engine.model(), engine.classes(), &ticket.cancel);
+                let classifier = &in_use.classifier;
+                let names = classifier.read_names(&settings, engine, &ticket.cancel);
                 if let Some(obj) = weak.upgrade() {
                     obj.imp().take_names(names, &in_use, number);
                 }

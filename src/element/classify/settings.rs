@@ -186,6 +186,8 @@ const DEFAULT_INTERVAL: u32 = 1;
 const DEFAULT_TOP_K: u32 = 5;
 const DEFAULT_THRESHOLD: f32 = 0.0;
 const DEFAULT_RESIZE: u32 = 0;
+const DEFAULT_WIDTH: u32 = 0;
+const DEFAULT_HEIGHT: u32 = 0;
 const DEFAULT_ROI_MIN_SIZE: u32 = 0;
 const DEFAULT_RECLASSIFY_INTERVAL: u64 = 0;
 const DEFAULT_SMOOTHING: u64 = 0;
@@ -211,7 +213,12 @@ pub struct Settings {
     pub sessions: u32,
     pub batch_size: u32,
     pub share: bool,
+    /// The name of the model's output that is read.
+    pub output: Option<String>,
     pub activation: ActivationSetting,
+    /// Of the model's input, where the model leaves them open.
+    pub width: u32,
+    pub height: u32,
     pub fit: FitSetting,
     pub resize: u32,
     /// Elements that are no numbers are NaN.
@@ -261,7 +268,10 @@ impl Default for Settings {
             sessions: DEFAULT_SESSIONS,
             batch_size: DEFAULT_BATCH_SIZE,
             share: DEFAULT_SHARE,
+            output: None,
             activation: ActivationSetting::default(),
+            width: DEFAULT_WIDTH,
+            height: DEFAULT_HEIGHT,
             fit: FitSetting::default(),
             resize: DEFAULT_RESIZE,
             mean: None,
@@ -353,7 +363,10 @@ impl Settings {
                 self.frame.skip_still_max = clock_time(get(value));
             }
             "share" => self.share = get(value),
+            "output" => self.output = text(),
             "activation" => self.activation = get(value),
+            "width" => self.width = get(value),
+            "height" => self.height = get(value),
             "fit" => self.fit = get(value),
             "resize" => self.resize = get(value),
             "mean" => self.mean = numbers(&get(value)),
@@ -407,7 +420,10 @@ impl Settings {
             "skip-still" => self.frame.skip_still.to_value(),
             "skip-still-max" => self.frame.skip_still_max.nseconds().to_value(),
             "share" => self.share.to_value(),
+            "output" => self.output.to_value(),
             "activation" => self.activation.to_value(),
+            "width" => self.width.to_value(),
+            "height" => self.height.to_value(),
             "fit" => self.fit.to_value(),
             "resize" => self.resize.to_value(),
             "mean" => array(&self.mean),
@@ -618,9 +634,28 @@ pub fn properties() -> &'static [glib::ParamSpec] {
                 .default_value(DEFAULT_THRESHOLD)
                 .mutable_playing()
                 .build(),
+            glib::ParamSpecString::builder("output")
+                .nick("Output")
+                .blurb("Name of the model's output that is read; unset: the one that holds the classes, as far as its values, its name and the number of labels tell")
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecUInt::builder("width")
+                .nick("Width")
+                .blurb("Columns of the model's input, where its graph leaves them open; 0: the model's contract, else 224 with a WARNING")
+                .maximum(8192)
+                .default_value(DEFAULT_WIDTH)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecUInt::builder("height")
+                .nick("Height")
+                .blurb("Rows of the model's input, where its graph leaves them open; 0: the model's contract, else 224 with a WARNING")
+                .maximum(8192)
+                .default_value(DEFAULT_HEIGHT)
+                .mutable_ready()
+                .build(),
             glib::ParamSpecEnum::builder::<ActivationSetting>("activation")
                 .nick("Activation")
-                .blurb("What turns the model's output into confidences")
+                .blurb("What turns the model's output into confidences; auto: what its contract says, else what its graph and the values of the trial inference show. Another than that posts a WARNING")
                 .mutable_ready()
                 .build(),
             glib::ParamSpecEnum::builder::<FitSetting>("fit")

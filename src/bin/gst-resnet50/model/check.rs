@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use gst_video::VideoInfo;
-use gstresnet50::inference::{
-    ContractLabels, Model, OutputKind, Provider, Runtime, Session, SessionOptions, find_model,
-};
-use gstresnet50::postprocess::{Activation, Labels, Score, top_k};
-use gstresnet50::preprocess::{Picture, Preprocessor, Target};
+use gstresnet50::classifier::Plan;
+use gstresnet50::inference::{Model, Provider, Runtime, Session, SessionOptions, find_model};
+use gstresnet50::postprocess::{Labels, Score, top_k};
+use gstresnet50::preprocess::{Picture, Preprocessor};
 use gstresnet50::text;
 use hdrhistogram::Histogram;
 
@@ -56,8 +55,7 @@ const TOP: usize = 5;
 struct Contestant {
     name: String,
     session: Session,
-    target: Target,
-    activation: Activation,
+    plan: Plan,
     labels: Labels,
     prepared: Option<(VideoInfo, Preprocessor)>,
     times: Histogram<u64>,
@@ -236,22 +234,17 @@ impl Contestant {
                 fallback.reason
             );
         }
-        let classes = session.classes();
-        let labels = match (&args.labels, &model.contract.labels) {
-            (Some(file), _) => Labels::read(file, classes)?,
-            (None, Some(ContractLabels::Names(names))) => {
-                Labels::from_names(names.clone(), classes)?
-            }
-            (None, Some(ContractLabels::Known(_))) => Labels::imagenet(classes)?,
-            (None, None) => Labels::default_for(classes),
+        let plan = Plan::new(&model, session.findings(), model.target(), None);
+        let (labels, warning) = match &args.labels {
+            Some(file) => (Labels::read(file, plan.classes)?, None),
+            None => plan.labels(&model)?,
         };
+        for warning in plan.warnings.iter().chain(&warning) {
+            eprintln!("warning: {warning}");
+        }
         Ok(Self {
             name: name.to_owned(),
-            target: model.target(),
-            activation: match model.output_kind() {
-                OutputKind::Logits => Activation::Softmax,
-                OutputKind::Probabilities => Activation::None,
-            },
+            plan,
             session,
             labels,
             prepared: None,
@@ -263,7 +256,7 @@ impl Contestant {
 
     fn prepare(&mut self, info: &VideoInfo, picture: &Picture<'_>) -> crate::Result<()> {
         if self.prepared.as_ref().is_none_or(|(of, _)| of != info) {
-            self.prepared = Some((info.clone(), Preprocessor::new(info, &self.target)));
+            self.prepared = Some((info.clone(), Preprocessor::new(info, &self.plan.target)));
         }
         if let Some((_, preprocessor)) = &mut self.prepared {
             preprocessor.process(picture, &mut self.session.slot())?;
@@ -273,7 +266,9 @@ impl Contestant {
 
     fn run(&mut self, counts: bool) -> crate::Result<()> {
         let output = self.session.run()?;
-        top_k(output, self.activation, TOP, 0.0, &mut self.best)?;
+        let scores = self.plan.scores(output);
+        let k = TOP.min(self.plan.most);
+        top_k(&scores, self.plan.activation, k, 0.0, &mut self.best)?;
         if counts {
             let time = self.session.run_time().as_nanos() as u64;
             self.times.record(time)?;
