@@ -263,3 +263,51 @@ fn a_cut_label_keeps_its_number() {
     let first = *changed.first().expect("the number is there");
     assert!(first > five.width * 3 / 4, "{first} of {}", five.width);
 }
+
+/// A label that moves with its box is drawn as one that is drawn for the first time, in formats of
+/// all kinds and in frames of odd sizes.
+#[test]
+fn labels_move_as_they_are() {
+    use gst_video::VideoFormat as F;
+    let formats = [
+        F::Rgb,
+        F::Bgra,
+        F::Ayuv,
+        F::Nv12,
+        F::I420,
+        F::A420,
+        F::Yuy2,
+        F::Y41b,
+        F::Gray8,
+        F::P01010le,
+        F::I42210le,
+    ];
+    let places = [
+        (100, 80, 120, 90),
+        (104, 84, 120, 90),
+        (107, 85, 120, 90),
+        (111, 20, 100, 31),
+        (260, 200, 200, 200),
+    ];
+    for format in formats {
+        for (width, height) in [(320, 240), (321, 241)] {
+            let info = support::element::info(format, width, height);
+            let frame = |rect| {
+                let found = answer(&[("pug", 0.9)]);
+                with_region(noise(&info, 0), rect, Some(&found))
+            };
+            let element = overlay();
+            let mut harness = blending(&element, &info);
+            for rect in places {
+                let moved = through(&mut harness, frame(rect));
+                let element = overlay();
+                let mut fresh = blending(&element, &info);
+                let expected = through(&mut fresh, frame(rect));
+                assert!(
+                    bytes(&moved) == bytes(&expected),
+                    "{format} {width}x{height}: {rect:?}"
+                );
+            }
+        }
+    }
+}

@@ -72,6 +72,17 @@ impl Patch {
         }
     }
 
+    /// The same at another place, with as much of what was made of it as can be used there.
+    pub fn moved(&self, x: u32, y: u32) -> Self {
+        let moved = Self::new(x, y, self.pixels.clone());
+        let stamp = self.stamp.get().and_then(Option::as_ref);
+        if let Some(stamp) = stamp.and_then(|s| s.moved(self.place, moved.place)) {
+            // It is new, so there is none yet.
+            let _ = moved.stamp.set(Some(stamp));
+        }
+        moved
+    }
+
     /// For an overlay composition. It is made once: sinks know by it what they have uploaded.
     pub fn rectangle(&self) -> &VideoOverlayRectangle {
         self.rectangle.get_or_init(|| {

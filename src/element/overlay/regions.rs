@@ -35,7 +35,12 @@ impl Tag {
         let (x, y) = places.take(at, (pixels.width, pixels.height))?;
         let is_there = |patch: &&Arc<Patch>| (patch.place.x, patch.place.y) == (x, y);
         let known = self.before.iter().find(is_there).cloned();
-        let patch = known.unwrap_or_else(|| Arc::new(Patch::new(x, y, pixels.clone())));
+        let patch = known.unwrap_or_else(|| {
+            Arc::new(match self.before.first() {
+                Some(before) => before.moved(x, y),
+                None => Patch::new(x, y, pixels.clone()),
+            })
+        });
         self.now.push(Arc::clone(&patch));
         Some(patch)
     }

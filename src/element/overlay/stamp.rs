@@ -8,6 +8,7 @@
 //! frame. It also has one matrix for all frames, BT.709's.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use gst_video::{VideoFrameRef, VideoInfo};
 
@@ -46,7 +47,8 @@ pub struct Plane {
     pub left: usize,
     /// Samples of a row.
     pub width: usize,
-    mix: Mix,
+    /// Shared by the stamps of one patch at several places.
+    mix: Arc<Mix>,
 }
 
 /// A patch for the frames of one format and size.
@@ -73,7 +75,7 @@ impl Stamp {
             }
             planes.push(plane);
         }
-        let has_pixels = |plane: &Plane| matches!(plane.mix, Mix::Pixels { .. });
+        let has_pixels = |plane: &Plane| matches!(*plane.mix, Mix::Pixels { .. });
         let veil = match layout.alpha() {
             Some(alpha) if !planes.iter().any(has_pixels) => {
                 Some(Veil::new(info, &layout, *alpha, place, pixels))
@@ -84,6 +86,34 @@ impl Stamp {
             layout,
             planes,
             veil,
+        })
+    }
+
+    /// The same for the patch at another place, in no time; none where its samples are not those
+    /// that it has here: where one is shared with pixels beside the patch, and on transparent
+    /// frames.
+    pub fn moved(&self, from: Rect, to: Rect) -> Option<Self> {
+        let subs = self.layout.components.iter();
+        let sub = subs.map(|c| c.w_sub.max(c.h_sub)).max()?;
+        let edges = [from, to].map(|r| r.x | r.y | r.width | r.height);
+        let is_apart = (edges[0] | edges[1]) & ((1 << sub) - 1) == 0;
+        let is_same = (from.width, from.height) == (to.width, to.height);
+        if !is_apart || !is_same || self.veil.is_some() {
+            return None;
+        }
+        let planes = self.planes.iter().enumerate().map(|(p, plane)| {
+            let (rows, left, width) = area(&self.layout, p, to)?;
+            Some(Plane {
+                top: rows.start,
+                left,
+                width,
+                mix: Arc::clone(&plane.mix),
+            })
+        });
+        Some(Self {
+            layout: self.layout.clone(),
+            planes: planes.collect::<Option<_>>()?,
+            veil: None,
         })
     }
 
@@ -104,18 +134,24 @@ impl Stamp {
     }
 }
 
+/// The rows of a plane that a place covers, the first sample of each, and how many there are.
+fn area(layout: &Layout, plane: usize, place: Rect) -> Option<(Range<usize>, usize, usize)> {
+    let members = || layout.components.iter().filter(|c| c.plane == plane);
+    // All components of a plane have as many rows.
+    let rows = span(place.y, place.height, members().next()?.h_sub);
+    let samples = members().map(|c| {
+        let columns = span(place.x, place.width, c.w_sub);
+        columns.start * c.step..columns.end * c.step
+    });
+    let left = samples.clone().map(|s| s.start).min()?;
+    let width = samples.map(|s| s.end).max()? - left;
+    Some((rows, left, width))
+}
+
 impl Plane {
     /// One that changes nothing.
     fn new(layout: &Layout, plane: usize, place: Rect) -> Option<Self> {
-        let members = || layout.components.iter().filter(|c| c.plane == plane);
-        // All components of a plane have as many rows.
-        let rows = span(place.y, place.height, members().next()?.h_sub);
-        let samples = members().map(|c| {
-            let columns = span(place.x, place.width, c.w_sub);
-            columns.start * c.step..columns.end * c.step
-        });
-        let left = samples.clone().map(|s| s.start).min()?;
-        let width = samples.map(|s| s.end).max()? - left;
+        let (rows, left, width) = area(layout, plane, place)?;
         let count = width * rows.len();
         let is_pixel =
             |c: &Component| c.plane == plane && c.step == 4 && (c.w_sub, c.h_sub) == (0, 0);
@@ -138,7 +174,7 @@ impl Plane {
             top: rows.start,
             left,
             width,
-            mix,
+            mix: Arc::new(mix),
         })
     }
 
@@ -146,6 +182,8 @@ impl Plane {
     fn fill(&mut self, info: &VideoInfo, layout: &Layout, c: usize, place: Rect, pixels: &Pixels) {
         let component = layout.components[c];
         let weights = Weights::new(info, c);
+        let (top, left, width) = (self.top, self.left, self.width);
+        let mix = Arc::get_mut(&mut self.mix).expect("nobody has it before it is filled in");
         for y in span(place.y, place.height, component.h_sub) {
             for x in span(place.x, place.width, component.w_sub) {
                 let mut sum = [0u32; 4];
@@ -161,8 +199,8 @@ impl Plane {
                 }
                 let count = f64::from(cell.width * cell.height);
                 let argb = sum.map(|s| f64::from(s) / count);
-                let at = self.at(&component, x, y);
-                self.mix.set(at, argb[0], weights.of(argb), layout.max());
+                let at = (y - top) * width + x * component.step + component.first - left;
+                mix.set(at, argb[0], weights.of(argb), layout.max());
             }
         }
     }
@@ -188,7 +226,7 @@ impl Plane {
         let start = self.at(component, x, self.top);
         let row = &mut row[start * bytes..];
         let at = self.at(component, x, y)..(y - self.top + 1) * self.width;
-        match &self.mix {
+        match &*self.mix {
             Mix::Bytes { add, .. } | Mix::Pixels { add, .. } => {
                 kernel::veiled_bytes(row, &add[at], component.step, old, new);
             }
@@ -206,14 +244,14 @@ impl Plane {
 
     fn apply(&self, plane: &mut frame::Plane, layout: &Layout) -> Result<(), glib::BoolError> {
         let bytes = layout.sample.bytes();
-        let rows = match &self.mix {
+        let rows = match &*self.mix {
             Mix::Bytes { keep, .. } | Mix::Pixels { keep, .. } => keep.len(),
             Mix::Words { keep, .. } => keep.len(),
         } / self.width;
         for y in 0..rows {
             let row = plane.row(self.top + y, self.left * bytes, self.width * bytes)?;
             let at = y * self.width..(y + 1) * self.width;
-            match &self.mix {
+            match &*self.mix {
                 Mix::Bytes { keep, add } => kernel::bytes(row, &keep[at.clone()], &add[at]),
                 Mix::Pixels { alpha, keep, add } => {
                     let pixels = match alpha {
