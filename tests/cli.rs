@@ -7,9 +7,11 @@ mod support;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use gstresnet50::onnx::{Model, StringEntry};
+use gst::prelude::*;
+use gstresnet50::onnx::{Attribute, Model, Node, StringEntry, attribute_type};
+use gstresnet50::resnet50::{Batch, Variant, model_by_rule};
 use support::data;
-use support::onnx::{Net, write};
+use support::onnx::{self, Net, write};
 use support::program::{stderr, stdout};
 
 /// Turns the text red, clears the screen in two ways and names the window.
@@ -429,4 +431,135 @@ fn endless_model_is_an_error() {
             });
         }
     });
+}
+
+/// Weights in Constant nodes, where some exporters put all of them, are weights.
+#[test]
+fn inspect_counts_weights_in_constant_nodes() {
+    let home = tempfile::tempdir().expect("a folder");
+    let inspect = |model: &Path| {
+        let output = run(home.path(), &["model", "inspect", "MODEL", "--json"], model);
+        let report: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+        let part = |name: &str| report[name].clone();
+        [
+            "parameters",
+            "macs",
+            "precision",
+            "architecture",
+            "evidence",
+        ]
+        .map(part)
+    };
+    // A matrix of 3 x 3, and a bias.
+    let [parameters, macs, precision, ..] = inspect(&data("models/constant_nodes.onnx"));
+    assert_eq!(
+        (parameters, macs, precision),
+        (12.into(), 9.into(), "fp32".into())
+    );
+
+    // The whole network says the same of itself, whichever way its weights are held.
+    let mut model = model_by_rule(Variant::V1_5, Batch::Dynamic);
+    let held = inspect(&write(&model, home.path(), "initializers.onnx"));
+    let graph = model.graph.as_mut().expect("a graph");
+    let nodes = std::mem::take(&mut graph.initializer)
+        .into_iter()
+        .map(|tensor| Node {
+            output: vec![tensor.name.clone()],
+            op_type: "Constant".into(),
+            attribute: vec![Attribute {
+                name: "value".into(),
+                r#type: attribute_type::TENSOR,
+                t: Some(tensor),
+                ..Attribute::default()
+            }],
+            ..Node::default()
+        });
+    graph.node.splice(0..0, nodes);
+    assert_eq!(inspect(&write(&model, home.path(), "nodes.onnx")), held);
+    assert_eq!(held[3], "resnet50-v1.5");
+}
+
+/// `inspect` says whether the element takes a file and what it does with it, or why not, and says it
+/// as the element does.
+#[test]
+fn inspect_says_whether_the_element_takes_it() {
+    let home = tempfile::tempdir().expect("a folder");
+    let inspect = |model: &Path| {
+        let text = stdout(&run(home.path(), &["model", "inspect", "MODEL"], model));
+        let output = run(home.path(), &["model", "inspect", "MODEL", "--json"], model);
+        let report: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+        (text, report["element"].clone())
+    };
+    let contract = r#"{"mean":[0.5,0.25,0],"std":[1,0.5,0.125],"output":"probabilities"}"#;
+    let good = Net::nchw(4, 8)
+        .contract(contract)
+        .write(home.path(), "good.onnx");
+    let (text, element) = inspect(&good);
+    for words in [
+        "element       takes it",
+        "centre of 8x4",
+        "mean 0.5 0.25 0, std 1 0.5 0.125",
+        "96 classes in “y”: confidences as they are",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert_eq!(element["takes"], true);
+    assert_eq!(
+        (
+            &element["contract"]["width"],
+            &element["contract"]["height"]
+        ),
+        (&8.into(), &4.into())
+    );
+    assert_eq!(
+        element["contract"]["mean"],
+        serde_json::json!([0.5, 0.25, 0.0])
+    );
+    assert_eq!(element["contract"]["activation"], "none");
+
+    for (model, words) in [
+        (onnx::two_inputs(), "not an image classifier"),
+        (onnx::no_classes(), "not an image classifier"),
+        (onnx::unknown_operation(), "ONNX Runtime refuses"),
+        (
+            Net::color().contract(r#"{"std":[0,1,1]}"#).model(),
+            "must be finite and above 0",
+        ),
+    ] {
+        let file = write(&model, home.path(), "bad.onnx");
+        let (text, answer) = inspect(&file);
+        assert!(text.contains("element       does not take it: "), "{text}");
+        assert_eq!(answer["takes"], false);
+        let reason = answer["reason"].as_str().expect("a reason");
+        assert!(reason.contains(words), "{reason}");
+        // The same words as on the bus.
+        support::init();
+        let element = support::element::element(&file);
+        let bus = gst::Bus::new();
+        element.set_bus(Some(&bus));
+        let _ = element.set_state(gst::State::Paused);
+        let message =
+            bus.timed_pop_filtered(support::element::PATIENCE, &[gst::MessageType::Error]);
+        let message = message.expect("an error");
+        let gst::MessageView::Error(error) = message.view() else {
+            unreachable!("only errors were asked for");
+        };
+        assert_eq!(reason, error.error().message());
+        element.set_state(gst::State::Null).expect("it stops");
+        element.set_bus(None);
+    }
+
+    // Without a runtime nobody can tell.
+    let mut without = command(
+        home.path(),
+        &["model", "inspect", good.to_str().expect("text")],
+    );
+    let output = without
+        .env("ORT_DYLIB_PATH", "/no/such/file")
+        .output()
+        .expect("it runs");
+    assert!(
+        stdout(&output).contains("element       not tried: no usable ONNX Runtime"),
+        "{output:?}"
+    );
 }

@@ -81,16 +81,11 @@ impl<'a> Index<'a> {
             .flat_map(|n| n.output.iter().map(move |o| (o.as_str(), n)))
             .collect();
         let is_short = |dims: &[i64]| dims.len() <= MOST_DIMENSIONS;
-        let initializers: HashMap<&str, &Tensor> = graph
-            .initializer
+        let tensors: HashMap<&str, &Tensor> = tensors(graph).collect();
+        let mut constants: HashMap<&str, Vec<i64>> = tensors
             .iter()
-            .map(|t| (t.name.as_str(), t))
-            .collect();
-        let mut constants: HashMap<&str, Vec<i64>> = graph
-            .initializer
-            .iter()
-            .filter(|t| is_short(&t.dims))
-            .map(|t| (t.name.as_str(), t.dims.clone()))
+            .filter(|(_, t)| is_short(&t.dims))
+            .map(|(name, t)| (*name, t.dims.clone()))
             .collect();
         // Weights may be dequantized, or (in files that only show a network) made on the spot.
         for node in &graph.node {
@@ -99,7 +94,7 @@ impl<'a> Index<'a> {
             };
             let dims = match node.op_type.as_str() {
                 "DequantizeLinear" | "Cast" | "Identity" => constants.get(input.as_str()).cloned(),
-                "ConstantOfShape" => initializers
+                "ConstantOfShape" => tensors
                     .get(input.as_str())
                     .filter(|t| t.int64_data.len() <= MOST_DIMENSIONS)
                     .filter(|t| t.raw_data.len() <= size_of::<i64>() * MOST_DIMENSIONS)
@@ -177,6 +172,18 @@ impl<'a> Index<'a> {
         })
         .collect()
     }
+}
+
+/// The constants of a graph by the names of their values: initializers, and tensors that nodes hold,
+/// as some exporters write all weights.
+fn tensors(graph: &Graph) -> impl Iterator<Item = (&str, &Tensor)> {
+    let initializers = graph.initializer.iter().map(|t| (t.name.as_str(), t));
+    let nodes = graph.node.iter().filter(|n| n.op_type == "Constant");
+    let held = nodes.filter_map(|node| {
+        let value = node.attribute.iter().find(|a| a.name == "value")?;
+        Some((node.output.first()?.as_str(), value.t.as_ref()?))
+    });
+    initializers.chain(held)
 }
 
 /// The ways of all values that nodes take. The nodes are in the order of the computation.
@@ -372,10 +379,8 @@ pub fn size(graph: &Graph, side: u64) -> Size {
 /// weights of its convolutions and matrix products; several if they differ.
 pub fn precision(graph: &Graph) -> String {
     let index = Index::new(graph);
-    let types: HashMap<&str, i32> = graph
-        .initializer
-        .iter()
-        .map(|t| (t.name.as_str(), t.data_type))
+    let types: HashMap<&str, i32> = tensors(graph)
+        .map(|(name, t)| (name, t.data_type))
         .collect();
     let mut found = BTreeSet::new();
     for node in &graph.node {

@@ -12,6 +12,7 @@ use gstresnet50::text;
 use serde_json::{Value, json};
 
 use super::precision::QUANTIZATION_KEY;
+use super::taken;
 use crate::term;
 
 #[derive(Debug, clap::Args)]
@@ -63,6 +64,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         .iter()
         .find(|o| o.domain.is_empty())
         .map(|o| o.version);
+    let taken = taken::ask(&source)?;
     let report = json!({
         // Its name need not be UTF-8, and JSON is.
         "file": args.file.to_string_lossy(),
@@ -77,6 +79,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         "evidence": evidence,
         "contract": contract.and_then(|c| serde_json::from_str::<Value>(c).ok()),
         "quantization": quantization.and_then(|q| serde_json::from_str::<Value>(q).ok()),
+        "element": taken.to_json(),
     });
     if args.json {
         term::say_json(serde_json::to_string_pretty(&report)?);
@@ -127,6 +130,9 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
             None => format!("not a ResNet: {evidence}"),
         },
     );
+    for (what, text) in taken.lines() {
+        line(what, text);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,6 +10,7 @@ pub mod precision;
 mod published;
 mod quantize;
 mod source;
+mod taken;
 
 use std::fmt::Write as _;
 use std::path::Path;
