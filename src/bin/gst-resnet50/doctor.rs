@@ -13,6 +13,7 @@ use gstresnet50::inference::{
 };
 use gstresnet50::text;
 
+use crate::classify::annotate::Container;
 use crate::term::{self, Mark};
 use crate::{contract, plugin};
 
@@ -138,24 +139,33 @@ fn overlay(report: &Report) {
     }
 }
 
-/// What `classify --annotate` encodes with.
-const ENCODERS: [&str; 2] = ["vp8enc", "webmmux"];
-
+/// Whether `classify --annotate` can write a video with its sound.
 fn encoder(report: &Report) {
-    let missing: Vec<_> = ENCODERS
-        .into_iter()
-        .filter(|name| gst::ElementFactory::find(name).is_none())
-        .collect();
-    match missing[..] {
-        [] => report.good("encoder", "classify --annotate can write VP8 in WebM"),
-        _ => report.note(
-            "encoder",
-            format!(
-                "there is no {}, so that classify --annotate cannot write a video",
-                missing.join(" and no ")
-            ),
+    for (name, container, packages) in [
+        (
+            "WebM",
+            Container::WebM,
             "install GStreamer's good plugins (Debian: gstreamer1.0-plugins-good)",
         ),
+        (
+            "MP4",
+            Container::Mp4,
+            "install an encoder of H.264 and one of AAC (Debian: gstreamer1.0-plugins-ugly, \
+             gstreamer1.0-plugins-bad and gstreamer1.0-libav), or write WebM",
+        ),
+    ] {
+        let missing = container.missing();
+        match missing.is_empty() {
+            true => report.good("encoder", format!("classify --annotate can write {name}")),
+            false => report.note(
+                "encoder",
+                format!(
+                    "classify --annotate cannot write {name} with its sound, for there is no {}",
+                    missing.join(" and no ")
+                ),
+                packages,
+            ),
+        }
     }
 }
 

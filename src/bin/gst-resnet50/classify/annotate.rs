@@ -57,6 +57,26 @@ impl Container {
         format!("{name} {}", if can_seek { "" } else { streamed })
     }
 
+    /// Names of what is not installed of that which a video with its sound takes. Of several
+    /// encoders one is enough.
+    pub fn missing(self) -> Vec<String> {
+        let needed = match self.has_h264() {
+            true => &["h264parse", "aacparse"][..],
+            false => &[],
+        };
+        let muxer = self.muxer(true);
+        let needed = needed.iter().copied().chain([muxer.trim_end()]);
+        let needed = needed.filter(|name| gst::ElementFactory::find(name).is_none());
+        let mut missing: Vec<_> = needed.map(str::to_owned).collect();
+        for encoders in [self.video_encoders(), self.sound_encoders()] {
+            if installed(encoders).is_none() {
+                let names: Vec<_> = encoders.iter().map(|(name, _)| *name).collect();
+                missing.push(names.join(" or "));
+            }
+        }
+        missing
+    }
+
     fn has_h264(self) -> bool {
         matches!(self, Self::Mp4 | Self::QuickTime)
     }

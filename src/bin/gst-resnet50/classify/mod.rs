@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `gst-resnet50 classify`: play videos and pictures and tell what is seen in them.
 
-mod annotate;
+pub mod annotate;
 mod branch;
 mod inputs;
 mod play;

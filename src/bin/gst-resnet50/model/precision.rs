@@ -183,7 +183,7 @@ impl Network {
         })?;
         bar.finish_and_clear();
         if !args.calibrate.is_empty() && tensors.len() < args.frames as usize {
-            eprintln!(
+            complain!(
                 "warning: the sources gave {} of {} frames: a picture gives one, and leaves its share to the videos that are named after it",
                 tensors.len(),
                 args.frames
