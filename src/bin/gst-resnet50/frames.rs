@@ -156,10 +156,12 @@ impl Source {
         let source = gst::ElementFactory::make("uridecodebin")
             .property("uri", uri)
             .build()?;
-        // Does something only for formats that the element does not take.
+        // Does something only for formats that are not read as they are.
         let convert = gst::ElementFactory::make("videoconvert").build()?;
-        let caps = gst_video::VideoCapsBuilder::new()
-            .format_list(FORMATS.iter().copied())
+        // Without a frame rate: some sources have none.
+        let formats = gst::List::new(FORMATS.iter().map(|format| format.to_str().as_str()));
+        let caps = gst::Caps::builder("video/x-raw")
+            .field("format", formats)
             .build();
         let sink = AppSink::builder()
             .caps(&caps)

@@ -296,7 +296,11 @@ impl Stream {
                 stats.still += 1;
                 stats.skipped += 1;
             }
-            Outcome::Unusable => self.stats().skipped += 1,
+            Outcome::Unusable => {
+                self.stats().skipped += 1;
+                // An object is due with the next frame.
+                part.subject.known().dropped(ticket.number);
+            }
             Outcome::Failed(_) if ticket.generation == inner.generation => {
                 self.stats().errors += 1;
             }
