@@ -442,7 +442,8 @@ pub fn standardized() -> Model {
 /// The logarithm of the pixels, which is no finite number from 0 down, and that of so much less
 /// them.
 pub fn logarithm(most: f32) -> Model {
-    let mut model = Net::color().model();
+    let net = Net::nchw(1, 1).contract(r#"{"mean":[0,0,0],"std":[1,1,1]}"#);
+    let mut model = net.model();
     let graph = graph(&mut model);
     graph.initializer = vec![floats("most", &[], &[most])];
     graph.node = vec![
