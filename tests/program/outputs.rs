@@ -248,6 +248,44 @@ fn what_fails_leaves_the_old_file() {
     }
 }
 
+/// What was seen until an error in the middle of a video is kept: as the file itself where there is
+/// none yet, else beside the one of an earlier run.
+#[test]
+fn what_was_seen_until_an_error_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = tempfile::tempdir().expect("a folder");
+    let fifo = fifo(pipe.path());
+    let json = folder.path().join("seen.jsonl");
+    let kept = folder.path().join("seen.incomplete.jsonl");
+    for file in [&json, &kept] {
+        // Whoever reads the video goes in the middle of it.
+        let reader = std::thread::spawn({
+            let fifo = fifo.clone();
+            move || {
+                let mut begin = vec![0; 100_000];
+                File::open(fifo).and_then(|mut f| f.read_exact(&mut begin))
+            }
+        });
+        let mut command = command(&["classify", "--model", "builtin:efficientnet-lite0"]);
+        command.args(["--json", text(&json), "--annotate", text(&fifo)]);
+        fail(
+            command.arg(source("demo/clip.webm")),
+            &["the annotated video cannot be written: Broken pipe"],
+        );
+        reader.join().expect("it ends").expect("it begins");
+        let seen = lines::parse(&std::fs::read(file).expect("what was seen"));
+        assert!((1..360).contains(&seen.len()), "{}", seen.len());
+        if *file == json {
+            std::fs::write(&json, "old").expect("written");
+        }
+    }
+    assert_eq!(std::fs::read(&json).expect("there"), b"old");
+    assert_eq!(
+        names(folder.path()),
+        ["seen.incomplete.jsonl", "seen.jsonl"]
+    );
+}
+
 /// A file that may not be written is not replaced either, though its folder would allow it.
 #[test]
 fn protected_files_are_respected() {

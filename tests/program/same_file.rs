@@ -102,6 +102,24 @@ fn the_video_is_not_overwritten() {
     video.check();
 }
 
+/// An output may be named by its URI as well.
+#[test]
+fn an_output_by_its_uri() {
+    let clip = std::fs::read(source("demo/clip.webm")).expect("the clip");
+    let video = Names::new("x.webm", clip);
+    let uri = video.uri();
+    let args = [
+        "classify",
+        text(&video.file),
+        "--model",
+        BUILTIN,
+        "--json",
+        &uri,
+    ];
+    fail(&mut command(&args), &WORDS);
+    video.check();
+}
+
 /// A picture in a folder that is classified.
 #[test]
 fn a_picture_of_a_folder_is_not_overwritten() {
@@ -122,8 +140,10 @@ fn labels_and_groups_are_not_overwritten() {
     let groups = Names::new("groups.txt", b"cat: 281-285\n".to_vec());
     for (names, name) in [(&labels, "labels"), (&groups, "groups")] {
         let file = text(&names.file);
+        let uri = names.uri();
         for given in [
             [&format!("--{name}"), file],
+            [&format!("--{name}"), &uri],
             ["--set", &format!("{name}={file}")],
         ] {
             let mut args = vec!["classify", text(&clip), "--model", BUILTIN];
@@ -157,6 +177,24 @@ fn the_model_and_its_data_are_not_overwritten() {
             .arg(&output)
             .env("RESNET50_MODEL", &model.file);
         fail(&mut from_environment, &WORDS);
+        model.check();
+    }
+
+    let uri = model.uri();
+    let quantize = ["model", "quantize", &uri, "-o"];
+    for mut command in [
+        {
+            let mut by_uri = command(&classify);
+            by_uri.arg(model.path("hard")).args(["--model", &uri]);
+            by_uri
+        },
+        {
+            let mut by_uri = command(&quantize);
+            by_uri.arg(model.path("hard"));
+            by_uri
+        },
+    ] {
+        fail(&mut command, &WORDS);
         model.check();
     }
 

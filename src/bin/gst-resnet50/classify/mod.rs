@@ -122,18 +122,21 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
                 complain!("not kept: {what}, which has no end");
                 continue;
             }
-            let is_beside = is_partial && writer.replaces();
-            close(writer, &output, what, is_beside)?;
+            close(writer, &output, what, is_partial)?;
         }
     }
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
 /// Gives what was written its name, and says so.
-fn close(writer: Writer, output: &Output, what: &str, is_beside: bool) -> crate::Result<()> {
+fn close(writer: Writer, output: &Output, what: &str, is_partial: bool) -> crate::Result<()> {
     let named = output.named().display();
     let about = |e: io::Error| format!("“{named}” cannot be written: {e}");
-    if is_beside {
+    if is_partial && output.file().is_none() {
+        // Whoever reads it has it.
+        return Ok(());
+    }
+    if is_partial && writer.replaces() {
         if let Some(file) = writer.keep_beside().map_err(about)? {
             say!("wrote {}: {what}, up to the error", file.display());
             say!("left {named} as it was");
@@ -142,7 +145,8 @@ fn close(writer: Writer, output: &Output, what: &str, is_beside: bool) -> crate:
     }
     writer.finish().map_err(about)?;
     if !output.is_stdout() {
-        say!("wrote {named}: {what}");
+        let until = if is_partial { ", up to the error" } else { "" };
+        say!("wrote {named}: {what}{until}");
     }
     Ok(())
 }

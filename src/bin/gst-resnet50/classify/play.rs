@@ -199,7 +199,8 @@ impl Player {
             Some((text, is_general)) => Err(Failure {
                 text,
                 is_general,
-                is_whole: end != End::Aborted && self.finish()?,
+                // Where the writing itself fails, an end cannot be written either.
+                is_whole: end != End::Aborted && !is_general && self.finish()?,
             }),
             None => Ok(end),
         })

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use gstresnet50::onnx;
+use gstresnet50::{onnx, paths};
 
 use super::place::Place;
 use super::{Output, place};
@@ -43,6 +43,8 @@ pub fn check(outputs: &[&Output], inputs: impl IntoIterator<Item = PathBuf>) -> 
         return Ok(());
     }
     for input in inputs {
+        // Some are named by their URIs.
+        let input = paths::named(input.as_os_str());
         let Some(read) = input.metadata().ok().and_then(|m| key(&m)) else {
             continue;
         };
@@ -89,6 +91,7 @@ fn metadata_of_descriptor(number: i32) -> Option<Metadata> {
 
 /// The files that are read with a model: itself, what lies beside it, and its external data.
 pub fn model_files(model: &Path) -> Vec<PathBuf> {
+    let model = &paths::named(model.as_os_str());
     let mut appended = model.as_os_str().to_owned();
     appended.push(".modelinfo");
     let mut files = vec![

@@ -14,6 +14,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use gstresnet50::paths;
+
 pub use identity::{check, model_files};
 use place::Place;
 use temporary::Temporary;
@@ -26,7 +28,7 @@ pub fn has_stdout() -> bool {
     STDOUT_IS_TAKEN.load(Ordering::Relaxed)
 }
 
-/// Something to write to that the user has named: a file, `-` for standard output, a FIFO, a
+/// Something to write to that the user has named: a file (or its URI), `-` for standard output, a FIFO, a
 /// socket, a device, or an open descriptor such as /dev/fd/3.
 #[derive(Debug)]
 pub struct Output {
@@ -40,13 +42,14 @@ impl Output {
     /// # Errors
     /// What is named is a folder, or it is there and may not be written.
     pub fn new(named: &Path) -> Result<Self, String> {
-        let place = place::resolve(named).map_err(|e| match e.kind() {
-            io::ErrorKind::IsADirectory => format!(
-                "“{}” is a folder: name the file to write in it",
-                named.display()
-            ),
-            _ => unwritable(named, &e),
-        })?;
+        let place =
+            place::resolve(&paths::named(named.as_os_str())).map_err(|e| match e.kind() {
+                io::ErrorKind::IsADirectory => format!(
+                    "“{}” is a folder: name the file to write in it",
+                    named.display()
+                ),
+                _ => unwritable(named, &e),
+            })?;
         match &place {
             // Renaming would replace even a file that is protected.
             Place::File(file) => match OpenOptions::new().write(true).open(file) {
