@@ -167,7 +167,9 @@ fn model_and_labels_while_playing() {
     assert!(told.is_empty(), "{told:?}");
 
     let same = file("same.txt", "r\ns\nt\n");
-    element.set_property("model", text(&folder.path().join("color.onnx")));
+    // Another file, for one that is in memory still would be refused before its labels are set.
+    let again = Net::color().write(folder.path(), "again.onnx");
+    element.set_property("model", text(&again));
     element.set_property("labels", text(&same));
     assert!(loaded(&bus));
     assert_eq!(label(), "r");
