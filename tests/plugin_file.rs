@@ -3,9 +3,11 @@
 
 mod support;
 
+use std::path::Path;
 use std::process::Command;
 
 use gst::prelude::*;
+use support::onnx::{Net, Whim};
 use support::{plugin, source};
 
 /// Runs one of GStreamer's programs with the plugin and a registry of its own, and with warnings
@@ -237,13 +239,15 @@ fn registered_twice() {
     }
 }
 
-/// gst-launch ends when it is interrupted while a model is tried that never ends, and when such a
-/// model was given up.
+/// gst-launch ends when it is interrupted while a model is tried that never ends, be it that this
+/// can be ended or not, and when such a model was given up. It ends by itself, and by no signal.
 #[test]
 fn launch_ends_with_an_endless_model() {
-    let model = support::data("loop_forever.onnx");
-    let model = format!("model={}", model.display());
-    let launch = |interrupts: bool| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hanging = |whim, name| Net::color().whim(whim).write(folder.path(), name);
+    let endless = support::data("loop_forever.onnx");
+    let launch = |model: &Path, interrupts: bool| {
+        let model = format!("model={}", model.display());
         let registry = tempfile::tempdir().expect("a folder");
         let mut command = Command::new("gst-launch-1.0");
         let line = "videotestsrc ! video/x-raw,width=64,height=48 ! resnet50";
@@ -273,9 +277,14 @@ fn launch_ends_with_an_endless_model() {
         assert!(status.code().is_some(), "{status}");
     };
     std::thread::scope(|scope| {
-        for interrupts in [true, false] {
+        for (model, interrupts) in [
+            (endless.clone(), true),
+            (endless, false),
+            (hanging(Whim::AlwaysHangs, "run.onnx"), true),
+            (hanging(Whim::HangsInConstants, "constants.onnx"), true),
+        ] {
             let launch = &launch;
-            scope.spawn(move || launch(interrupts));
+            scope.spawn(move || launch(&model, interrupts));
         }
     });
 }
