@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use gst::prelude::*;
 
-use super::upstream;
+use super::{strings, upstream};
 use crate::meta::{Classification, answers_by, classifications_of, is_meant, region_answers_of};
-use crate::text;
+use crate::{paths, text};
 
 /// The text of the property, for both elements that have it.
 pub const BLURB: &str = "Whose answers count where several classifiers are before this element: the name of a resnet50 element, its model as in the metadata's field model, or the name of the model's file, with or without its extension. An element's name goes before a model's; of several that fit, the last one counts. Unset: for the frame, and for each region, the last classifier that has classified it";
@@ -107,8 +107,9 @@ impl Missing {
             let element = found.element;
             let info = element.property::<Option<gst::Structure>>("model-info");
             let loaded = info.and_then(|info| info.get::<String>("model").ok());
-            let model = loaded.or_else(|| element.property("model"));
-            is_meant(&element.name(), model.as_deref(), &self.name)
+            let set = || strings::bytes_of(&element.property_value("model"));
+            let model = loaded.or_else(|| set().map(|model| paths::escaped(&model)));
+            is_meant(&strings::name_of(&element), model.as_deref(), &self.name)
         })
     }
 

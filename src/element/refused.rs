@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use gst::prelude::*;
 use gst_video::{VideoInfo, VideoInterlaceMode};
 
+use super::strings;
+
 /// What an element does with the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
@@ -77,7 +79,8 @@ fn reason(pad: &gst::Pad, caps: &gst::Caps, frames: Use) -> Option<String> {
             return None;
         }
         let behind = peer.parent_element();
-        let behind = behind.map_or_else(|| "what follows".into(), |behind| behind.name());
+        let behind =
+            behind.map_or_else(|| "what follows".into(), |behind| strings::name_of(&behind));
         return Some(format!(
             "caps “{shown}” are not taken by {behind} behind this element, which passes them on as \
              they are: put videoconvert, videoscale or videorate between the two, or ask for \

@@ -40,6 +40,11 @@ pub fn value_of(text: Option<&OsStr>) -> glib::Value {
     value
 }
 
+/// The name of an element, which GStreamer takes of any bytes as well.
+pub fn name_of(element: &gst::Element) -> String {
+    String::from_utf8_lossy(element.name().as_bytes()).into_owned()
+}
+
 /// A value for a log.
 pub fn shown(value: &glib::Value) -> String {
     match bytes_of(value) {

@@ -305,7 +305,7 @@ impl Resnet50 {
         self.is_told.store(false, Ordering::Relaxed);
         *lock(&self.shown) = Shown::default();
         *self.stream.stats() = Stats::default();
-        let name = self.obj().name();
+        let name = strings::name_of(self.obj().upcast_ref());
         {
             let mut inner = self.stream.lock();
             // It cannot be renamed before it is taken out of its pipeline.
