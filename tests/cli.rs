@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -562,4 +564,49 @@ fn inspect_says_whether_the_element_takes_it() {
         stdout(&output).contains("element       not tried: no usable ONNX Runtime"),
         "{output:?}"
     );
+}
+
+/// Models and pictures may have names of any bytes, and a FIFO is no source of frames: it would be
+/// waited for.
+#[test]
+fn names_of_any_bytes() {
+    let home = tempfile::tempdir().expect("a folder");
+    let at = |name: &[u8]| home.path().join(OsStr::from_bytes(name));
+    let (model, picture) = (at(b"caf\xe9.onnx"), at(b"\xff.png"));
+    std::fs::rename(Net::color().write(home.path(), "color.onnx"), &model).expect("renamed");
+    std::fs::copy(data("photos/chelsea.png"), &picture).expect("a copy");
+    let run = |args: &[&str], names: &[&OsStr]| {
+        let mut command = command(home.path(), args);
+        let command = command.args(names).current_dir(home.path());
+        command.output().expect("it runs")
+    };
+    let names = [model.as_os_str(), picture.as_os_str()];
+    let output = run(&["model", "check", "--frames", "1"], &names);
+    assert!(output.status.success(), "{output:?}");
+    let text = stdout(&output);
+    assert!(text.contains("caf\\xe9.onnx"), "{text}");
+    let output = run(&["classify", "--model"], &names);
+    assert!(output.status.success(), "{output:?}");
+    // It may say that something else is wrong here.
+    let output = run(&["doctor", "--model"], &names[..1]);
+    let text = stdout(&output);
+    assert!(text.contains("caf\\xe9.onnx"), "{text}");
+    let output = run(&["model", "check"], &[OsStr::new("")]);
+    assert!(!output.status.success() && stderr(&output).contains("empty"));
+
+    let fifo = support::hanging::fifo(&at(b"fifo"));
+    let uri = glib::filename_to_uri(&fifo, None).expect("a URI");
+    let uri = OsStr::new(uri.as_str());
+    let build = ["model", "build", "--init", "rule", "--precision", "int8"];
+    let quantize = ["model", "quantize", "caf.onnx"];
+    let calibrate = ["-o", "new.onnx", "--calibrate"];
+    for output in [
+        run(&["model", "check"], &[names[0], uri]),
+        run(&[&build[..], &calibrate].concat(), &[uri]),
+        run(&[&quantize[..], &calibrate].concat(), &[uri]),
+    ] {
+        assert!(!output.status.success(), "{output:?}");
+        let text = stderr(&output);
+        assert!(text.contains("a FIFO (named pipe)"), "{text}");
+    }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `gst-resnet50 doctor`: is everything there, and does it work?
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +12,7 @@ use gstresnet50::classifier::Plan;
 use gstresnet50::inference::{
     BUILTIN, Model, ModelError, Provider, Runtime, Session, SessionOptions, find_model,
 };
-use gstresnet50::text;
+use gstresnet50::{paths, text};
 
 use crate::classify::annotate::Container;
 use crate::term::{self, Mark};
@@ -21,7 +22,7 @@ use crate::{contract, plugin};
 pub struct Args {
     /// ONNX file or builtin:efficientnet-lite0 [default: as the element's property]
     #[arg(long)]
-    model: Option<String>,
+    model: Option<OsString>,
     /// Path of libonnxruntime.so [default: as the element's property]
     #[arg(long)]
     runtime_library: Option<PathBuf>,
@@ -220,11 +221,13 @@ fn runtime(report: &mut Report, args: &Args) -> Option<&'static Runtime> {
 }
 
 fn model(report: &mut Report, args: &Args) -> Option<Model> {
-    let found = find_model(args.model.as_deref().map(str::as_ref));
+    let found = find_model(args.model.as_deref());
     let source = match found {
         Err(ModelError::None(place)) if args.model.is_none() => {
             report.needs_model = true;
-            let place = place.map(|p| p.display().to_string()).unwrap_or_default();
+            let place = place
+                .map(|p| paths::escaped(p.as_os_str()))
+                .unwrap_or_default();
             let text = format!("ResNet50 v1.5 is not installed ({place}); checking {BUILTIN}");
             term::marked(Mark::Note, "model", &text);
             find_model(Some(BUILTIN.as_ref()))

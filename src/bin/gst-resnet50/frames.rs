@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Single frames of videos and pictures, spread evenly over them.
 
+use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst_app::AppSink;
+use gstresnet50::files;
 use gstresnet50::preprocess::FORMATS;
 
-use crate::source::{describe, link_video, uri_of};
+use crate::source::{describe, link_video, shown, uri_of};
 
 /// Photographs for when the user names none.
 const PHOTOS: [(&str, &[u8]); 4] = [
@@ -36,10 +38,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const STEP: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 
 /// The program's own photographs, as URIs.
-pub fn photos() -> Vec<String> {
+pub fn photos() -> Vec<OsString> {
     PHOTOS
         .iter()
-        .map(|(_, photo)| uri_of_photo(photo))
+        .map(|(_, photo)| uri_of_photo(photo).into())
         .collect()
 }
 
@@ -48,20 +50,27 @@ fn uri_of_photo(photo: &[u8]) -> String {
 }
 
 /// How people call a source.
-fn name_of(input: &str) -> String {
-    if !input.starts_with("data:") {
-        return input.to_owned();
+fn name_of(input: &OsStr) -> String {
+    if !input.as_encoded_bytes().starts_with(b"data:") {
+        return shown(input);
     }
     let mut photos = PHOTOS.iter();
-    match photos.find(|(_, photo)| uri_of_photo(photo) == input) {
+    match photos.find(|(_, photo)| input == uri_of_photo(photo).as_str()) {
         Some((name, _)) => format!("{name} (a photograph of this program's)"),
         None => "a data: URI".into(),
     }
 }
 
 /// Refuses sources that are not there, before any work is done.
-pub fn check(inputs: &[String]) -> crate::Result<()> {
-    inputs.iter().try_for_each(|input| uri_of(input).map(drop))
+pub fn check(inputs: &[OsString]) -> crate::Result<()> {
+    for input in inputs {
+        let uri = uri_of(input)?;
+        // GStreamer would wait for the writer of a FIFO, for ever.
+        if let Ok((path, _)) = glib::filename_from_uri(&uri) {
+            files::check(&path, u64::MAX).map_err(|e| format!("“{}”: {e}", shown(input)))?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes up to `count` frames from the sources together, and shows each to `each`, with the name of
@@ -70,7 +79,7 @@ pub fn check(inputs: &[String]) -> crate::Result<()> {
 /// # Errors
 /// The first source that cannot be opened or read, by its name; what `each` returns.
 pub fn take(
-    inputs: &[String],
+    inputs: &[OsString],
     count: usize,
     mut each: impl FnMut(&str, &gst_video::VideoInfo, &gst::BufferRef) -> crate::Result<()>,
 ) -> crate::Result<()> {
@@ -93,7 +102,7 @@ pub fn take(
 }
 
 /// All, or `count` from the first on, evenly, where there are more: one frame of each is enough then.
-fn spread(inputs: &[String], count: usize) -> Vec<&String> {
+fn spread(inputs: &[OsString], count: usize) -> Vec<&OsString> {
     let count = count.min(inputs.len());
     (0..count)
         .map(|i| &inputs[i * inputs.len() / count])
@@ -253,7 +262,7 @@ impl Drop for Source {
 
 #[cfg(test)]
 mod tests {
-    use super::{Rhythm, spread};
+    use super::{OsString, Rhythm, spread};
 
     /// How many of these frames, with times in milliseconds, are taken with one each 500 ms.
     fn taken(times: impl Iterator<Item = Option<u64>>) -> usize {
@@ -287,7 +296,7 @@ mod tests {
     /// Of more sources than frames, those are taken that lie evenly among them.
     #[test]
     fn sources_are_spread() {
-        let inputs = ["a", "b", "c", "d", "e"].map(str::to_owned);
+        let inputs = ["a", "b", "c", "d", "e"].map(OsString::from);
         assert_eq!(spread(&inputs, 2), ["a", "c"]);
         assert_eq!(spread(&inputs, 4), ["a", "b", "c", "d"]);
         assert_eq!(spread(&inputs, 9).len(), 5);

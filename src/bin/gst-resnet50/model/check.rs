@@ -2,17 +2,17 @@
 //! `gst-resnet50 model check`: a classifier, or two in turn, on the same frames.
 
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::builder::NonEmptyStringValueParser;
 use gst_video::VideoInfo;
 use gstresnet50::classifier::Plan;
 use gstresnet50::inference::{Model, Provider, Runtime, Session, SessionOptions, find_model};
 use gstresnet50::postprocess::{Labels, Score, top_k};
 use gstresnet50::preprocess::{Picture, Preprocessor};
-use gstresnet50::text;
+use gstresnet50::{paths, text};
 use hdrhistogram::Histogram;
 
 use super::count;
@@ -23,14 +23,13 @@ use crate::term::Table;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// ONNX file or builtin:efficientnet-lite0
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    file: String,
+    file: OsString,
     /// Another to compare it with
-    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new())]
-    against: Option<String>,
+    #[arg(long, value_name = "FILE")]
+    against: Option<OsString>,
     /// Videos and pictures, as files or URIs [default: four photographs of this program's]
     #[arg(value_name = "URI")]
-    inputs: Vec<String>,
+    inputs: Vec<OsString>,
     /// Frames to run on, spread over all of them
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     frames: u32,
@@ -101,12 +100,18 @@ struct Seen {
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
     if let Some(model) = args.inputs.iter().find(|input| is_model(input)) {
         return Err(format!(
-            "“{model}” is a model, not a video or picture: to compare with it, give --against {model}"
+            "“{model}” is a model, not a video or picture: to compare with it, give --against {model}",
+            model = paths::escaped(model)
         )
         .into());
     }
     frames::check(&args.inputs)?;
     let names = std::iter::once(&args.file).chain(&args.against);
+    if names.clone().any(|name| name.is_empty()) {
+        return Err(
+            "a model's name is empty: name an ONNX file, or builtin:efficientnet-lite0".into(),
+        );
+    }
     let mut contestants = names
         .map(|name| Contestant::load(name, args))
         .collect::<crate::Result<Vec<_>>>()?;
@@ -217,8 +222,9 @@ fn report(sources: &[Seen], contestants: &[Contestant]) {
 }
 
 impl Contestant {
-    fn load(name: &str, args: &Args) -> crate::Result<Self> {
-        let model = Model::read(find_model(Some(name.as_ref()))?)?;
+    fn load(named: &OsStr, args: &Args) -> crate::Result<Self> {
+        let model = Model::read(find_model(Some(named))?)?;
+        let name = paths::escaped(named);
         let runtime = Runtime::load(None, &[])?;
         let options = SessionOptions {
             providers: Provider::parse_list(&args.provider)?,
@@ -243,7 +249,7 @@ impl Contestant {
             eprintln!("warning: {warning}");
         }
         Ok(Self {
-            name: name.to_owned(),
+            name,
             plan,
             session,
             labels,
@@ -352,6 +358,7 @@ impl Agreement {
 }
 
 /// Whether it looks like a model and no video.
-fn is_model(input: &str) -> bool {
-    input.starts_with("builtin:") || input.ends_with(".onnx")
+fn is_model(input: &OsStr) -> bool {
+    let input = input.as_encoded_bytes();
+    input.starts_with(b"builtin:") || input.ends_with(b".onnx")
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The network in the numbers that the user wants, and the calibration that 8 bits need.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -46,7 +47,7 @@ pub struct CalibrationArgs {
     /// Videos and pictures like those that will be classified, as files or URIs, pictures first
     /// [default: four photographs of this program's]
     #[arg(long, value_name = "URI", num_args = 1..)]
-    pub calibrate: Vec<String>,
+    pub calibrate: Vec<OsString>,
     /// Frames to calibrate on, spread over all of them
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub frames: u32,
