@@ -109,7 +109,11 @@ impl Missing {
             let loaded = info.and_then(|info| info.get::<String>("model").ok());
             let set = || strings::bytes_of(&element.property_value("model"));
             let model = loaded.or_else(|| set().map(|model| paths::escaped(&model)));
-            is_meant(&strings::name_of(&element), model.as_deref(), &self.name)
+            is_meant(
+                &strings::name_of(element.upcast_ref()),
+                model.as_deref(),
+                &self.name,
+            )
         })
     }
 
