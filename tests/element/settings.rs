@@ -177,6 +177,34 @@ fn model_and_labels_while_playing() {
     assert!(errors(&bus, &element).is_empty());
 }
 
+/// A model that does not fit the labels in use is taken when fitting ones are set, at once or long
+/// after the user was told.
+#[test]
+fn labels_after_the_model() {
+    let (element, folder) = color();
+    let labels = folder.path().join("two.txt");
+    std::fs::write(&labels, "x\ny\n").expect("written");
+    let three = folder.path().join("three.txt");
+    std::fs::write(&three, "a\nb\nc\n").expect("written");
+    element.set_property("labels", text(&three));
+    let info = rgb(8, 6);
+    let (mut harness, bus) = play(&element, &info);
+    let other = Net::constant(vec![0.0, 9.0]).write(folder.path(), "other.onnx");
+    element.set_property("model", text(&other));
+    bus.timed_pop_filtered(PATIENCE, &[gst::MessageType::Warning])
+        .expect("a warning that the model does not fit");
+    let top = |harness: &mut _| {
+        let answer = answer(&through(harness, plain(&info, RED)));
+        answer.top().expect("a class").label.to_string()
+    };
+    assert_eq!(top(&mut harness), "a");
+    element.set_property("labels", text(&labels));
+    assert!(loaded(&bus));
+    assert_eq!(top(&mut harness), "y");
+    assert!(warnings(&bus, &element).is_empty());
+    assert!(errors(&bus, &element).is_empty());
+}
+
 /// With `messages=change` a new model's first answer is a change, though its best class has the
 /// number of the old one's.
 #[test]

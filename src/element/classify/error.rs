@@ -56,6 +56,15 @@ const BROKEN: &str = "The model's weights or its normalization (mean, std) are b
 const THREADS: &str = "End other programs, or raise the limit of threads (ulimit -u)";
 
 impl Error {
+    /// Whether a model and the labels and groups that are set do not belong together, or these are
+    /// wrong in themselves: setting other ones may mend it.
+    pub fn is_of_names(&self) -> bool {
+        matches!(
+            self,
+            Self::Labels(_) | Self::Groups(_) | Self::Candidates(_)
+        )
+    }
+
     /// What to do about it.
     fn remedy(&self) -> &'static str {
         match self {

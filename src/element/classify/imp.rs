@@ -37,8 +37,8 @@ pub static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 /// waits for ONNX Runtime, so that this is left behind, and not the thread that waits for it.
 const GRACE: Duration = Duration::from_secs(7);
 
-/// How long frames in mode exact wait for new labels and groups, so that those that come after these
-/// were set have them. A file takes a millisecond to read; one that hangs must not end the stream.
+/// How long frames in mode exact, and a model that is set while playing, wait for new labels and
+/// groups, so that those that come after these were set have them. A file takes a millisecond to read; one that hangs must not end the stream.
 const NAMES_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What can be asked for at any time.
@@ -118,6 +118,7 @@ impl Resnet50 {
             (self.settings(), ticket, before, in_use)
         };
         before.iter().for_each(Cancel::cancel);
+        self.stream.notify();
         let number = ticket.number;
         let weak = self.obj().downgrade();
         let thread = std::thread::Builder::new().name("resnet50-load".into());
@@ -180,7 +181,12 @@ impl Resnet50 {
     fn take_over(&self, result: Result<Loaded, Error>, load: u64, begun: Instant) {
         let loaded = match result {
             Ok(loaded) => Arc::new(loaded),
-            Err(error) => return self.fail(load, Subject::Model, error),
+            Err(error) => {
+                if error.is_of_names() {
+                    self.wait_for_names(load);
+                }
+                return self.fail(load, Subject::Model, error);
+            }
         };
         let old = {
             let mut inner = self.stream.lock();
@@ -222,6 +228,20 @@ impl Resnet50 {
         self.progress(gst::ProgressType::Complete, "the model is loaded");
     }
 
+    /// A model, its labels and its groups are set one after the other: while another model is in use,
+    /// those that are still missing get some time to come before this one is refused.
+    fn wait_for_names(&self, load: u64) {
+        let until = Instant::now() + NAMES_PATIENCE;
+        let mut inner = self.stream.lock();
+        while matches!(inner.model, Model::Ready(_)) && inner.loads.is_awaited(load) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            inner = self.stream.wait_for(inner, left).0;
+        }
+    }
+
     /// Tells the user that loading failed; where there is a model in use, it stays.
     fn fail(&self, number: u64, subject: Subject, error: Error) {
         let stays = {
@@ -244,7 +264,9 @@ impl Resnet50 {
             let mut inner = self.stream.lock();
             if inner.loads.is_awaited(number) {
                 inner.loads.settle();
-                if !stays {
+                if stays {
+                    inner.loads.lacks_names = subject == Subject::Model && error.is_of_names();
+                } else {
                     inner.model = Model::Failed;
                 }
             }
@@ -255,16 +277,17 @@ impl Resnet50 {
     /// Takes over a model or labels that were set while playing. Where they are wrong, the old
     /// ones stay.
     fn reload(&self, property: &str) {
-        let (pending, in_use) = {
+        let (pending, lacks_names, in_use) = {
             let inner = self.stream.lock();
             let in_use = match &inner.model {
                 Model::None => return,
                 Model::Ready(loaded) => Some(Arc::clone(loaded)),
                 Model::Loading | Model::Failed => None,
             };
-            (inner.loads.pending(), in_use)
+            (inner.loads.pending(), inner.loads.lacks_names, in_use)
         };
         match (property, pending, in_use) {
+            _ if lacks_names => self.load_aside(Subject::Model),
             // A model that is being loaded was to have what was set before.
             ("model", ..) | (_, Some(Subject::Model), _) | (_, _, None) => {
                 self.load_aside(Subject::Model);

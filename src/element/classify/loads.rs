@@ -24,6 +24,9 @@ pub struct Loads {
     /// What the newest is about, until it has come to its end.
     pending: Option<Subject>,
     running: Vec<Loader>,
+    /// The model that was set last has other classes than the labels and groups that are set, so that
+    /// another is in use: it is loaded again when they are set.
+    pub lacks_names: bool,
     /// Frames in mode exact wait for new names until then.
     pub names_due: Option<Instant>,
 }
@@ -69,6 +72,7 @@ impl Loads {
     pub fn abandon(&mut self) -> Vec<Cancel> {
         self.newest += 1;
         self.pending = None;
+        self.lacks_names = false;
         self.names_due = None;
         let open = |loader: &Loader| loader.ended.try_recv() == Err(mpsc::TryRecvError::Empty);
         self.running.retain(open);
