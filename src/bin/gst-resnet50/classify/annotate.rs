@@ -262,7 +262,9 @@ fn cut(pad: &gst::Pad, info: &gst::PadProbeInfo<'_>, end: u64) -> gst::PadProbeR
         segment.to_running_time(buffer.pts())
     });
     match time {
-        Some(time) if time.nseconds() >= end => gst::PadProbeReturn::Drop,
+        // Not `Drop`: the bindings unref the buffer themselves, and GStreamer would do so again with
+        // what is left of it, nothing.
+        Some(time) if time.nseconds() >= end => gst::PadProbeReturn::Handled,
         _ => gst::PadProbeReturn::Ok,
     }
 }

@@ -329,7 +329,9 @@ fn watch_frames(element: &gst::Element, watch: &Arc<Mutex<Watch>>, max_frames: O
             .and_then(|e| e.segment().downcast_ref::<gst::ClockTime>().cloned());
         let mut watch = lock(&watch);
         if max_frames.is_some_and(|max| watch.current().frames >= max) {
-            return gst::PadProbeReturn::Drop;
+            // Not `Drop`: the bindings unref the buffer themselves, and GStreamer would do so again
+            // with what is left of it, nothing.
+            return gst::PadProbeReturn::Handled;
         }
         watch.frame(buffer, segment.as_ref());
         if max_frames == Some(watch.current().frames)
