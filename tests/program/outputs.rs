@@ -4,6 +4,7 @@
 use std::fs::{File, Permissions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -224,6 +225,14 @@ fn what_fails_leaves_the_old_file() {
             .arg(source("demo/clip.webm"))
             .stdout(Stdio::null())
             .stderr(Stdio::null());
+        let by_default = || {
+            // SAFETY: signal() is async-signal-safe, and it is given a signal and a disposition.
+            unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
+            Ok(())
+        };
+        // Where the tests run under nohup, children ignore SIGHUP as well.
+        // SAFETY: the closure allocates nothing and takes no lock.
+        unsafe { child.pre_exec(by_default) };
         let mut child = child.spawn().expect("it runs");
         let open = format!("/proc/{}/fd", child.id());
         let begun = Instant::now();
