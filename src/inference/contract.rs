@@ -290,26 +290,38 @@ impl Contract {
             path: path.clone(),
             message,
         };
-        let file = glib::KeyFile::new();
         let text = files::read_unless(&path, MAX_MODELINFO, is_cancelled)
             .map_err(|e| failed(e.to_string()))?;
-        file.load_from_bytes(&glib::Bytes::from_owned(text), glib::KeyFileFlags::NONE)
-            .map_err(|e| failed(e.to_string()))?;
+        Self::parse_modelinfo(text, input).map(Some).map_err(failed)
+    }
+
+    /// What a `.modelinfo` with these contents says of this input.
+    ///
+    /// # Errors
+    /// Why it cannot be understood, as part of a sentence.
+    pub fn parse_modelinfo(contents: Vec<u8>, input: &str) -> Result<Self, String> {
+        let file = glib::KeyFile::new();
+        file.load_from_bytes(&glib::Bytes::from_owned(contents), glib::KeyFileFlags::NONE)
+            .map_err(|e| e.to_string())?;
         // (GLib's strings have no zero bytes in them.)
         if input.contains('\0') || !file.has_group(input) {
-            return Err(failed(format!(
+            return Err(format!(
                 "it has no section [{}] for the model's input",
                 text::name(input)
-            )));
+            ));
         }
-        // Without ranges the tensor takes the bytes as they are.
-        let ranges = file.string(input, "ranges");
-        let ranges = ranges.as_deref().unwrap_or("0,255");
+        let ranges = match file.string(input, "ranges") {
+            Ok(ranges) => ranges,
+            // Without ranges the tensor takes the bytes as they are.
+            Err(error) if error.matches(glib::KeyFileError::KeyNotFound) => "0,255".into(),
+            Err(error) => return Err(error.to_string()),
+        };
+        let ranges = ranges.as_str();
         let wrong = || {
-            failed(format!(
+            format!(
                 "“ranges={}” is not three pairs “min,max;min,max;min,max”",
                 text::name(ranges)
-            ))
+            )
         };
         let pairs: Vec<(f64, f64)> = ranges
             .trim_end_matches(';')
@@ -336,8 +348,8 @@ impl Contract {
             std: Some(pairs.map(|(min, max)| 1.0 / (max - min))),
             ..Self::default()
         };
-        contract.check().map_err(|e| failed(e.to_string()))?;
-        Ok(Some(contract))
+        contract.check().map_err(|e| e.to_string())?;
+        Ok(contract)
     }
 }
 
@@ -485,6 +497,7 @@ mod tests {
             "[y]\n",
             "[x]\nranges=1\n",
             "[x]\nranges=1,0\n",
+            "[x]\nranges=\\q\n",
             "no key file",
         ] {
             write(wrong);
