@@ -11,6 +11,7 @@ pub mod paths;
 pub mod postprocess;
 pub mod preprocess;
 pub mod resnet50;
+pub mod sync;
 pub mod text;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
