@@ -1,18 +1,31 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The element as a neighbour in a pipeline: caps, events, times, flags, memory, states,
-//! properties, messages, metadata.
+//! The element `resnet50`: between pads of the tests' own, and in small pipelines.
+//!
+//! Many tests share this process. One that depends on what a process has only once (environment,
+//! tracers, threads, memory, `fork`) runs itself again in a child: see `support::child`.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod decision;
+mod engine;
+mod errors;
 mod events;
+mod faults;
 mod files;
 mod flagged;
 mod frames;
+mod leaks;
 mod limits;
+mod live;
+mod meta;
 mod models;
 mod negotiation;
+mod order;
+mod plumbing;
+mod properties;
 mod rare_formats;
+mod regions;
 mod results;
 mod settings;
 mod states;

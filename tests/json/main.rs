@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `resnet50json`: what its lines say, when there is one, and how it behaves in a pipeline. The
-//! classifications are made up, so that every value is known. `json_sinks.rs` has what comes
-//! after it.
+//! classifications are made up, so that every value is known. The binary `system` has the
+//! sinks that come after it.
 
 #[path = "../support/mod.rs"]
 mod support;

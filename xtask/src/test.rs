@@ -120,7 +120,7 @@ fn valgrind(project: &Project) -> Result<()> {
     test.arg("--config")
         .arg(format!("target.'cfg(all())'.runner = {runner:?}"))
         .args(WORKSPACE)
-        .args(["--test", "leaks", "--", "--exact", "short_life"]);
+        .args(["--test", "element", "--", "--exact", "leaks::short_life"]);
     // GLib's own pools would hide what is lost in them.
     process::run(with_plugin(&mut test, project).env("G_SLICE", "always-malloc"))
 }

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MPL-2.0
+//! One engine for many streams, and what it costs.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use gstresnet50::inference::{
+    BUILTIN, Cancel, Engine, EngineOptions, Model, ModelSource, Provider, RUN_LIMIT, Runtime,
+    SessionOptions, shared_engine,
+};
+
+use super::{pass, slow, stand, stat};
+use crate::support::child;
+use crate::support::element::*;
+use crate::support::onnx::{FREE, Net};
+
+/// Sixteen live streams share a model that is much too slow for them: none loses a frame, and each
+/// gets its share of the Runs. One thread drives them all, so that it is the engine alone that
+/// chooses between them: whenever it does, a frame of each is waiting.
+#[test]
+fn streams_are_served_fairly() {
+    const STREAMS: u64 = 16;
+    let (_folder, model) = slow(48);
+    let info = rgb(64, 48);
+    let elements: Vec<_> = (0..STREAMS)
+        .map(|_| {
+            let element = element(&model);
+            element.set_property_from_str("mode", "live");
+            element.set_property("batch-size", 4u32);
+            element
+        })
+        .collect();
+    let mut streams: Vec<_> = elements.iter().map(|e| play(e, &info)).collect();
+    let counts = |field: &str| -> Vec<u64> { elements.iter().map(|e| stat(e, field)).collect() };
+    let begun = Instant::now();
+    let mut frames = 0;
+    let sum = |field| counts(field).iter().sum::<u64>();
+    while sum("inferences") < STREAMS * 30 || sum("busy") < sum("inferences") {
+        let late = begun.elapsed() > Duration::from_secs(300);
+        assert!(!late, "{:?} {:?}", counts("inferences"), counts("busy"));
+        // Reading the statistics takes longer than the frames do: on a machine with other work the
+        // engine would be done with each frame before the next one comes.
+        for _ in 0..32 {
+            let time = 33 * frames;
+            for (harness, _) in &mut streams {
+                let out = through(harness, timed(&info, RED, time));
+                assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(time)));
+            }
+            frames += 1;
+        }
+    }
+    let (inferences, busy) = (counts("inferences"), counts("busy"));
+    let mean = inferences.iter().sum::<u64>() as f64 / STREAMS as f64;
+    for count in &inferences {
+        assert!(*count as f64 >= mean / 2.0, "{inferences:?}");
+    }
+    assert!(!busy.contains(&0), "a stream was never overtaken: {busy:?}");
+    for ((_, bus), element) in streams.iter().zip(&elements) {
+        assert!(errors(bus, element).is_empty());
+        assert_eq!(stat(element, "frames"), frames);
+    }
+}
+
+fn engine_options() -> EngineOptions {
+    EngineOptions {
+        session: SessionOptions {
+            providers: vec![Provider::Cpu],
+            provider_options: Vec::new(),
+            device: 0,
+            threads: 1,
+        },
+        sessions: 2,
+        batch: 1,
+        single: false,
+        run_limit: RUN_LIMIT,
+    }
+}
+
+fn get(model: &Path, options: &EngineOptions) -> Arc<Engine> {
+    let runtime = Runtime::load(None, &[]).expect("ONNX Runtime");
+    let model = Model::read(ModelSource::File(model.into())).expect("a model");
+    shared_engine(runtime, &model, options, &Cancel::default()).expect("an engine")
+}
+
+/// Equal wishes get one engine, others another; it ends with its last user, and a file that was
+/// replaced is another model.
+#[test]
+fn one_engine_for_equal_elements() {
+    let (folder, model) = slow(1);
+    let first = get(&model, &engine_options());
+    assert!(Arc::ptr_eq(&first, &get(&model, &engine_options())));
+    let other = get(
+        &model,
+        &EngineOptions {
+            batch: 2,
+            ..engine_options()
+        },
+    );
+    assert!(!Arc::ptr_eq(&first, &other));
+    let weak = Arc::downgrade(&first);
+    drop(first);
+    assert_eq!(weak.strong_count(), 0, "nobody else holds it");
+    let second = get(&model, &engine_options());
+    Net::color().write(folder.path(), "slow.onnx");
+    assert!(!Arc::ptr_eq(&second, &get(&model, &engine_options())));
+}
+
+/// The same with elements: those with equal settings use the one engine that there is for these,
+/// and `share=false` has one of its own.
+#[test]
+fn elements_share_unless_told_not_to() {
+    let (_folder, model) = slow(1);
+    let engine = get(&model, &engine_options());
+    let users = || Arc::strong_count(&engine) - 1;
+    let other = |name: &str, value: u32| {
+        let element = element(&model);
+        element.set_property("provider", "cpu");
+        element.set_property("sessions", 2u32);
+        element.set_property(name, value);
+        element
+    };
+    let [first, second, alone] = [0; 3].map(|_| other("threads", 1));
+    alone.set_property("share", false);
+    let stands = [&first, &second].map(|element| stand(element, "exact"));
+    assert_eq!(users(), 2);
+    let alone = stand(&alone, "exact");
+    assert_eq!(users(), 2, "share=false uses the common engine");
+    let different = other("batch-size", 2);
+    let different = stand(&different, "exact");
+    assert_eq!(users(), 2, "it asks for another batch");
+    for stand in stands.iter().chain([&alone, &different]) {
+        assert_eq!(top(&pass(stand, BLUE, 0)), 2);
+        stand.stop();
+    }
+    assert_eq!(users(), 0, "an element that has stopped lets go");
+}
+
+/// No thread is busy while there is nothing to do: in the pauses between frames the process uses
+/// next to no processor time, whether several threads share a Run (which spin in it) or Runs go on
+/// side by side. What the rest of the machine does is not counted. In a process of its own, for its
+/// time is counted as a whole.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_spins_in_pauses() {
+    /// Processor time of this process so far.
+    fn used() -> Duration {
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: the call writes the time and nothing else.
+        let result = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+        assert_eq!(result, 0);
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
+    child::run(
+        "live::engines::no_thread_spins_in_pauses",
+        |_| {},
+        || {
+            for (threads, in_flight) in [(2u32, 1u32), (1, 0)] {
+                let element = bare();
+                // One with enough work for several threads.
+                element.set_property("model", BUILTIN);
+                element.set_property("threads", threads);
+                element.set_property("sessions", if threads > 1 { 1u32 } else { 2 });
+                element.set_property("max-in-flight", in_flight);
+                let stand = stand(&element, "exact");
+                let (mut idle, mut pauses) = (Duration::ZERO, Duration::ZERO);
+                // Threads that spin give up after some time: the pauses are short, and many. The
+                // last is long.
+                let lengths = [20; 30].into_iter().chain([300]);
+                for (i, length) in lengths.enumerate() {
+                    pass(&stand, RED, 40 * i as u64);
+                    let (begun, before) = (Instant::now(), used());
+                    std::thread::sleep(Duration::from_millis(length));
+                    idle += used() - before;
+                    pauses += begun.elapsed();
+                }
+                eprintln!("{threads} threads: {idle:?} of {pauses:?}");
+                assert!(
+                    idle < pauses / 20,
+                    "{threads} threads: {idle:?} of {pauses:?}"
+                );
+            }
+        },
+    );
+}
+
+/// The weights are in memory once, however many sessions an engine has.
+#[cfg(target_os = "linux")]
+#[test]
+fn weights_are_in_memory_once() {
+    const MEGABYTES: usize = 64;
+    let mut used = Vec::new();
+    for sessions in ["1", "3"] {
+        let stderr = child::run(
+            "live::engines::weights_are_in_memory_once",
+            |command| {
+                command.env("SESSIONS", sessions);
+            },
+            || {
+                let sessions = std::env::var("SESSIONS").expect("the parent sets it");
+                crate::support::init();
+                let folder = tempfile::tempdir().expect("a folder");
+                let net = Net::color().batch(FREE).weights(MEGABYTES);
+                let path = net.write(folder.path(), "heavy.onnx");
+                let element = element(&path);
+                element.set_property("sessions", sessions.parse::<u32>().expect("a number"));
+                let stand = stand(&element, "exact");
+                for i in 0..20 {
+                    stand.push(RED, 40 * i).expect("it goes in");
+                }
+                stand.until("all frames", |behind| behind.frames.len() == 20);
+                let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+                let line = status.lines().find(|line| line.starts_with("RssAnon:"));
+                eprintln!("{}", line.expect("memory of its own"));
+            },
+        );
+        // The child has nobody to tell.
+        let Some(stderr) = stderr else {
+            return;
+        };
+        let line = stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next());
+        used.push(kilobytes.expect("a line").parse::<usize>().expect("kB") / 1024);
+    }
+    let (one, three) = (used[0], used[1]);
+    assert!(one >= MEGABYTES, "the weights are not counted: {one} MB");
+    assert!(
+        three < one + MEGABYTES / 2,
+        "{one} MB, and with three sessions {three} MB"
+    );
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Regions: which are classified, that each is cut out to the sample and gets its own answer, how
+//! long it keeps it, and who is told.
+
+mod carry;
+mod choice;
+mod crops;
+mod live;
+mod output;
+mod restart;
+mod several;
+mod siting;
+mod streams;

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `resnet50overlay`.
+#![cfg(feature = "overlay")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod drawing;
+mod frames;
+mod regions;
+mod stream;

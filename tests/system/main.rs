@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The project together with what is installed on the system: GStreamer's own programs and other
+//! plugins, Python, servers. `cargo xtask setup` installs all of it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[cfg(all(feature = "builtin-model", feature = "cli", feature = "overlay"))]
+mod demo;
+mod detectors;
+mod examples;
+mod json_sinks;
+#[cfg(feature = "cli")]
+mod onnx_tools;
+mod plugin_file;
+mod presets;
+#[cfg(feature = "cli")]
+mod rtsp;
