@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The decision layer in the element: metadata, messages, tags, settings.
 
-use crate::support;
-use crate::support::element::*;
-use crate::support::onnx::Net;
 use gst::prelude::*;
 use gst_check::Harness;
 use gstresnet50::meta::classification_of;
+use support::element::*;
+use support::onnx::Net;
 
 /// A model of the three classes red, green and blue, and its names.
 fn model() -> (tempfile::TempDir, gst::Element) {

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::support;
-use crate::support::onnx::{self, FREE, Net, Whim};
 use gst::prelude::*;
 use gstresnet50::inference::{
     Cancel, Engine, EngineOptions, Job, Model, ModelSource, Provider, RUN_LIMIT, RunError,
     RunTimes, Runtime, Session, SessionError, SessionOptions, shared_engine,
 };
 use gstresnet50::preprocess::Slot;
+use support::onnx::{self, FREE, Net, Whim};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);

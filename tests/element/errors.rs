@@ -6,16 +6,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::support;
-use crate::support::element::{
-    PATIENCE, RED, Rig, answer, bare, element, plain, rgb, text, three, top, warnings,
-};
-use crate::support::onnx::{self, Net};
-use crate::support::{data, source};
 use glib::error::ErrorDomain;
 use gst::prelude::*;
 use gst_video::VideoFormat;
 use gstresnet50::inference::{BUILTIN, Runtime};
+use support::element::{
+    PATIENCE, RED, Rig, answer, bare, element, plain, rgb, text, three, top, warnings,
+};
+use support::onnx::{self, Net};
+use support::{data, source};
 
 /// A folder with a model that works, and what to do with it.
 struct Case {

@@ -5,8 +5,8 @@ use gst::prelude::*;
 use gst_check::Harness;
 
 use super::color;
-use crate::support::element::*;
-use crate::support::onnx::Net;
+use support::element::*;
+use support::onnx::Net;
 
 /// The events that have come out of the element so far.
 fn events(harness: &mut Harness) -> Vec<gst::EventType> {

@@ -7,15 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support;
-use crate::support::child;
-use crate::support::element::{BLUE, RED, bare, element, text};
-use crate::support::onnx::{FREE, Net, Whim};
-use crate::support::stand::{PATIENCE, Stand};
 use glib::error::ErrorDomain;
 use gst::prelude::*;
 use gst::{FlowError, FlowSuccess};
 use gstresnet50::meta::{Classification, classification_of};
+use support::child;
+use support::element::{BLUE, RED, bare, element, text};
+use support::onnx::{FREE, Net, Whim};
+use support::stand::{PATIENCE, Stand};
 
 const MODES: [&str; 2] = ["exact", "live"];
 

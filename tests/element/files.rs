@@ -12,10 +12,9 @@ use gstresnet50::element::strings::{bytes_of, value_of};
 use gstresnet50::inference::BUILTIN;
 
 use super::color;
-use crate::support;
-use crate::support::element::*;
-use crate::support::hanging;
-use crate::support::onnx::{self, Net};
+use support::element::*;
+use support::hanging;
+use support::onnx::{self, Net};
 
 /// Longer than any way to NULL may take.
 const BOUND: Duration = Duration::from_secs(60);

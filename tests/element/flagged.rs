@@ -8,9 +8,9 @@ use gst_video::VideoInfo;
 use gstresnet50::meta::classification_of;
 
 use super::color;
-use crate::support::element::*;
-use crate::support::regions::{classes, colors, mark, spot, stat};
-use crate::support::{self, onnx::Net};
+use support::element::*;
+use support::onnx::Net;
+use support::regions::{classes, colors, mark, spot, stat};
 
 /// A frame of 40 ms with a flag.
 fn flagged(info: &VideoInfo, flag: F, i: u64) -> gst::Buffer {

@@ -5,8 +5,8 @@ use gst::prelude::*;
 use gst_video::{VideoFormat, prelude::*};
 
 use super::{bytes, color, metas, play_before, stop_before, until_error};
-use crate::support::element::*;
-use crate::support::pack;
+use support::element::*;
+use support::pack;
 
 /// Size and format change in mid-stream, with and without a new aspect ratio of the pixels.
 #[test]

@@ -4,13 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::support;
-use crate::support::element::{BLUE, RED, element, text};
-use crate::support::onnx::{FREE, Net};
-use crate::support::stand::{PATIENCE, Stand};
 use gst::prelude::*;
 use gst::{FlowError, FlowSuccess};
 use gstresnet50::meta::classification_of;
+use support::element::{BLUE, RED, element, text};
+use support::onnx::{FREE, Net};
+use support::stand::{PATIENCE, Stand};
 
 const MODES: [&str; 2] = ["exact", "live"];
 

@@ -7,7 +7,7 @@ use gst::prelude::*;
 /// is read back; GST_CLOCK_TIME_NONE for a time is as long as any.
 #[test]
 fn of_every_number() {
-    crate::support::init();
+    support::init();
     for name in ["resnet50", "resnet50json", "resnet50overlay"] {
         let element = gst::ElementFactory::make(name).build().expect(name);
         let mut count = 0;

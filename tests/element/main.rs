@@ -4,9 +4,6 @@
 //! Many tests share this process. One that depends on what a process has only once (environment,
 //! tracers, threads, memory, `fork`) runs itself again in a child: see `support::child`.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod decision;
 mod engine;
 mod errors;

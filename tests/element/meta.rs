@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The metadata as programs write and read it: what is put on is what comes back.
 
-use crate::support;
-use crate::support::lines::seen;
 use gst_video::VideoRegionOfInterestMeta;
 use gstresnet50::meta::{
     Classification, Decision, Group, META_NAME, PARAM_NAME, Region, answers_by, attach,
     attach_region, classification_by, classification_of, classifications_of, region_answers_of,
     regions_by, regions_of, register,
 };
+use support::lines::seen;
 
 /// An answer with everything that an answer can have.
 fn full() -> Classification {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use gst::prelude::*;
 use gstresnet50::meta::Classification;
 
-use crate::support::data;
-use crate::support::element::*;
-use crate::support::toy::Toy;
+use support::data;
+use support::element::*;
+use support::toy::Toy;
 
 /// What became of one red, green or blue frame.
 struct Outcome {
@@ -119,7 +119,7 @@ fn is_right(model: &Path) {
 /// function, a branch or a loop, is not applied again.
 #[test]
 fn softmax_in_the_graph_is_not_applied_again() {
-    crate::support::init();
+    support::init();
     for name in [
         "softmax_clip",
         "softmax_concat",
@@ -616,7 +616,7 @@ fn inputs_without_dimensions() {
 /// The metadata of a widely used exporter is its contract: names, size, and no normalization.
 #[test]
 fn metadata_of_an_exporter() {
-    crate::support::init();
+    support::init();
     for (color, class, label) in [(RED, 0, "red"), (GREEN, 1, "green"), (BLUE, 2, "blue")] {
         let element = element(&case("ultralytics_cls.onnx"));
         let outcome = outcome(&element, color, nothing).without_warning();

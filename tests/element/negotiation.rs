@@ -6,8 +6,8 @@ use gst_app::AppSrc;
 use gstresnet50::meta::classification_of;
 
 use super::color;
-use crate::support::element::*;
-use crate::support::{self, onnx::Net};
+use support::element::*;
+use support::onnx::Net;
 
 /// A model that tells red, green and blue apart, with the folder that it lies in.
 fn model() -> (tempfile::TempDir, String) {

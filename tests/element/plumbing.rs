@@ -4,17 +4,14 @@
 
 use std::path::Path;
 
-use crate::support;
-use crate::support::element::{
-    answer, element, info, plain, play, rgb, text, three, through, values,
-};
-use crate::support::onnx::{FREE, Net};
-use crate::support::{pack, pillow};
 use gst::prelude::*;
 use gst_video::VideoFormat;
 use gstresnet50::onnx::data_type;
 use half::f16;
 use image::RgbImage;
+use support::element::{answer, element, info, plain, play, rgb, text, three, through, values};
+use support::onnx::{FREE, Net};
+use support::{pack, pillow};
 
 /// A picture whose values are all different from their neighbours'.
 fn picture(width: u32, height: u32) -> RgbImage {

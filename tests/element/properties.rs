@@ -4,9 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::support;
-use crate::support::source;
 use gst::prelude::*;
+use support::source;
 
 /// Name, type, default, range (`-` for what has none), and the state up to which it may be changed.
 type Row = [&'static str; 5];

@@ -10,10 +10,10 @@ use gst_video::{
 };
 use gstresnet50::preprocess::is_read;
 
-use crate::support::element::*;
-use crate::support::onnx::{FREE, Net};
-use crate::support::regions::{answers, mark, spot, stat};
-use crate::support::{self, pack};
+use support::element::*;
+use support::onnx::{FREE, Net};
+use support::pack;
+use support::regions::{answers, mark, spot, stat};
 
 /// Sides of the tensor.
 const SIDE: i64 = 5;

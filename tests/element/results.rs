@@ -6,8 +6,8 @@ use gst_check::Harness;
 use gstresnet50::meta::{META_NAME, classification_of};
 
 use super::{color, element_messages, metas, until_error};
-use crate::support::element::*;
-use crate::support::onnx::Net;
+use support::element::*;
+use support::onnx::Net;
 
 /// `messages=none` posts none, `all` one for each inferred frame, `change` one for each change of
 /// the best class.
@@ -305,6 +305,6 @@ fn second_element_adds_its_meta() {
 /// A buffer that nobody has classified has no classification.
 #[test]
 fn no_meta_of_its_own() {
-    crate::support::init();
+    support::init();
     assert_eq!(classification_of(&plain(&rgb(8, 6), RED)), None);
 }

@@ -6,8 +6,8 @@ use gst_video::VideoFormat;
 use gstresnet50::inference::BUILTIN;
 
 use super::{color, element_messages};
-use crate::support::element::*;
-use crate::support::onnx::Net;
+use support::element::*;
+use support::onnx::Net;
 
 /// `interval`: every Nth frame is inferred; the others carry its answer and its age.
 #[test]
@@ -271,7 +271,7 @@ fn properties_from_text() {
 /// format of GStreamer's in system memory, those first that need no conversion, in every size.
 #[test]
 fn factory() {
-    crate::support::init();
+    support::init();
     let factory = gst::ElementFactory::find("resnet50").expect("the factory");
     assert_eq!(factory.rank(), gst::Rank::NONE);
     assert_eq!(factory.metadata("klass"), Some("Filter/Analyzer/Video"));

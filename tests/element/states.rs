@@ -4,8 +4,8 @@
 use gst::prelude::*;
 
 use super::{color, play_before, stop_before, until_error};
-use crate::support::element::*;
-use crate::support::onnx::{self, Net};
+use support::element::*;
+use support::onnx::{self, Net};
 
 /// NULL, READY, PAUSED, PLAYING and all the way back, ten times; each time it classifies, and
 /// counts from nothing.

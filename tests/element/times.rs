@@ -6,8 +6,8 @@ use gst::prelude::*;
 use gstresnet50::meta::classification_of;
 
 use super::color;
-use crate::support::element::*;
-use crate::support::regions::{colors, flush, mark, single, spot, stat};
+use support::element::*;
+use support::regions::{colors, flush, mark, single, spot, stat};
 
 const HOURS: u64 = 37_600_000;
 
@@ -213,7 +213,7 @@ fn objects_recover_from_times_that_jump() {
             let mut buffer = frame(&info, RED, **time);
             mark(&mut buffer, &[spot((1, 1, 5, 4), RED).id(7)]);
             let out = through(&mut harness, buffer);
-            let all = crate::support::regions::answers(&out);
+            let all = support::regions::answers(&out);
             all.iter().flatten().any(|answer| answer.fresh)
         });
         let fresh: Vec<_> = fresh.map(|(i, _)| i).collect();

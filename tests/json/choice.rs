@@ -8,8 +8,8 @@ use gstresnet50::meta::{Decision, attach, attach_region};
 use serde_json::{Value, json};
 
 use super::{count, element, events, harness, milliseconds, pull};
-use crate::support::element::{caps, rgb};
-use crate::support::lines::{self, classified, frame, seen, with_region};
+use support::element::{caps, rgb};
+use support::lines::{self, classified, frame, seen, with_region};
 
 /// Without a classification there is no line but a GAP, unless one is asked for.
 #[test]
@@ -240,7 +240,7 @@ fn begins_anew() {
 /// The flags and defaults of the properties.
 #[test]
 fn properties() {
-    crate::support::init();
+    support::init();
     let element = gst::ElementFactory::make("resnet50json")
         .build()
         .expect("the element");
@@ -256,7 +256,7 @@ fn properties() {
 /// Many streams at once do not disturb each other, and settings may change meanwhile.
 #[test]
 fn several_at_once() {
-    crate::support::init();
+    support::init();
     let counts = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for stream in 0..4 {

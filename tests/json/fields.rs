@@ -5,7 +5,7 @@ use gstresnet50::meta::{Class, Classification, Decision, Group, PARAM_NAME, json
 use serde_json::{Value, json};
 
 use super::{count, harness, milliseconds, pull};
-use crate::support::lines::{self, classified, frame, seen, with_region};
+use support::lines::{self, classified, frame, seen, with_region};
 
 /// A line has every field, in its unit, with the segment's times.
 #[test]

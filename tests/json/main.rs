@@ -3,9 +3,6 @@
 //! classifications are made up, so that every value is known. The binary `system` has the
 //! sinks that come after it.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod choice;
 mod fields;
 mod stream;

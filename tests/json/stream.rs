@@ -10,8 +10,8 @@ use gst_video::VideoFormat;
 use serde_json::Value;
 
 use super::{count, element, events, harness, kinds, milliseconds, pull};
-use crate::support::element::{caps, info, rgb};
-use crate::support::lines::{classified, frame, seen};
+use support::element::{caps, info, rgb};
+use support::lines::{classified, frame, seen};
 
 /// What comes in goes out in its order: stream-start, caps (of JSON), segment, tags, lines, EOS.
 /// Other caps of the video are none of downstream's business.
@@ -160,7 +160,7 @@ fn queries_and_seeks() {
 /// A pipeline that has nothing to say yet prerolls all the same, and one without any frame ends.
 #[test]
 fn prerolls() {
-    crate::support::init();
+    support::init();
     for (frames, state) in [(50, gst::State::Paused), (0, gst::State::Playing)] {
         let text = format!(
             "videotestsrc num-buffers={frames} ! video/x-raw,width=8,height=8,framerate=25/1 ! \
@@ -170,12 +170,12 @@ fn prerolls() {
         pipeline.set_state(state).expect("it starts");
         let bus = pipeline.bus().expect("a bus");
         if frames > 0 {
-            let (result, reached, _) = pipeline.state(crate::support::element::PATIENCE);
+            let (result, reached, _) = pipeline.state(support::element::PATIENCE);
             assert_eq!(result, Ok(gst::StateChangeSuccess::Success));
             assert_eq!(reached, gst::State::Paused);
         } else {
             let message = bus.timed_pop_filtered(
-                crate::support::element::PATIENCE,
+                support::element::PATIENCE,
                 &[gst::MessageType::Eos, gst::MessageType::Error],
             );
             let kind = message.map(|m| m.type_());
@@ -188,7 +188,7 @@ fn prerolls() {
 /// What goes wrong behind the element is told upstream, also where there is only a GAP to push.
 #[test]
 fn flow_returns() {
-    crate::support::init();
+    support::init();
     let element = gst::ElementFactory::make("resnet50json")
         .build()
         .expect("the element");

@@ -5,11 +5,11 @@ use gst::prelude::*;
 use gst_check::Harness;
 
 use super::{count, element, harness};
-use crate::support::lines::{frame, seen, with_region};
+use support::lines::{frame, seen, with_region};
 
 /// The texts of the warnings since the last call.
 fn warnings(bus: &gst::Bus, element: &gst::Element) -> Vec<String> {
-    let warnings = crate::support::element::warnings(bus, element);
+    let warnings = support::element::warnings(bus, element);
     warnings.iter().map(|w| w.message().to_owned()).collect()
 }
 
@@ -87,9 +87,9 @@ fn warns_in_the_end() {
 /// is no warning, and regions that have lost their classification on the way are one.
 #[test]
 fn warns_of_what_is_between() {
-    crate::support::init();
+    support::init();
     let folder = tempfile::tempdir().expect("a folder");
-    let model = crate::support::onnx::Net::color().write(folder.path(), "color.onnx");
+    let model = support::onnx::Net::color().write(folder.path(), "color.onnx");
     let cases: [(&str, bool, &[&str]); 4] = [
         ("", false, &[]),
         ("! queue ! identity", false, &[]),
@@ -105,7 +105,7 @@ fn warns_of_what_is_between() {
             "videotestsrc num-buffers=3 ! video/x-raw,format=RGB,width=32,height=32 ! \
              resnet50 name=r threads=1 mode=exact region=rois model={} {between} ! \
              resnet50json name=j ! fakesink sync=false",
-            crate::support::element::text(&model)
+            support::element::text(&model)
         );
         let pipeline = gst::parse::launch(&line).expect("a pipeline");
         let pipeline = pipeline.downcast::<gst::Pipeline>().expect("a pipeline");
@@ -124,9 +124,7 @@ fn warns_of_what_is_between() {
         pipeline.set_state(gst::State::Playing).expect("it starts");
         let (mut texts, mut hints) = (Vec::new(), 0);
         loop {
-            let message = bus
-                .timed_pop(crate::support::element::PATIENCE)
-                .expect("an end");
+            let message = bus.timed_pop(support::element::PATIENCE).expect("an end");
             let is_ours = message.src() == Some(json.upcast_ref());
             match message.view() {
                 gst::MessageView::Eos(_) => break,

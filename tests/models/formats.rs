@@ -2,14 +2,13 @@
 //! The same photographs in every pixel format, converted by the book in `support::pack`, come out
 //! as torchvision's tensors of the RGB originals.
 
-use crate::support;
-use crate::support::element::{answer, bare, play, through};
-use crate::support::{golden_tensor, pack, photo, pillow};
 use gst::prelude::*;
 use gst_video::{VideoChromaSite, VideoFormat, VideoFormatInfo, VideoInfo};
 use gstresnet50::inference::BUILTIN;
 use gstresnet50::preprocess::*;
 use image::RgbImage;
+use support::element::{answer, bare, play, through};
+use support::{golden_tensor, pack, photo, pillow};
 
 /// Natural photographs; their tensors are those with the shorter side at 256.
 const PHOTOS: [&str; 4] = ["chelsea", "coffee", "rocket", "motorcycle_left"];

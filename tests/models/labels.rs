@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::element::{PATIENCE, answer, bare, info, play, text, three, through};
-use crate::support::{data, pack, photo, source};
 use gst::prelude::*;
 use gst_video::VideoFormat;
 use gstresnet50::inference::BUILTIN;
 use gstresnet50::meta::Class;
 use serde::Deserialize;
+use support::element::{PATIENCE, answer, bare, info, play, text, three, through};
+use support::{data, pack, photo, source};
 
 #[derive(Debug, Deserialize)]
 struct Expected {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the element and the program are built on: models, weights, ONNX Runtime, pre-processing.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod formats;
 mod labels;
 mod preprocess;

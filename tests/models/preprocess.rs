@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Pre-processing against torchvision, against itself over all backends, and over all formats.
 
-use crate::support;
-use crate::support::{GOLDEN, GOLDEN_BICUBIC, golden_tensor, pack, photo};
 use gst_video::{VideoChromaSite, VideoFormat, VideoInfo};
 use gstresnet50::preprocess::*;
 use proptest::prelude::*;
+use support::{GOLDEN, GOLDEN_BICUBIC, golden_tensor, pack, photo};
 
 const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const STD: [f64; 3] = [0.229, 0.224, 0.225];

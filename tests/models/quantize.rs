@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::data;
-use crate::support::onnx::Net;
 use gstresnet50::onnx;
 use gstresnet50::resnet50::{Batch, Folded, ResNet50, Variant, Verdict, model_by_rule, verdict};
 use prost::Message as _;
+use support::data;
+use support::onnx::Net;
 
 fn program(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gst-resnet50"))

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use crate::support::{data, golden_tensor};
 use gstresnet50::inference::{
     Model, ModelSource, Provider, Runtime, Session, SessionOptions, Signature,
 };
@@ -14,6 +13,7 @@ use gstresnet50::onnx::{
 use gstresnet50::preprocess::Slot;
 use gstresnet50::resnet50::{Batch, Variant, Verdict, model_by_rule, precision, size, verdict};
 use prost::Message;
+use support::{data, golden_tensor};
 
 /// Both variants, with the deterministic weights and their batch norms folded, give torchvision's
 /// logits within 1e-3 of the largest one, and each is far from the other's.

@@ -7,11 +7,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support;
-use crate::support::element::{GREEN, Rig, answer, element, plain, rgb, text, top, warnings};
-use crate::support::onnx::Net;
 use gst::prelude::*;
 use gstresnet50::element::strings::value_of;
+use support::element::{GREEN, Rig, answer, element, plain, rgb, text, top, warnings};
+use support::onnx::Net;
 
 /// The library that is installed on this machine, where the plugin looks for it. The tests hand it
 /// to their children, which see another home.

@@ -3,11 +3,10 @@
 //!
 //! What is drawn is looked at in the form in which a sink gets it that blends by itself: as ARGB
 //! pixels. Those are compared with words that Pango draws here.
-use crate::support;
-use crate::support::overlay::*;
 use gst::prelude::*;
 use gstresnet50::element::overlay::{Position, Show};
 use gstresnet50::meta::Decision;
+use support::overlay::*;
 
 /// With `scale=0.1` and a height of 240.
 const EM: f64 = 24.0;

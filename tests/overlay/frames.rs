@@ -2,15 +2,14 @@
 //! `resnet50overlay` on frames of each format: what it draws into them, and what it leaves alone.
 use std::str::FromStr as _;
 
-use crate::support;
-use crate::support::element::{caps, info};
-use crate::support::overlay::*;
-use crate::support::pack;
 use gst::prelude::*;
 use gst_video::{
     VideoChromaSite, VideoColorimetry, VideoFormat, VideoFormatInfo, VideoFrameFlags, VideoInfo,
     VideoMeta,
 };
+use support::element::{caps, info};
+use support::overlay::*;
+use support::pack;
 
 /// The bytes of a frame that belong to a pixel that a piece covers.
 fn covered(info: &VideoInfo, pieces: &[Piece]) -> Vec<bool> {

@@ -2,9 +2,6 @@
 //! `resnet50overlay`.
 #![cfg(feature = "overlay")]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod drawing;
 mod frames;
 mod regions;

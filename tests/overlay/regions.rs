@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `resnet50overlay` and what the frames carry: regions with a decision, another stream, frames
 //! that nobody has classified, and those that cannot be drawn on.
-use crate::support;
-use crate::support::overlay::*;
 use gst::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
 use gstresnet50::element::overlay::Show;
 use gstresnet50::meta::{Decision, attach_region};
+use support::overlay::*;
 
 /// A region with a decision for nothing has its box all the same, whatever confidence is asked for.
 #[test]

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `resnet50overlay` in a stream: when it draws into frames and when beside them, which frames it
 //! leaves alone, how long an answer holds, and what its neighbours may be.
-use crate::support;
-use crate::support::element::{PATIENCE, caps, info};
-use crate::support::overlay::*;
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoOverlayCompositionMeta};
 use gstresnet50::element::overlay::Position;
 use gstresnet50::meta;
+use support::element::{PATIENCE, caps, info};
+use support::overlay::*;
 
 /// A frame without anything to be drawn on it is the very same one, also while someone else has it.
 #[test]

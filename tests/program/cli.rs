@@ -5,13 +5,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::support;
-use crate::support::data;
-use crate::support::onnx::{self, Net, write};
-use crate::support::program::{stderr, stdout};
 use gst::prelude::*;
 use gstresnet50::onnx::{Attribute, Model, Node, StringEntry, attribute_type};
 use gstresnet50::resnet50::{Batch, Variant, model_by_rule};
+use support::data;
+use support::onnx::{self, Net, write};
+use support::program::{stderr, stdout};
 
 /// Turns the text red, clears the screen in two ways and names the window.
 const HOSTILE: &str = "cat\x1b[31m\u{9b}2J\x1b]0;title\x07\r\n\u{202e}dog\u{7f}";
@@ -345,7 +344,7 @@ fn check_shows_each_source_by_its_label() {
 #[cfg(target_os = "linux")]
 #[test]
 fn reports_fit_the_terminal() {
-    use crate::support::pty;
+    use support::pty;
 
     let home = tempfile::tempdir().expect("a folder");
     let model = Net::color().write(home.path(), "model.onnx");
@@ -380,7 +379,7 @@ fn reports_fit_the_terminal() {
 #[cfg(target_os = "linux")]
 #[test]
 fn bench_is_short_at_a_terminal() {
-    use crate::support::pty;
+    use support::pty;
 
     let home = tempfile::tempdir().expect("a folder");
     let model = Net::color().write(home.path(), "model.onnx");

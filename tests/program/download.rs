@@ -7,10 +7,10 @@ use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::support::http::{Exchange, Reply, Server};
-use crate::support::program::{command, program, stderr, stdout, weights};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
+use support::http::{Exchange, Reply, Server};
+use support::program::{command, program, stderr, stdout, weights};
 use tempfile::TempDir;
 
 /// A wait for a byte that is over soon. Where a server is not silent on purpose, the tests leave

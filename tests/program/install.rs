@@ -4,10 +4,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use crate::support;
-use crate::support::program::{command, program, stderr, stdout, weights, weights_of};
 use gstresnet50::resnet50::weights::Naming;
 use serde_json::{Value, json};
+use support::program::{command, program, stderr, stdout, weights, weights_of};
 
 /// Weights become the file that the element takes when it is told of none; a file whose name
 /// promises another checksum is refused, and one that is not there is named.

@@ -2,9 +2,6 @@
 //! The program `gst-resnet50`, as a user runs it.
 #![cfg(feature = "cli")]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 #[cfg(feature = "builtin-model")]
 mod classify;
 mod cli;

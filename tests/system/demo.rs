@@ -9,15 +9,14 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::support;
-use crate::support::element::PATIENCE;
-use crate::support::{lines, program, source};
 use gst::prelude::*;
 use gst_check::Harness;
 use gst_video::prelude::*;
 use gstresnet50::inference::BUILTIN;
 use gstresnet50::meta::{Class, Classification, attach};
 use serde_json::Value;
+use support::element::PATIENCE;
+use support::{lines, program, source};
 
 const CLIP: &str = "demo/clip.webm";
 

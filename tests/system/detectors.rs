@@ -4,17 +4,16 @@
 
 use std::path::Path;
 
-use crate::support;
-use crate::support::element::{Rig, answer, bare, caps, element, info, play, text, through};
-use crate::support::onnx::Net;
-use crate::support::regions::{classified, flush, mark, posted, spot, stat};
-use crate::support::{lines, pack, photo};
 use gst::prelude::*;
 use gst_check::Harness;
 use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 use gstresnet50::inference::BUILTIN;
 use gstresnet50::meta::{Classification, Region, classification_of};
+use support::element::{Rig, answer, bare, caps, element, info, play, text, through};
+use support::onnx::Net;
+use support::regions::{classified, flush, mark, posted, spot, stat};
+use support::{lines, pack, photo};
 
 /// The astronaut's face: left, top, right and bottom of what is surely in it, and of what it is
 /// surely in, in the photograph's 512x512 pixels.

@@ -3,8 +3,7 @@
 
 use std::path::Path;
 
-use crate::support;
-use crate::support::{example, plugin, source};
+use support::{example, plugin, source};
 
 /// What an example prints; it must end well.
 fn run(name: &str, arguments: &[&Path]) -> String {
@@ -122,9 +121,9 @@ mod cli {
     use gstresnet50::meta::classification_of;
 
     use super::{fail, run};
-    use crate::support::element::PATIENCE;
-    use crate::support::example::{self, Running};
-    use crate::support::{init, source};
+    use support::element::PATIENCE;
+    use support::example::{self, Running};
+    use support::{init, source};
 
     /// A pipeline that is stopped when the test has ended, whichever way.
     struct Stopped(gst::Pipeline);
@@ -312,7 +311,7 @@ mod cli {
         let frame = ClockTime::from_mseconds(40);
         let mut time = ClockTime::ZERO;
         for (name, count) in parts {
-            let photo = crate::support::photo(name);
+            let photo = support::photo(name);
             let filter = image::imageops::FilterType::Triangle;
             let photo = image::imageops::resize(&photo, width, height, filter).into_raw();
             for _ in 0..*count {

@@ -10,12 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support;
-use crate::support::element::{PATIENCE, caps, rgb};
-use crate::support::lines::{self, classified, frame, seen};
-use crate::support::plugin;
 use gst::prelude::*;
 use serde_json::Value;
+use support::element::{PATIENCE, caps, rgb};
+use support::lines::{self, classified, frame, seen};
+use support::plugin;
 
 /// How many frames are sent, of which every third has no classification.
 const FRAMES: u64 = 30;

@@ -2,9 +2,6 @@
 //! The project together with what is installed on the system: GStreamer's own programs and other
 //! plugins, Python, servers. `cargo xtask setup` installs all of it.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 #[cfg(all(feature = "builtin-model", feature = "cli", feature = "overlay"))]
 mod demo;
 mod detectors;

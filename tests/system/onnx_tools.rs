@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::support::onnx::{Net, unknown_operation, write};
-use crate::support::{GOLDEN, data, source};
 use serde_json::Value;
+use support::onnx::{Net, unknown_operation, write};
+use support::{GOLDEN, data, source};
 
 /// The folder of the wheels that the programs import; `cargo xtask test` fills it and sets this.
 const WHEELS: &str = "RESNET50_TEST_PYTHONPATH";

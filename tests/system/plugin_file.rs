@@ -4,10 +4,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support;
-use crate::support::onnx::{Net, Whim};
-use crate::support::{plugin, source};
 use gst::prelude::*;
+use support::onnx::{Net, Whim};
+use support::{plugin, source};
 
 /// Runs one of GStreamer's programs with the plugin and a registry of its own, and with warnings
 /// that are fatal. Returns what it printed.

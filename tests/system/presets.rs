@@ -6,12 +6,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::support;
-use crate::support::element::{self, GREEN, Rig, bare, rgb, timed};
-use crate::support::onnx::Net;
-use crate::support::{child, plugin};
 use gst::prelude::*;
 use gstresnet50::element::classify::{Mode, Resnet50};
+use support::element::{self, GREEN, Rig, bare, rgb, timed};
+use support::onnx::Net;
+use support::{child, plugin};
 
 const NAMES: [&str; 3] = ["live-camera", "low-power", "offline-max-throughput"];
 

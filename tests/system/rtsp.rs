@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
-use crate::support::example::{self, PATIENCE, Running};
-use crate::support::{data, source};
 use serde_json::Value;
+use support::example::{self, PATIENCE, Running};
+use support::{data, source};
 
 const H264: &str = "h264";
 const MJPEG: &str = "mjpeg";

@@ -9,8 +9,8 @@ use gst::prelude::*;
 use gstresnet50::meta::classification_of;
 
 use super::{pass, slow, stand, stat, until};
-use crate::support::element::*;
-use crate::support::stand::Stand;
+use support::element::*;
+use support::stand::Stand;
 
 /// What an upstream says of its latency: whether it is live, the least, and the most if any.
 type Latency = (bool, gst::ClockTime, Option<gst::ClockTime>);

@@ -12,9 +12,9 @@ use gstresnet50::inference::{
 };
 
 use super::{pass, slow, stand, stat};
-use crate::support::child;
-use crate::support::element::*;
-use crate::support::onnx::{FREE, Net};
+use support::child;
+use support::element::*;
+use support::onnx::{FREE, Net};
 
 /// Sixteen live streams share a model that is much too slow for them: none loses a frame, and each
 /// gets its share of the Runs. One thread drives them all, so that it is the engine alone that
@@ -202,7 +202,7 @@ fn weights_are_in_memory_once() {
             },
             || {
                 let sessions = std::env::var("SESSIONS").expect("the parent sets it");
-                crate::support::init();
+                support::init();
                 let folder = tempfile::tempdir().expect("a folder");
                 let net = Net::color().batch(FREE).weights(MEGABYTES);
                 let path = net.write(folder.path(), "heavy.onnx");

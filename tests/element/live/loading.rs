@@ -7,9 +7,8 @@ use gst::prelude::*;
 use gstresnet50::meta::classification_of;
 
 use super::slow;
-use crate::support;
-use crate::support::element::*;
-use crate::support::onnx::Net;
+use support::element::*;
+use support::onnx::Net;
 
 /// Going to NULL in the middle of loading cancels it, and says so.
 #[test]

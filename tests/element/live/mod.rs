@@ -11,10 +11,9 @@ mod under_way;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::support;
-use crate::support::onnx::{FREE, Net};
-use crate::support::stand::Stand;
 use gst::prelude::*;
+use support::onnx::{FREE, Net};
+use support::stand::Stand;
 
 /// A folder with a model that takes one or two times so many milliseconds a Run, and tells red,
 /// green and blue apart.

@@ -9,7 +9,7 @@ use gst_video::VideoInfo;
 use gstresnet50::meta::classification_of;
 
 use super::{pass, slow, stand, stat, until};
-use crate::support::element::*;
+use support::element::*;
 
 /// Frames leave at once, all of them and in order, whatever the model takes; those that are not
 /// inferred carry the newest answer with its age, and a QOS message says that some were not.

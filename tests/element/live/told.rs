@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 
 use super::{pass, slow, stand};
-use crate::support::child;
-use crate::support::element::*;
+use support::child;
+use support::element::*;
 
 /// A busy engine is told of by QOS messages, of which each says when and how often, and of which
 /// there is no more than one a second.

@@ -4,7 +4,7 @@
 use gst::prelude::*;
 
 use super::{slow, stat};
-use crate::support::element::*;
+use support::element::*;
 
 /// Frames that stay under way leave in their order, each with its own answer, and the events
 /// between them in their places.

@@ -13,7 +13,7 @@ use gst_video::VideoInfo;
 
 use super::frames::{Frame, NAMES, fault, frame, number_of, numbered, segment, video};
 use super::steps::{Act, Change, Input, Step};
-use crate::support::element::{caps, errors, info, text};
+use support::element::{caps, errors, info, text};
 
 /// After this long a stream is taken to stand still. Nothing here takes a tenth of it.
 pub const PATIENCE: Duration = Duration::from_secs(60);

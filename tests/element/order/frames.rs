@@ -5,8 +5,8 @@ use gst::prelude::*;
 use gst_video::VideoInfo;
 use gstresnet50::meta::{classification_of, regions_of};
 
-use crate::support::element::{caps, plain};
-use crate::support::regions::{mark, spot};
+use support::element::{caps, plain};
+use support::regions::{mark, spot};
 
 /// Of the classes.
 pub const NAMES: [&str; 3] = ["red", "green", "blue"];
@@ -20,7 +20,7 @@ pub struct Frame {
 }
 
 /// The color of a frame: its number tells the class, and how long its Run takes with
-/// [`crate::support::onnx::Whim::Uneven`].
+/// [`support::onnx::Whim::Uneven`].
 fn color(number: u64) -> [u8; 3] {
     let mut color = [0; 3];
     color[(number % 3) as usize] = 200 + (37 * number % 56) as u8;

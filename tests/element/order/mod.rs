@@ -8,12 +8,11 @@ mod steps;
 use std::io::Write;
 use std::sync::{Arc, mpsc};
 
-use crate::support;
-use crate::support::element::{RED, caps, element, plain, play, rgb, through, timed};
-use crate::support::onnx::{FREE, Net, Whim};
-use crate::support::stand::Stand;
 use gst::prelude::*;
 use proptest::prelude::*;
+use support::element::{RED, caps, element, plain, play, rgb, through, timed};
+use support::onnx::{FREE, Net, Whim};
+use support::stand::Stand;
 
 use self::bench::{Bench, Files, PATIENCE};
 use self::steps::steps;

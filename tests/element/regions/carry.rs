@@ -4,8 +4,8 @@
 use gst::prelude::*;
 use gstresnet50::meta::classification_of;
 
-use crate::support::element::*;
-use crate::support::regions::*;
+use support::element::*;
+use support::regions::*;
 
 const SPELLINGS: [Spelling; 3] = [Spelling::ObjectId, Spelling::Tracking, Spelling::Field];
 

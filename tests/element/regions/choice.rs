@@ -5,10 +5,10 @@ use gst::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
 use gstresnet50::meta::{PARAM_NAME, attach_region, classification_of, regions_of};
 
-use crate::support::element::*;
-use crate::support::lines::seen;
-use crate::support::onnx::{FREE, Net};
-use crate::support::regions::*;
+use support::element::*;
+use support::lines::seen;
+use support::onnx::{FREE, Net};
+use support::regions::*;
 
 const RED_CLASS: Option<i32> = Some(0);
 const GREEN_CLASS: Option<i32> = Some(1);

@@ -10,10 +10,10 @@ use gstresnet50::meta::Classification;
 use gstresnet50::preprocess::FORMATS;
 use image::RgbImage;
 
-use crate::support::element::*;
-use crate::support::onnx::{FREE, Net};
-use crate::support::regions::*;
-use crate::support::{pack, photo};
+use support::element::*;
+use support::onnx::{FREE, Net};
+use support::regions::*;
+use support::{pack, photo};
 
 /// Sides of the tensor.
 const SIDE: u32 = 6;
@@ -22,7 +22,7 @@ const ELEMENTS: u32 = 3 * SIDE * SIDE;
 
 /// An element whose answers are its tensors, with values from 0 to 1.
 fn identity() -> (gst::Element, tempfile::TempDir) {
-    crate::support::init();
+    support::init();
     let folder = tempfile::tempdir().expect("a folder");
     let net = Net::nchw(SIDE.into(), SIDE.into())
         .batch(FREE)

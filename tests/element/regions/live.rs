@@ -10,9 +10,9 @@ use gst_check::Harness;
 use gst_video::VideoInfo;
 use gstresnet50::meta::classification_of;
 
-use crate::support::element::*;
-use crate::support::onnx::{FREE, Net};
-use crate::support::regions::*;
+use support::element::*;
+use support::onnx::{FREE, Net};
+use support::regions::*;
 
 /// A live element whose Runs take one or two times so many milliseconds, one region after the
 /// other.

@@ -8,10 +8,10 @@ use gst_video::VideoFormat;
 use gstresnet50::meta::classification_of;
 use serde_json::Value;
 
-use crate::support::element::*;
-use crate::support::lines;
-use crate::support::onnx::Net;
-use crate::support::regions::*;
+use support::element::*;
+use support::lines;
+use support::onnx::Net;
+use support::regions::*;
 
 /// What a message is about: the tracker's id of the region, none for the whole frame, and the
 /// best class.

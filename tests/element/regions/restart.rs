@@ -5,9 +5,9 @@
 use gst::prelude::*;
 use gst_check::Harness;
 
-use crate::support::element::*;
-use crate::support::onnx::{FREE, Net, Whim};
-use crate::support::regions::*;
+use support::element::*;
+use support::onnx::{FREE, Net, Whim};
+use support::regions::*;
 
 /// An hour: nothing is due again in these tests.
 const LONG: u64 = 3_600_000_000_000;

@@ -7,8 +7,8 @@ use gstresnet50::meta::{
     Classification, classification_by, classification_of, classifications_of, region_answers_of,
 };
 
-use crate::support::element::*;
-use crate::support::regions::*;
+use support::element::*;
+use support::regions::*;
 
 /// The elements and the best labels.
 fn said(all: &[Classification]) -> Vec<(String, String)> {

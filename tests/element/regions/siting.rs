@@ -7,10 +7,10 @@ use gst::prelude::*;
 use gst_video::{VideoChromaSite, VideoFormat, VideoInfo};
 use image::RgbImage;
 
-use crate::support::element::*;
-use crate::support::onnx::{FREE, Net};
-use crate::support::regions::*;
-use crate::support::{pack, photo};
+use support::element::*;
+use support::onnx::{FREE, Net};
+use support::regions::*;
+use support::{pack, photo};
 
 /// Size of the tensor, and of the regions that are not to be scaled.
 const SIZE: (usize, usize) = (13, 11);
@@ -46,7 +46,7 @@ const SUBSAMPLED: [VideoFormat; 14] = [
 
 /// An element that gives a region of [`SIZE`] back as it is, and others scaled to it.
 fn identity() -> (gst::Element, tempfile::TempDir) {
-    crate::support::init();
+    support::init();
     let folder = tempfile::tempdir().expect("a folder");
     let net = Net::nchw(SIZE.1 as i64, SIZE.0 as i64)
         .batch(FREE)

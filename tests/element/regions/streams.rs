@@ -6,9 +6,9 @@ use gst::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
 use gstresnet50::meta::classification_of;
 
-use crate::support::element::*;
-use crate::support::onnx::{FREE, Net, Whim};
-use crate::support::regions::*;
+use support::element::*;
+use support::onnx::{FREE, Net, Whim};
+use support::regions::*;
 
 const COLORS: [[u8; 3]; 3] = [RED, GREEN, BLUE];
 

@@ -7,7 +7,7 @@ use gst::prelude::*;
 use gstresnet50::inference::BUILTIN;
 
 use super::{classify, command, fail, names, succeed, text};
-use crate::support::{self, data, source};
+use support::{data, source};
 
 /// A video with a tone, two seconds long.
 fn with_sound(file: &Path, size: &str) {

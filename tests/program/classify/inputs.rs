@@ -7,7 +7,7 @@ use gstresnet50::inference::BUILTIN;
 use serde_json::Value;
 
 use super::{classify, command, fail, succeed, text};
-use crate::support::{data, lines, program, source};
+use support::{data, lines, program, source};
 
 /// The answers that a command gives as lines.
 fn answers(command: &mut std::process::Command) -> Vec<Value> {

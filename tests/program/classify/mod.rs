@@ -9,8 +9,8 @@ mod same_file;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::{program, source};
 use gstresnet50::inference::BUILTIN;
+use support::{program, source};
 
 /// The program, which finds ONNX Runtime where the user has it, but no installed model.
 fn command(args: &[&str]) -> Command {

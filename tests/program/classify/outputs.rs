@@ -13,7 +13,7 @@ use gstresnet50::onnx;
 use prost::Message as _;
 
 use super::{classify, command, fail, names, succeed, text};
-use crate::support::{lines, program, source};
+use support::{lines, program, source};
 
 fn fifo(folder: &Path) -> PathBuf {
     let path = folder.join("fifo");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use gstresnet50::inference::BUILTIN;
 
 use super::{command, fail, names, text};
-use crate::support::{data, program, source};
+use support::{data, program, source};
 
 /// A folder with an input in it, and its other names.
 struct Names {

@@ -20,7 +20,7 @@ pub fn element(model: &Path) -> gst::Element {
 
 /// A new `resnet50` with nothing set, with the name by which messages are told apart.
 pub fn bare() -> gst::Element {
-    super::init();
+    crate::init();
     gst::ElementFactory::make("resnet50")
         .property("threads", 1u32)
         // The test harness says that it is live.
@@ -131,8 +131,8 @@ pub fn values(buffer: &gst::BufferRef) -> Vec<f32> {
 
 /// A frame of one colour, tight in its memory.
 pub fn plain(info: &VideoInfo, color: [u8; 3]) -> gst::Buffer {
-    let picture = super::pack::plain(info.width(), info.height(), color);
-    super::pack::buffer(info, &picture)
+    let picture = crate::pack::plain(info.width(), info.height(), color);
+    crate::pack::buffer(info, &picture)
 }
 
 /// The same with a time.
@@ -144,7 +144,7 @@ pub fn timed(info: &VideoInfo, color: [u8; 3], milliseconds: u64) -> gst::Buffer
     buffer
 }
 
-/// Red, green and blue as [`super::onnx::Net::color`] has them for its classes.
+/// Red, green and blue as [`crate::onnx::Net::color`] has them for its classes.
 pub const RED: [u8; 3] = [255, 0, 0];
 pub const GREEN: [u8; 3] = [0, 255, 0];
 pub const BLUE: [u8; 3] = [0, 0, 255];
@@ -184,6 +184,7 @@ pub fn warnings(bus: &gst::Bus, from: &gst::Element) -> Vec<glib::Error> {
 }
 
 /// `appsrc ! … ! resnet50 ! … ! appsink` in a pipeline whose bus keeps what was posted.
+#[derive(Debug)]
 pub struct Rig {
     pub pipeline: gst::Pipeline,
     pub bus: gst::Bus,

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What several tests need.
-#![allow(dead_code, reason = "each test program uses a part of it")]
+//! What several integration tests need.
 
 pub mod child;
 pub mod element;
 pub mod example;
 pub mod hanging;
-#[cfg(feature = "cli")]
 pub mod http;
 pub mod lines;
 pub mod onnx;
@@ -14,7 +12,6 @@ pub mod overlay;
 pub mod pack;
 pub mod pillow;
 pub mod plugin;
-#[cfg(feature = "cli")]
 pub mod program;
 #[cfg(target_os = "linux")]
 pub mod pty;
@@ -40,7 +37,16 @@ pub fn init() {
 
 /// A file of the source tree.
 pub fn source(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.expect("this crate is in tests/support").join(name)
+}
+
+/// A program or library that cargo has built together with the test, such as
+/// `target/debug/gst-resnet50`.
+pub fn built(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("this program");
+    let folder = test.parent().and_then(Path::parent);
+    folder.expect("target/debug").join(name)
 }
 
 /// A file of `tests/data`.

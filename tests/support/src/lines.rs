@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// The schema as it is committed.
 pub fn schema_text() -> Value {
-    let path = super::source("docs/json-line.schema.json");
+    let path = crate::source("docs/json-line.schema.json");
     let text = std::fs::read_to_string(path).expect("the schema");
     serde_json::from_str(&text).expect("the schema is JSON")
 }
@@ -60,7 +60,7 @@ pub fn seen(index: i32, label: &str) -> Classification {
 
 /// An RGB frame of 8x8, 40 ms long, with a time in milliseconds and no classification.
 pub fn frame(milliseconds: u64) -> gst::Buffer {
-    super::element::timed(&super::element::rgb(8, 8), [0; 3], milliseconds)
+    crate::element::timed(&crate::element::rgb(8, 8), [0; 3], milliseconds)
 }
 
 /// The same with an answer.

@@ -5,8 +5,8 @@ use gst::prelude::*;
 use gst_video::{VideoInfo, VideoRegionOfInterestMeta};
 use gstresnet50::meta::{Classification, Region, regions_of};
 
-use super::element::{element, text};
-use super::onnx::{FREE, Net};
+use crate::element::{element, text};
+use crate::onnx::{FREE, Net};
 
 /// Left, top, width and height in pixels.
 pub type Rect = (u32, u32, u32, u32);
@@ -94,7 +94,7 @@ pub fn mark(buffer: &mut gst::Buffer, spots: &[Spot]) {
 /// A black frame with the objects painted on it, one over the other, and their regions; it has a
 /// time in milliseconds and is 40 ms long.
 pub fn scene(info: &VideoInfo, milliseconds: u64, spots: &[Spot]) -> gst::Buffer {
-    let mut picture = super::pack::plain(info.width(), info.height(), [0; 3]);
+    let mut picture = crate::pack::plain(info.width(), info.height(), [0; 3]);
     for spot in spots {
         let (x, y, w, h) = spot.rect;
         for y in y..y.saturating_add(h).min(info.height()) {
@@ -103,7 +103,7 @@ pub fn scene(info: &VideoInfo, milliseconds: u64, spots: &[Spot]) -> gst::Buffer
             }
         }
     }
-    let mut buffer = super::pack::buffer(info, &picture);
+    let mut buffer = crate::pack::buffer(info, &picture);
     let b = buffer.make_mut();
     b.set_pts(gst::ClockTime::from_mseconds(milliseconds));
     b.set_duration(gst::ClockTime::from_mseconds(40));
@@ -118,7 +118,7 @@ pub fn colors() -> (gst::Element, tempfile::TempDir) {
 
 /// The same with a variant of the model.
 pub fn colors_by(net: Net) -> (gst::Element, tempfile::TempDir) {
-    super::init();
+    crate::init();
     let folder = tempfile::tempdir().expect("a folder");
     let model = net.write(folder.path(), "color.onnx");
     let labels = folder.path().join("labels.txt");
@@ -173,7 +173,7 @@ pub fn stat(element: &gst::Element, field: &str) -> u64 {
 
 /// The element messages `resnet50` since the last call.
 pub fn posted(bus: &gst::Bus, from: &gst::Element) -> Vec<gst::Structure> {
-    let all = super::element::messages(bus, from, gst::MessageType::Element);
+    let all = crate::element::messages(bus, from, gst::MessageType::Element);
     all.iter()
         .filter_map(|m| m.structure())
         .filter(|s| s.name() == "resnet50")

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::child;
-use super::element::text;
+use crate::child;
+use crate::element::text;
 
 /// A library that makes the opening for reading of each file wait for ever whose name ends in
 /// `hangs`.

@@ -14,7 +14,7 @@ use safetensors::tensor::TensorView;
 /// The program with a home of its own, and nothing of the environment that would change what it
 /// does.
 pub fn command(home: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gst-resnet50"));
+    let mut command = Command::new(crate::built("gst-resnet50"));
     command
         .args(args)
         .env("HOME", home)

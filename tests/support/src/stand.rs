@@ -9,7 +9,7 @@ use gst::prelude::*;
 use gst::{FlowError, FlowSuccess};
 use gst_video::VideoInfo;
 
-use super::element::{caps, errors, loaded, rgb, timed};
+use crate::element::{caps, errors, loaded, rgb, timed};
 
 /// How long a test waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);

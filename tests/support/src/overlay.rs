@@ -6,7 +6,7 @@ use gst_check::Harness;
 use gst_video::{VideoFormat, VideoInfo, VideoOverlayCompositionMeta, VideoRegionOfInterestMeta};
 use gstresnet50::meta::{self, Class, Classification};
 
-use super::element::{caps, info};
+use crate::element::{caps, info};
 
 pub const WIDTH: u32 = 320;
 
@@ -34,7 +34,7 @@ pub fn answer(classes: &[(&str, f32)]) -> Classification {
 
 /// The element with text of 24 pixels for frames of 240 lines.
 pub fn overlay() -> gst::Element {
-    super::init();
+    crate::init();
     gst::ElementFactory::make("resnet50overlay")
         .property("scale", 0.1f64)
         .property("font-desc", "DejaVu Sans")
@@ -110,6 +110,7 @@ pub fn bytes(buffer: &gst::BufferRef) -> Vec<u8> {
 }
 
 /// A piece of what is drawn: place, and alpha, red, green, blue of each pixel, premultiplied.
+#[derive(Debug)]
 pub struct Piece {
     pub x: u32,
     pub y: u32,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The examples, as programs that a test runs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -11,9 +11,7 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An example, which `cargo test` builds beside the tests. Warnings of GLib and GStreamer end it.
 pub fn command(name: &str) -> Command {
-    let test = std::env::current_exe().expect("this program");
-    let folder = test.parent().and_then(Path::parent).expect("target/debug");
-    let program = folder.join("examples").join(name);
+    let program = crate::built("examples").join(name);
     assert!(
         program.is_file(),
         "{} is missing: a test that is named with --test does not build it; \
@@ -72,6 +70,7 @@ pub fn finish(child: &mut Child) {
 }
 
 /// A program that is killed when the test has ended, whichever way.
+#[derive(Debug)]
 pub struct Running(pub Child);
 
 impl Drop for Running {

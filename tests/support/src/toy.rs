@@ -153,7 +153,7 @@ impl Toy {
 
     /// Writes it as `folder/name` and returns the path.
     pub fn write(&self, folder: &Path, name: &str) -> PathBuf {
-        super::onnx::write(&self.model(), folder, name)
+        crate::onnx::write(&self.model(), folder, name)
     }
 }
 
