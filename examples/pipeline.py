@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MPL-2.0
 """Reads the classification of each frame in Python, and prints each change of the best class.
 
-    GST_PLUGIN_PATH=target/release python3 examples/pipeline.py demo/clip.webm
+    cargo xtask install
+    /usr/bin/python3 examples/pipeline.py demo/clip.webm
 
-This needs GObject introspection (Debian: python3-gi, gir1.2-gstreamer-1.0) and nothing else. The
-README says what python3-gst-1.0 adds.
+This needs GObject introspection (Debian: python3-gi, gir1.2-gstreamer-1.0) and nothing else.
+docs/python.md says what python3-gst-1.0 adds.
 """
 
 import pathlib

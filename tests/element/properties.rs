@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The properties of all elements: what the contract (DESIGN, section 5) says of them, and what the
-//! README says, is what they are.
+//! The properties of all elements: what the contract (DESIGN, section 5) says of them, and what
+//! docs/properties.md says, is what they are.
 
 use std::collections::BTreeMap;
 
@@ -324,7 +324,7 @@ fn contract() {
     }
 }
 
-/// What the README's table is to say of a property's type and default.
+/// What the table in docs/properties.md is to say of a property's type and default.
 fn cell(spec: &glib::ParamSpec) -> String {
     let default = words(spec.default_value());
     if let Some(class) = glib::EnumClass::with_type(spec.value_type()) {
@@ -353,16 +353,16 @@ fn cell(spec: &glib::ParamSpec) -> String {
     }
 }
 
-/// The README's tables of properties, by the element that is named last before them: the rows, each
+/// The tables of docs/properties.md, by the element that is named last before them: the rows, each
 /// with the names of its first cell and the two cells after it.
-fn readme() -> BTreeMap<String, Vec<(Vec<String>, String, String)>> {
+fn documented() -> BTreeMap<String, Vec<(Vec<String>, String, String)>> {
     const HEAD: &str = "| name | type, default | changes while | meaning |";
-    let text = std::fs::read_to_string(source("README.md")).expect("the README");
+    let text = std::fs::read_to_string(source("docs/properties.md")).expect("docs/properties.md");
     let mut tables = BTreeMap::<String, Vec<_>>::new();
     let mut element = String::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        let title = line.strip_prefix("### `").and_then(|l| l.strip_suffix('`'));
+        let title = line.strip_prefix("## `").and_then(|l| l.strip_suffix('`'));
         element = title.map_or(element, Into::into);
         if line != HEAD {
             continue;
@@ -381,11 +381,11 @@ fn readme() -> BTreeMap<String, Vec<(Vec<String>, String, String)>> {
     tables
 }
 
-/// The README has every property of every element, with its type, its default and the state in
-/// which it may be changed, and no others.
+/// docs/properties.md has every property of every element, with its type, its default and the state
+/// in which it may be changed, and no others.
 #[test]
-fn readme_says_so() {
-    let tables = readme();
+fn the_document_says_so() {
+    let tables = documented();
     for (name, _) in elements() {
         let rows = tables
             .get(name)
