@@ -5,6 +5,8 @@
 #[cfg(all(feature = "builtin-model", feature = "cli", feature = "overlay"))]
 mod demo;
 mod detectors;
+#[cfg(feature = "overlay")]
+mod documents;
 mod examples;
 mod json_sinks;
 #[cfg(feature = "cli")]

@@ -75,3 +75,43 @@ fn main() -> ExitCode {
         ExitCode::FAILURE
     })
 }
+
+#[cfg(test)]
+#[path = "../../tests/support/markdown.rs"]
+mod markdown;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Parser as _;
+    use clap::error::ErrorKind;
+
+    use super::Args;
+    use super::markdown::documents;
+
+    /// What the documents tell people to type is accepted. A sentence may leave out what belongs
+    /// to an option.
+    #[test]
+    fn the_documents_name_what_there_is() {
+        let mut found = 0;
+        for document in documents(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")) {
+            for command in document.commands("cargo xtask") {
+                found += 1;
+                let Err(error) = Args::try_parse_from(&command.words[1..]) else {
+                    continue;
+                };
+                let is_unknown = matches!(
+                    error.kind(),
+                    ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand
+                );
+                assert!(
+                    !(command.is_complete || is_unknown),
+                    "{}: {error}",
+                    document.path.display()
+                );
+            }
+        }
+        assert!(found >= 10, "{found}");
+    }
+}

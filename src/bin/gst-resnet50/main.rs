@@ -73,12 +73,47 @@ fn main() -> ExitCode {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/support/markdown.rs"]
+mod markdown;
+
+#[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use std::path::Path;
+
+    use clap::error::ErrorKind;
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::markdown::documents;
 
     /// No name is used twice, and no argument contradicts another.
     #[test]
     fn the_command_line_is_sound() {
         super::Cli::command().debug_assert();
+    }
+
+    /// What the documents tell people to type is accepted. A sentence may leave out what belongs
+    /// to an option.
+    #[test]
+    fn the_documents_name_what_there_is() {
+        let mut found = 0;
+        for document in documents(Path::new(env!("CARGO_MANIFEST_DIR"))) {
+            for command in document.commands("gst-resnet50") {
+                found += 1;
+                let Err(error) = super::Cli::try_parse_from(&command.words) else {
+                    continue;
+                };
+                let kind = error.kind();
+                let is_unknown = matches!(
+                    kind,
+                    ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand
+                );
+                assert!(
+                    kind == ErrorKind::DisplayVersion || !(command.is_complete || is_unknown),
+                    "{}: {error}",
+                    document.path.display()
+                );
+            }
+        }
+        assert!(found >= 20, "{found}");
     }
 }

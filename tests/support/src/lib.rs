@@ -7,6 +7,7 @@ pub mod example;
 pub mod hanging;
 pub mod http;
 pub mod lines;
+pub mod markdown;
 pub mod onnx;
 pub mod overlay;
 pub mod pack;
