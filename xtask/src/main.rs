@@ -77,7 +77,7 @@ fn main() -> ExitCode {
 }
 
 #[cfg(test)]
-#[path = "../../tests/support/markdown.rs"]
+#[path = "../../tests/support/src/markdown.rs"]
 mod markdown;
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ fn main() -> ExitCode {
 }
 
 #[cfg(test)]
-#[path = "../../../tests/support/markdown.rs"]
+#[path = "../../../tests/support/src/markdown.rs"]
 mod markdown;
 
 #[cfg(test)]
