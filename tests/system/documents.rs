@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
 
-use super::support::markdown::{Document, documents};
-use super::support::{init, source};
+use support::markdown::{Document, documents};
+use support::{init, source};
 
 fn all() -> Vec<Document> {
     let documents = documents(&source(""));
