@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Frames in, lines out.
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 
 use gst::prelude::*;
-use gst::subclass::prelude::*;
+use gst_base::prelude::*;
+use gst_base::subclass::BaseTransformMode;
+use gst_base::subclass::base_transform::GenerateOutputSuccess;
+use gst_base::subclass::prelude::*;
 
 use super::changes::Changes;
 use crate::element::chosen::{self, Chosen};
@@ -13,6 +16,7 @@ use crate::element::refused::{self, Use};
 use crate::element::strings::{self, NotText};
 use crate::element::unclassified::Watch;
 use crate::meta::{answers_by, json_line, json_line_unclassified};
+use crate::sync::Mutex;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -56,21 +60,19 @@ struct State {
     chosen: Chosen,
 }
 
-/// Neither of the locks is held while the other is taken, or while something is pushed.
-#[derive(Debug)]
+/// The locks never nest, and none is held while something is pushed or posted.
+#[derive(Debug, Default)]
 pub struct Resnet50Json {
-    sink: gst::Pad,
-    src: gst::Pad,
     settings: Mutex<Settings>,
     state: Mutex<State>,
 }
 
-/// A lock whose holder panicked still holds plain data.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Raw video in any memory: the pixels are not mapped.
+fn video_caps() -> gst::Caps {
+    gst::Caps::builder("video/x-raw").any_features().build()
 }
 
-fn caps() -> gst::Caps {
+fn json_caps() -> gst::Caps {
     gst::Caps::new_empty_simple(MEDIA_TYPE)
 }
 
@@ -90,24 +92,6 @@ fn goes_on(
 }
 
 impl Resnet50Json {
-    fn chain(&self, frame: &gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let text = self.text(frame);
-        if text.is_empty() {
-            return self.pass_over(frame);
-        }
-        gst::log!(CAT, imp = self, "{}", text.trim_end());
-        let mut buffer = gst::Buffer::from_slice(text.into_bytes());
-        {
-            let buffer = buffer.make_mut();
-            buffer.set_pts(frame.pts());
-            buffer.set_duration(frame.duration());
-            if frame.flags().contains(gst::BufferFlags::DISCONT) {
-                buffer.set_flags(gst::BufferFlags::DISCONT);
-            }
-        }
-        self.src.push(buffer)
-    }
-
     /// The lines of a frame; empty where there is nothing to say.
     fn text(&self, frame: &gst::BufferRef) -> String {
         let Settings {
@@ -115,10 +99,10 @@ impl Resnet50Json {
             only_changes,
             include_unclassified,
             ..
-        } = lock(&self.settings).clone();
+        } = self.settings.lock().clone();
         let mut answers = answers_by(frame, model_name.as_deref());
         self.choose(frame, model_name.as_ref());
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.watch.see(frame);
         if answers.is_empty() {
             if !include_unclassified || (only_changes && !state.changes.is_unclassified_news()) {
@@ -139,87 +123,54 @@ impl Resnet50Json {
     /// Looks whether the classifier that is asked for has classified anything.
     fn choose(&self, frame: &gst::BufferRef, name: Option<&Arc<str>>) {
         let missing = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             // Another one's answers are all news.
             if state.chosen.changes(name) {
                 state.changes.reset();
             }
             state.chosen.see(frame)
         };
-        if let Some(missing) = missing.filter(|missing| !missing.is_upstream(&self.sink)) {
-            lock(&self.state).chosen.told();
+        if let Some(missing) = missing.filter(|missing| !missing.is_upstream(self.obj().sink_pad()))
+        {
+            self.state.lock().chosen.told();
             missing.post(self.obj().upcast_ref());
         }
     }
 
     /// Tells downstream that there is nothing for the time of this frame. Otherwise a sink would
-    /// wait for its first line to be prerolled, and a muxer for the next one to go on.
-    fn pass_over(&self, frame: &gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let has_passed = frame.pts().is_none_or(|pts| {
-            let gap = gst::event::Gap::builder(pts).duration(frame.duration());
-            self.src.push_event(gap.build())
-        });
-        if has_passed {
-            return Ok(gst::FlowSuccess::Ok);
+    /// wait for its first line to preroll, and a muxer for the next one to go on.
+    fn push_gap(&self, frame: &gst::BufferRef) -> Result<(), gst::FlowError> {
+        let Some(pts) = frame.pts() else {
+            return Ok(());
+        };
+        let obj = self.obj();
+        let src = obj.src_pad();
+        let gap = gst::event::Gap::builder(pts).duration(frame.duration());
+        if src.push_event(gap.build()) {
+            return Ok(());
         }
-        // An event has no flow return, so the usual causes are looked for.
-        if !self.src.is_linked() {
+        // An event has no flow return, so look for the usual causes.
+        if !src.is_linked() {
             return Err(gst::FlowError::NotLinked);
         }
-        if self.src.pad_flags().contains(gst::PadFlags::FLUSHING) {
+        if src.pad_flags().contains(gst::PadFlags::FLUSHING) {
             return Err(gst::FlowError::Flushing);
         }
         let is_at_end = |pad: &gst::Pad| pad.pad_flags().contains(gst::PadFlags::EOS);
-        if is_at_end(&self.src) || self.src.peer().is_some_and(|peer| is_at_end(&peer)) {
+        if is_at_end(src) || src.peer().is_some_and(|peer| is_at_end(&peer)) {
             return Err(gst::FlowError::Eos);
         }
-        Ok(gst::FlowSuccess::Ok)
+        Ok(())
     }
 
-    fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
-        match event.view() {
-            // Whatever the frames are now, the lines are as before.
-            gst::EventView::Caps(_) => {
-                if self.src.has_current_caps() {
-                    return true;
-                }
-                let caps = caps();
-                let event = gst::event::Caps::builder(&caps).seqnum(event.seqnum());
-                return self.src.push_event(event.build());
-            }
-            gst::EventView::Segment(segment) => {
-                return self.take_segment(segment.segment(), &event);
-            }
-            gst::EventView::StreamStart(_) => lock(&self.state).changes.reset(),
-            gst::EventView::FlushStop(_) => {
-                let mut state = lock(&self.state);
-                state.segment = None;
-                state.changes.reset();
-                state.watch.flush();
-            }
-            gst::EventView::Eos(_) => {
-                let (unclassified, missing) = {
-                    let mut state = lock(&self.state);
-                    (state.watch.end(), state.chosen.end())
-                };
-                if let Some(missing) = missing {
-                    missing.post(self.obj().upcast_ref());
-                }
-                // Whoever has asked for lines of unclassified frames has got them.
-                let is_asked_for = lock(&self.settings).include_unclassified;
-                if let Some(unclassified) = unclassified.filter(|_| !is_asked_for) {
-                    unclassified.post(self.obj().upcast_ref(), &self.sink);
-                }
-            }
-            _ => {}
-        }
-        gst::Pad::event_default(pad, Some(&*self.obj()), event)
-    }
-
-    fn take_segment(&self, segment: &gst::Segment, event: &gst::Event) -> bool {
-        let times = segment.downcast_ref::<gst::ClockTime>().cloned();
+    /// Keeps the segment for the lines' times. Returns the segment event for downstream.
+    fn take_segment(&self, event: gst::Event) -> gst::Event {
+        let gst::EventView::Segment(segment) = event.view() else {
+            return event;
+        };
+        let times = segment.segment().downcast_ref::<gst::ClockTime>().cloned();
         {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             let goes_on = match (&state.segment, &times) {
                 (Some(old), Some(new)) => goes_on(old, new),
                 _ => false,
@@ -230,44 +181,29 @@ impl Resnet50Json {
             state.segment = times.clone();
         }
         if times.is_some() {
-            return self.src.push_event(event.clone());
+            return event;
         }
-        // Bytes or frames of video mean nothing here; filesink would even seek to them.
+        // Bytes or numbers of frames mean nothing downstream; filesink would even seek to them.
         let times = gst::FormattedSegment::<gst::ClockTime>::new();
         let segment = gst::event::Segment::builder(&times).seqnum(event.seqnum());
-        self.src.push_event(segment.build())
+        segment.build()
     }
 
-    fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        // It is about memory for pictures, which nobody behind this element will see. They are
-        // not mapped here either, so any layout will do.
-        if let gst::QueryViewMut::Allocation(allocation) = query.view_mut() {
-            allocation.add_allocation_meta::<gst_video::VideoMeta>(None);
-            return true;
-        }
-        gst::Pad::query_default(pad, Some(&*self.obj()), query)
-    }
-
-    fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
-        if let gst::EventView::Seek(seek) = event.view()
-            && seek.get().3.format() != gst::Format::Time
-        {
-            gst::debug!(CAT, imp = self, "only times can be sought: {event:?}");
-            return false;
-        }
-        gst::Pad::event_default(pad, Some(&*self.obj()), event)
-    }
-
-    fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        // Upstream would answer in its own bytes and frames.
-        let is_of_time = match query.view() {
-            gst::QueryView::Position(query) => query.format() == gst::Format::Time,
-            gst::QueryView::Duration(query) => query.format() == gst::Format::Time,
-            gst::QueryView::Seeking(query) => query.format() == gst::Format::Time,
-            gst::QueryView::Convert(_) => false,
-            _ => true,
+    /// Posts what the user should know about a stream that has ended.
+    fn warn_at_end(&self) {
+        let (unclassified, missing) = {
+            let mut state = self.state.lock();
+            (state.watch.end(), state.chosen.end())
         };
-        is_of_time && gst::Pad::query_default(pad, Some(&*self.obj()), query)
+        let obj = self.obj();
+        if let Some(missing) = missing {
+            missing.post(obj.upcast_ref());
+        }
+        // Whoever has asked for lines of unclassified frames has got them.
+        let is_asked_for = self.settings.lock().include_unclassified;
+        if let Some(unclassified) = unclassified.filter(|_| !is_asked_for) {
+            unclassified.post(obj.upcast_ref(), obj.sink_pad());
+        }
     }
 }
 
@@ -275,49 +211,7 @@ impl Resnet50Json {
 impl ObjectSubclass for Resnet50Json {
     const NAME: &'static str = "GstResnet50Json";
     type Type = super::Resnet50Json;
-    type ParentType = gst::Element;
-
-    fn with_class(klass: &Self::Class) -> Self {
-        let template = |name| klass.pad_template(name).expect("the class has it");
-        let sink = gst::Pad::builder_from_template(&template("sink"))
-            .chain_function(|_, parent, buffer| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || Err(gst::FlowError::Error),
-                    |imp| imp.chain(&buffer),
-                )
-            })
-            .event_full_function(|pad, parent, event| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || Err(gst::FlowError::Error),
-                    |imp| {
-                        let kind = event.type_();
-                        flow::of_event(&imp.src, kind, imp.sink_event(pad, event))
-                    },
-                )
-            })
-            .query_function(|pad, parent, query| {
-                Self::catch_panic_pad_function(parent, || false, |imp| imp.sink_query(pad, query))
-            })
-            .build();
-        refused::explain(&sink, Use::None);
-        let src = gst::Pad::builder_from_template(&template("src"))
-            .event_function(|pad, parent, event| {
-                Self::catch_panic_pad_function(parent, || false, |imp| imp.src_event(pad, event))
-            })
-            .query_function(|pad, parent, query| {
-                Self::catch_panic_pad_function(parent, || false, |imp| imp.src_query(pad, query))
-            })
-            .flags(gst::PadFlags::FIXED_CAPS)
-            .build();
-        Self {
-            sink,
-            src,
-            settings: Mutex::default(),
-            state: Mutex::default(),
-        }
-    }
+    type ParentType = gst_base::BaseTransform;
 }
 
 impl ObjectImpl for Resnet50Json {
@@ -351,7 +245,7 @@ impl ObjectImpl for Resnet50Json {
             value.get().expect("GObject checks the type")
         }
         let refusal = {
-            let mut settings = lock(&self.settings);
+            let mut settings = self.settings.lock();
             let is_text = !settings.not_text.take(pspec.name(), value);
             let text = || strings::bytes_of(value).and_then(|text| text.into_string().ok());
             match pspec.name() {
@@ -369,7 +263,7 @@ impl ObjectImpl for Resnet50Json {
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = lock(&self.settings);
+        let settings = self.settings.lock();
         if let Some(not_text) = settings.not_text.get(pspec.name()) {
             return not_text;
         }
@@ -384,8 +278,23 @@ impl ObjectImpl for Resnet50Json {
     fn constructed(&self) {
         self.parent_constructed();
         let obj = self.obj();
-        for pad in [&self.sink, &self.src] {
-            obj.add_pad(pad).expect("a new element has no pads");
+        let sink = obj.sink_pad();
+        refused::explain(sink, Use::None);
+        // The base class answers a refused event with an error, which nobody would post a reason
+        // for. Most often the pad is only going down.
+        // SAFETY: the element is under construction, so nobody uses the pad yet.
+        unsafe {
+            sink.set_event_full_function(|_, parent, event| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |imp| {
+                        let kind = event.type_();
+                        let is_taken = BaseTransformImpl::sink_event(imp, event);
+                        flow::of_event(imp.obj().src_pad(), kind, is_taken)
+                    },
+                )
+            });
         }
     }
 }
@@ -407,10 +316,9 @@ impl ElementImpl for Resnet50Json {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let frames = gst::Caps::builder("video/x-raw").any_features().build();
             [
-                ("sink", gst::PadDirection::Sink, frames),
-                ("src", gst::PadDirection::Src, caps()),
+                ("sink", gst::PadDirection::Sink, video_caps()),
+                ("src", gst::PadDirection::Src, json_caps()),
             ]
             .into_iter()
             .map(|(name, direction, caps)| {
@@ -427,13 +335,127 @@ impl ElementImpl for Resnet50Json {
         transition: gst::StateChange,
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         if transition == gst::StateChange::ReadyToPaused {
-            let not_text = lock(&self.settings).not_text.clone();
+            let not_text = self.settings.lock().not_text.clone();
             strings::check(&not_text, self.obj().upcast_ref())?;
         }
-        let result = self.parent_change_state(transition);
-        if transition == gst::StateChange::PausedToReady {
-            *lock(&self.state) = State::default();
+        self.parent_change_state(transition)
+    }
+}
+
+impl BaseTransformImpl for Resnet50Json {
+    const MODE: BaseTransformMode = BaseTransformMode::NeverInPlace;
+    const PASSTHROUGH_ON_SAME_CAPS: bool = false;
+    const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
+
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        *self.state.lock() = State::default();
+        Ok(())
+    }
+
+    fn transform_caps(
+        &self,
+        direction: gst::PadDirection,
+        _caps: &gst::Caps,
+        filter: Option<&gst::Caps>,
+    ) -> Option<gst::Caps> {
+        // Whatever the frames are, the lines are the same.
+        let caps = match direction {
+            gst::PadDirection::Src => video_caps(),
+            _ => json_caps(),
+        };
+        Some(match filter {
+            Some(filter) => filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
+            None => caps,
+        })
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        let event = match event.type_() {
+            gst::EventType::Segment => self.take_segment(event),
+            _ => event,
+        };
+        match event.view() {
+            gst::EventView::StreamStart(_) => self.state.lock().changes.reset(),
+            gst::EventView::FlushStop(_) => {
+                let mut state = self.state.lock();
+                state.segment = None;
+                state.changes.reset();
+                state.watch.flush();
+            }
+            gst::EventView::Eos(_) => self.warn_at_end(),
+            _ => {}
         }
-        result
+        self.parent_sink_event(event)
+    }
+
+    fn src_event(&self, event: gst::Event) -> bool {
+        if let gst::EventView::Seek(seek) = event.view()
+            && seek.get().3.format() != gst::Format::Time
+        {
+            gst::debug!(
+                CAT,
+                imp = self,
+                "only seeks in time are possible: {event:?}"
+            );
+            return false;
+        }
+        self.parent_src_event(event)
+    }
+
+    fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
+        if direction == gst::PadDirection::Sink {
+            // It asks for memory for frames, which nobody downstream sees. They are not mapped
+            // here either, so any layout will do.
+            if let gst::QueryViewMut::Allocation(allocation) = query.view_mut() {
+                allocation.add_allocation_meta::<gst_video::VideoMeta>(None);
+                return true;
+            }
+            return BaseTransformImplExt::parent_query(self, direction, query);
+        }
+        let is_time = |format| format == gst::Format::Time;
+        match query.view() {
+            // Not the base class's answer, the time of the last line: gaps count as well.
+            gst::QueryView::Position(position) if is_time(position.format()) => {
+                return self.obj().sink_pad().peer_query(query);
+            }
+            // Upstream would answer in its own bytes and frames.
+            gst::QueryView::Position(_) | gst::QueryView::Convert(_) => return false,
+            gst::QueryView::Duration(duration) if !is_time(duration.format()) => return false,
+            gst::QueryView::Seeking(seeking) if !is_time(seeking.format()) => return false,
+            // Lines can be pushed only.
+            gst::QueryView::Scheduling(_) => return false,
+            _ => {}
+        }
+        BaseTransformImplExt::parent_query(self, direction, query)
+    }
+
+    fn decide_allocation(
+        &self,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        // Each buffer takes the memory of its lines, so no pool is of use.
+        while query.allocation_pools().len() > 0 {
+            query.remove_nth_allocation_pool(0);
+        }
+        Ok(())
+    }
+
+    /// The lines of the frame that was submitted, in a new buffer. The base class's own way, with
+    /// an output buffer of known size, is of no use here: the size is known when the lines are.
+    fn generate_output(&self) -> Result<GenerateOutputSuccess, gst::FlowError> {
+        let Some(frame) = self.take_queued_buffer() else {
+            return Ok(GenerateOutputSuccess::NoOutput);
+        };
+        let text = self.text(&frame);
+        if text.is_empty() {
+            self.push_gap(&frame)?;
+            return Ok(GenerateOutputSuccess::NoOutput);
+        }
+        gst::log!(CAT, imp = self, "{}", text.trim_end());
+        let mut buffer = gst::Buffer::from_slice(text.into_bytes());
+        let lines = buffer.make_mut();
+        lines.set_pts(frame.pts());
+        lines.set_duration(frame.duration());
+        Ok(GenerateOutputSuccess::Buffer(buffer))
     }
 }

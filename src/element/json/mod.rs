@@ -37,7 +37,7 @@ mod imp;
 glib::wrapper! {
     /// The element `resnet50json`.
     pub struct Resnet50Json(ObjectSubclass<imp::Resnet50Json>)
-        @extends gst::Element, gst::Object;
+        @extends gst_base::BaseTransform, gst::Element, gst::Object;
 }
 
 /// Registers the element and the metadata that it reads.
