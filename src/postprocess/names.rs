@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::text;
 
 /// The longest name, in characters, for which another is suggested.
-const MOST_TYPED: usize = 100;
+const MAX_TYPED: usize = 100;
 
-/// Commas that a name in a list may have at most: each is one more place where it may end.
-const MOST_COMMAS: usize = 64;
+/// The most commas of a name in a list: the name may end at each of them.
+const MAX_COMMAS: usize = 64;
 
 /// Things by their names.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl<T: Copy> Names<T> {
             let commas = rest.match_indices(',').map(|(at, _)| at);
             let end = commas
                 .chain([rest.len()])
-                .take(self.commas.min(MOST_COMMAS) + 1)
+                .take(self.commas.min(MAX_COMMAS) + 1)
                 .enumerate()
                 .filter(|(more, end)| *more == 0 || !self.find(rest[..*end].trim()).is_empty())
                 .last()
@@ -70,21 +70,20 @@ impl<T: Copy> Names<T> {
         items
     }
 
-    /// The known name that is most like one that is not known, if any is near enough to be what
-    /// was meant.
+    /// The known name that is most similar to an unknown one, if it is similar enough. Each
+    /// character that is inserted, deleted, replaced or swapped with its neighbor counts as one
+    /// difference; a third of the characters may differ.
     pub fn nearest(&self, name: &str) -> Option<Arc<str>> {
-        let name: Vec<char> = name.to_lowercase().chars().collect();
-        // What is longer was not typed, and to compare it takes long.
-        if name.len() > MOST_TYPED {
+        let name = name.to_lowercase();
+        let length = name.chars().take(MAX_TYPED + 1).count();
+        // Nobody types more, and the comparison would take long.
+        if length > MAX_TYPED {
             return None;
         }
-        let most = (name.len() / 3).max(1);
+        let max_distance = (length / 3).max(1);
         let is_near = |part: &&str| {
-            part.chars()
-                .take(2 * MOST_TYPED)
-                .count()
-                .abs_diff(name.len())
-                <= most
+            let part = part.chars().take(2 * MAX_TYPED).count();
+            part.abs_diff(length) <= max_distance
         };
         self.folded
             .iter()
@@ -93,11 +92,11 @@ impl<T: Copy> Names<T> {
                 let parts = folded.split(',').map(str::trim).chain([folded.as_str()]);
                 let distance = parts
                     .filter(is_near)
-                    .map(|part| distance(&name, part))
+                    .map(|part| strsim::osa_distance(&name, part))
                     .min();
                 (distance.unwrap_or(usize::MAX), &alike[0].0)
             })
-            .filter(|(distance, _)| *distance <= most)
+            .filter(|(distance, _)| *distance <= max_distance)
             .min()
             .map(|(_, known)| Arc::clone(known))
     }
@@ -108,27 +107,6 @@ pub(super) fn hint(nearest: Option<&Arc<str>>) -> String {
     nearest.map_or_else(String::new, |name| {
         format!("; did you mean “{}”?", text::name(name))
     })
-}
-
-/// How many characters must be inserted, deleted, replaced or swapped with their neighbour to
-/// make the one of the other.
-fn distance(a: &[char], b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for i in 0..a.len() {
-        let mut row = vec![i + 1];
-        for j in 0..b.len() {
-            let replaced = above[j] + usize::from(a[i] != b[j]);
-            let mut best = replaced.min(above[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[b.len()]
 }
 
 #[cfg(test)]
@@ -189,21 +167,5 @@ mod tests {
         assert_eq!(names.nearest("dgo").as_deref(), Some("dog"));
         let list = "dog,".repeat(10_000);
         assert_eq!(names.split(&list).len(), 10_000);
-    }
-
-    #[test]
-    fn distances() {
-        let between = |a: &str, b| distance(&a.chars().collect::<Vec<_>>(), b);
-        for (a, b, expected) in [
-            ("", "", 0),
-            ("", "abc", 3),
-            ("abc", "", 3),
-            ("abc", "abc", 0),
-            ("abc", "acb", 1),
-            ("kitten", "sitting", 3),
-            ("käse", "kase", 1),
-        ] {
-            assert_eq!(between(a, b), expected, "{a} {b}");
-        }
     }
 }

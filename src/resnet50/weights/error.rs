@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::files::FileError;
 use crate::paths;
+use crate::text;
 
 /// Why a file of weights was refused. Texts that come from the file are escaped and cut.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +151,7 @@ impl WeightsError {
     pub(super) fn duplicate(part: impl Into<String>, name: &str) -> Self {
         Self::Duplicate {
             part: part.into(),
-            name: shown(name),
+            name: text::name(name).to_string(),
         }
     }
 }
@@ -196,14 +197,4 @@ impl fmt::Display for Mismatch {
         }
         Ok(())
     }
-}
-
-/// A text from a file, fit for a terminal.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 160;
-    let mut start: String = text.chars().take(LONGEST).collect();
-    if start.len() < text.len() {
-        start.push('…');
-    }
-    start.escape_debug().to_string()
 }

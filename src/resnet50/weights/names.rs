@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::error::{Mismatch, WeightsError, shown};
+use super::error::{Mismatch, WeightsError};
 use super::{StateDict, Tensor};
 use crate::resnet50::{Parameter, ResNet50, Variant};
+use crate::text;
 
 /// Who named the tensors of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -207,12 +208,12 @@ impl ResNet50Weights {
             Some(shape) => {
                 mismatch.wrong.push(format!(
                     "{} (shape {shape:?}, expected [classes, {FEATURES}] with 2 classes or more)",
-                    shown(&weight)
+                    text::name(&weight)
                 ));
                 0
             }
             None => {
-                mismatch.missing.push(shown(&weight));
+                mismatch.missing.push(text::name(&weight).to_string());
                 0
             }
         };
@@ -227,7 +228,7 @@ impl ResNet50Weights {
                 }
             }
         } else if dict.get(&bias).is_none() {
-            mismatch.missing.push(shown(&bias));
+            mismatch.missing.push(text::name(&bias).to_string());
         }
         known.extend([weight, bias]);
 
@@ -236,9 +237,9 @@ impl ResNet50Weights {
             if in_other(name) || is_counter(name, tensor) {
                 // Of no interest to anybody.
             } else if is_of_training(name.strip_prefix(&prefix).unwrap_or(name)) {
-                ignored.push(shown(name));
+                ignored.push(text::name(name).to_string());
             } else {
-                mismatch.surplus.push(shown(name));
+                mismatch.surplus.push(text::name(name).to_string());
             }
         }
         if !mismatch.is_empty() {
@@ -292,15 +293,15 @@ impl ResNet50Weights {
 /// One tensor of this name and shape, or what is wrong with it.
 fn take(dict: &StateDict, name: &str, shape: &[usize], mismatch: &mut Mismatch) -> Option<Tensor> {
     match dict.get(name) {
-        None => mismatch.missing.push(shown(name)),
+        None => mismatch.missing.push(text::name(name).to_string()),
         Some(tensor) if tensor.shape() != shape => mismatch.wrong.push(format!(
             "{} (shape {:?}, expected {shape:?})",
-            shown(name),
+            text::name(name),
             tensor.shape(),
         )),
         Some(tensor) if !tensor.dtype().is_float() => mismatch.wrong.push(format!(
             "{} ({}, expected floating-point numbers)",
-            shown(name),
+            text::name(name),
             tensor.dtype()
         )),
         Some(tensor) => return Some(tensor.clone()),

@@ -13,9 +13,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::error::{WeightsError, shown};
+use super::error::WeightsError;
 use super::foreign::{self, Foreign};
 use super::{DType, MAX_HEADER};
+use crate::text;
 
 /// Instructions that a pickle may have, which bounds its objects: ResNet50's state dict has 12
 /// thousand.
@@ -536,7 +537,7 @@ impl Machine<'_> {
             "01" => Value::Bool(true),
             text => match text.trim_end_matches('L').parse() {
                 Ok(number) => Value::Int(number),
-                Err(_) => return Err(self.wrong(format!("\"{}\" for a number", shown(text)))),
+                Err(_) => return Err(self.wrong(format!("\"{}\" for a number", text::name(text)))),
             },
         })
     }
@@ -649,7 +650,7 @@ impl Machine<'_> {
         if let Some(global) = Global::find(module, name) {
             return Ok(Value::Global(global));
         }
-        let full_name = || shown(&format!("{module}.{name}"));
+        let full_name = || text::name(&format!("{module}.{name}")).to_string();
         match foreign::find(module, name) {
             Some(Foreign::Data) => Ok(Value::Global(Global::Data)),
             Some(Foreign::Network) => Err(WeightsError::WholeModule { name: full_name() }),
@@ -788,6 +789,6 @@ impl Machine<'_> {
 
 fn call(module: &str, name: &str) -> WeightsError {
     WeightsError::Call {
-        name: shown(&format!("{module}.{name}")),
+        name: text::name(&format!("{module}.{name}")).to_string(),
     }
 }

@@ -7,8 +7,9 @@ use std::fmt;
 use bytes::Bytes;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
-use super::error::{WeightsError, shown};
+use super::error::WeightsError;
 use super::{DType, MAX_HEADER, StateDict, Tensor};
+use crate::text;
 
 const PART: &str = "the header of the safetensors file";
 
@@ -36,15 +37,16 @@ pub(super) fn read(file: &Bytes) -> Result<StateDict, WeightsError> {
     };
     unique(header)?;
 
-    let bad =
-        |problem: &dyn fmt::Display| WeightsError::malformed(PART, shown(&problem.to_string()));
+    let bad = |problem: &dyn fmt::Display| {
+        WeightsError::malformed(PART, text::message(&problem.to_string()).to_string())
+    };
     // This also checks that the tensors cover the numbers without gaps, and that none goes past
     // the end.
     let (_, metadata) = ::safetensors::SafeTensors::read_metadata(file).map_err(|e| bad(&e))?;
     let numbers = file.slice(8 + len as usize..);
     let mut dict = StateDict::default();
     for (name, info) in metadata.tensors() {
-        let part = || format!("tensor \"{}\"", shown(&name));
+        let part = || format!("tensor \"{}\"", text::name(&name));
         let dtype = dtype(info.dtype).ok_or_else(|| {
             let problem = format!("elements of type {:?}, which no weights have", info.dtype);
             WeightsError::malformed(part(), problem)
@@ -117,6 +119,9 @@ fn unique(header: &[u8]) -> Result<(), WeightsError> {
     match json.deserialize_map(Names) {
         Ok(None) => Ok(()),
         Ok(Some(name)) => Err(WeightsError::duplicate(PART, &name)),
-        Err(e) => Err(WeightsError::malformed(PART, shown(&e.to_string()))),
+        Err(e) => Err(WeightsError::malformed(
+            PART,
+            text::message(&e.to_string()).to_string(),
+        )),
     }
 }

@@ -7,7 +7,8 @@ use std::fmt;
 use bytes::Bytes;
 use half::{bf16, f16};
 
-use super::error::{WeightsError, shown};
+use super::error::WeightsError;
+use crate::text;
 
 /// Type of a tensor's elements, all of them little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -293,10 +294,12 @@ impl StateDict {
     /// If there is no such tensor, or it has no floating-point numbers.
     pub fn get_f32(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
         let Some(tensor) = self.get(name) else {
-            return Err(WeightsError::NoTensor { name: shown(name) });
+            return Err(WeightsError::NoTensor {
+                name: text::name(name).to_string(),
+            });
         };
         tensor.to_f32().ok_or_else(|| WeightsError::NotFloat {
-            name: shown(name),
+            name: text::name(name).to_string(),
             dtype: tensor.dtype,
         })
     }

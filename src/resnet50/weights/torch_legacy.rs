@@ -11,9 +11,10 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::error::{WeightsError, shown};
+use super::error::WeightsError;
 use super::pickle::{Pickle, Value};
 use super::{StateDict, torch_object};
+use crate::text;
 
 /// 0x1950a86a20f9469cfc6c, little-endian.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
@@ -72,7 +73,7 @@ pub(super) fn read(file: &Bytes) -> Result<StateDict, WeightsError> {
         if *same != (id.dtype, id.elements) {
             return Err(object.malformed(format!(
                 "storage \"{}\" has {} elements of {}, and {} of {} elsewhere",
-                shown(key),
+                text::name(key),
                 id.elements,
                 id.dtype,
                 same.1,
@@ -95,10 +96,17 @@ pub(super) fn read(file: &Bytes) -> Result<StateDict, WeightsError> {
         let Some((dtype, elements)) = wanted.get(key) else {
             return Err(keys.malformed(format!(
                 "storage \"{}\" belongs to no tensor, so that its size is unknown",
-                shown(key)
+                text::name(key)
             )));
         };
-        let part = || format!("storage \"{}\" ({} of {})", shown(key), i + 1, list.len());
+        let part = || {
+            format!(
+                "storage \"{}\" ({} of {})",
+                text::name(key),
+                i + 1,
+                list.len()
+            )
+        };
         let left = (file.len() - at) as u64;
         let Some((count, _)) = file[at..].split_first_chunk() else {
             return Err(WeightsError::truncated(part(), 8, left));
@@ -131,7 +139,7 @@ pub(super) fn read(file: &Bytes) -> Result<StateDict, WeightsError> {
     torch_object::state_dict(&object, |id| {
         let key = object.text(&id.key);
         storages.get(key).cloned().ok_or_else(|| {
-            let key = shown(key);
+            let key = text::name(key);
             keys.malformed(format!("storage \"{key}\" of the object is not in it"))
         })
     })

@@ -6,10 +6,11 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 
-use super::error::{WeightsError, shown};
+use super::error::WeightsError;
 use super::names::{FEATURES, is_averaged};
 use super::pickle::{Pickle, StorageId, Value};
 use super::{StateDict, Tensor};
+use crate::text;
 
 /// Where training programs keep the state dict in a checkpoint, the likeliest first.
 const WRAPPERS: [&str; 7] = [
@@ -43,7 +44,7 @@ struct Entries<'p> {
 impl Entries<'_> {
     /// The keys on the way to it, for messages.
     fn place(&self) -> String {
-        shown(&self.path.join("."))
+        text::name(&self.path.join(".")).to_string()
     }
 
     fn has_tensors(&self) -> bool {
@@ -82,7 +83,7 @@ pub(super) fn state_dict<'p>(
         let tensor = &pickle.tensors[*tensor as usize];
         let id = &pickle.storages[tensor.storage as usize];
         let bad = |problem: String| {
-            WeightsError::malformed(format!("tensor \"{}\"", shown(name)), problem)
+            WeightsError::malformed(format!("tensor \"{}\"", text::name(name)), problem)
         };
         let bytes = part(id, storage(id)?).map_err(bad)?;
         let offset = number(&tensor.offset)
@@ -248,7 +249,7 @@ fn walk<'p>(
         if !names.insert(name) {
             let place = match path.as_slice() {
                 [] => "the dict".to_owned(),
-                path => format!("the dict in \"{}\"", shown(&path.join("."))),
+                path => format!("the dict in \"{}\"", text::name(&path.join("."))),
             };
             return Err(WeightsError::duplicate(place, name));
         }
@@ -302,10 +303,15 @@ fn usual<'p>(pickle: &'p Pickle<'_>, dicts: &[Entries<'p>]) -> Result<Found<'p>,
                 return none(format!("dicts lie in dicts, {MAX_DEPTH} deep"));
             }
             let path = match dict.path.last() {
-                Some(name) => format!(" in \"{}\"", shown(name)),
+                Some(name) => format!(" in \"{}\"", text::name(name)),
                 None => String::new(),
             };
-            let found: Vec<_> = dict.items.iter().take(10).map(|(n, _)| shown(n)).collect();
+            let found: Vec<_> = dict
+                .items
+                .iter()
+                .take(10)
+                .map(|(n, _)| text::name(n).to_string())
+                .collect();
             return none(match found.is_empty() {
                 true => format!("the file has an empty dict{path}"),
                 false => format!(

@@ -13,9 +13,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::error::{WeightsError, shown};
+use super::error::WeightsError;
 use super::pickle::Pickle;
 use super::{StateDict, torch_object};
+use crate::text;
 
 const DIRECTORY: &str = "the directory of the zip archive";
 
@@ -40,7 +41,11 @@ pub(super) fn read(file: &Bytes) -> Result<StateDict, WeightsError> {
         (Some(a), Some(b)) => {
             return Err(WeightsError::malformed(
                 DIRECTORY,
-                format!("a data.pkl in \"{}\" and in \"{}\"", shown(a), shown(b)),
+                format!(
+                    "a data.pkl in \"{}\" and in \"{}\"",
+                    text::name(a),
+                    text::name(b)
+                ),
             ));
         }
     };
@@ -57,7 +62,7 @@ pub(super) fn read(file: &Bytes) -> Result<StateDict, WeightsError> {
     let pickle = Pickle::read(&pickle, "data.pkl")?;
     torch_object::state_dict(&pickle, |id| {
         let key = pickle.text(&id.key);
-        let part = || format!("entry \"data/{}\" of the archive", shown(key));
+        let part = || format!("entry \"data/{}\" of the archive", text::name(key));
         let Some(bytes) = entry(format!("data/{key}")) else {
             return Err(WeightsError::malformed(part(), "it does not exist"));
         };
@@ -123,7 +128,7 @@ fn entries(file: &[u8]) -> Result<BTreeMap<&str, Range<usize>>, WeightsError> {
         let name = std::str::from_utf8(name).map_err(|_| {
             bad(format!(
                 "the name \"{}\" is not UTF-8",
-                shown(&String::from_utf8_lossy(name))
+                text::name(&String::from_utf8_lossy(name))
             ))
         })?;
         let mut extra = Fields(fields.bytes(extra as usize)?);
@@ -143,14 +148,14 @@ fn entries(file: &[u8]) -> Result<BTreeMap<&str, Range<usize>>, WeightsError> {
         }
         if method != 0 || flags & 1 != 0 {
             return Err(WeightsError::Compressed {
-                entry: shown(name),
+                entry: text::name(name).to_string(),
                 method,
             });
         }
         if size != compressed {
             return Err(bad(format!(
                 "entry \"{}\" is stored as it is, and has {compressed} bytes of {size}",
-                shown(name)
+                text::name(name)
             )));
         }
 
@@ -161,7 +166,7 @@ fn entries(file: &[u8]) -> Result<BTreeMap<&str, Range<usize>>, WeightsError> {
         let start = within.ok_or_else(|| {
             bad(format!(
                 "entry \"{}\" starts at {offset}, behind all entries",
-                shown(name)
+                text::name(name)
             ))
         })?;
         let mut local = Fields(&file[start..directory.start]);
@@ -171,13 +176,13 @@ fn entries(file: &[u8]) -> Result<BTreeMap<&str, Range<usize>>, WeightsError> {
         if signature != b"PK\x03\x04" || local.bytes(name_len as usize)? != name.as_bytes() {
             return Err(bad(format!(
                 "there is no entry \"{}\" at {start}",
-                shown(name)
+                text::name(name)
             )));
         }
         local.bytes(extra_len as usize)?;
         if size > local.0.len() as u64 {
             return Err(WeightsError::truncated(
-                format!("entry \"{}\" of the archive", shown(name)),
+                format!("entry \"{}\" of the archive", text::name(name)),
                 size,
                 local.0.len() as u64,
             ));
@@ -194,8 +199,8 @@ fn entries(file: &[u8]) -> Result<BTreeMap<&str, Range<usize>>, WeightsError> {
         if pair[1].0 < pair[0].1 {
             return Err(bad(format!(
                 "entries \"{}\" and \"{}\" overlap",
-                shown(pair[0].2),
-                shown(pair[1].2)
+                text::name(pair[0].2),
+                text::name(pair[1].2)
             )));
         }
     }
