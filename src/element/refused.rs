@@ -2,12 +2,11 @@
 //! Why a stream cannot be negotiated: GStreamer itself says no more than "not negotiated", and that
 //! in the name of the source.
 
-use std::sync::{Mutex, PoisonError};
-
 use gst::prelude::*;
 use gst_video::{VideoInfo, VideoInterlaceMode};
 
 use super::strings;
+use crate::sync::Mutex;
 
 /// What an element does with the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,10 +48,8 @@ pub(super) fn explain(pad: &gst::Pad, frames: Use) {
             let caps = event.caps_owned();
             // Without the lock: it asks the neighbours.
             let reason = reason(pad, &caps, frames);
-            let before = {
-                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-                std::mem::replace(&mut *told, reason.as_ref().map(|_| caps.clone()))
-            };
+            let before =
+                { std::mem::replace(&mut *told.lock(), reason.as_ref().map(|_| caps.clone())) };
             if let Some(reason) = reason
                 && before.as_ref() != Some(&caps)
                 && let Some(element) = pad.parent_element()

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What was last said of a frame and of each region, to say only what has changed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::meta::{Classification, Region};
 use crate::postprocess::{Detection, Objects};
+use crate::sync::Mutex;
 
 /// What is said of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,11 +56,7 @@ impl Changes {
             let said = Said::of(seen);
             match region.as_ref().and_then(|_| objects.next()) {
                 None => is_news(&mut self.frame, said),
-                Some(last) => {
-                    // A lock whose holder panicked still holds plain data.
-                    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-                    is_news(&mut last, said)
-                }
+                Some(last) => is_news(&mut last.lock(), said),
             }
         });
     }
