@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The custom metadata, which every language reads with `gst_buffer_get_custom_meta()`.
 //!
-//! A buffer has one for each element that has classified it. The last element's comes first: that
-//! function finds the first one.
+//! A buffer has one for each element that has classified it. That of the last element comes first,
+//! because that function finds the first one.
 
 use gst::meta::CustomMeta;
 
@@ -14,9 +14,9 @@ pub const META_NAME: &str = "Resnet50ClassificationMeta";
 
 /// Registers the metadata with GStreamer; does nothing the second time.
 ///
-/// Its transform function lets it survive every transformation of the buffer (copies, scaling,
-/// conversion), for what is seen in a picture does not change with its size or format. Custom
-/// metadata without one is dropped by `videoscale` and its like.
+/// Its transform function keeps it on every copy of the buffer (copies, scaling, conversion), because
+/// what a frame shows does not depend on its size or format. `videoscale` and similar elements drop
+/// custom metadata without such a function.
 pub fn register() {
     if CustomMeta::is_registered(META_NAME) {
         return;
@@ -27,10 +27,25 @@ pub fn register() {
     });
 }
 
-/// Puts a classification onto a buffer, before those of other elements, and in the place of an
-/// earlier one of the same element.
+/// Attaches a classification to a buffer, before those of other elements. It replaces an earlier one
+/// of the same element.
 pub fn attach(buffer: &mut gst::BufferRef, classification: &Classification) {
-    put_first(buffer, classification.to_structure(META_NAME));
+    let (mut index, mut is_there) = (0, false);
+    visit(buffer, |there| {
+        is_there = element(there) == &*classification.element;
+        index += usize::from(!is_there);
+        is_there
+    });
+    // It fails only if the metadata is not registered, and each element registers it.
+    if is_there || CustomMeta::add(buffer, META_NAME).is_ok() {
+        move_to_front(buffer, index);
+        visit(buffer, |first| {
+            // Optional fields of the earlier one must not stay.
+            first.remove_all_fields();
+            classification.write_to(first);
+            true
+        });
+    }
     #[cfg(feature = "v1_24")]
     super::analytics::attach(buffer, classification);
 }
@@ -41,8 +56,8 @@ pub fn classification_of(buffer: &gst::BufferRef) -> Option<Classification> {
 }
 
 /// The classification of a buffer by one of the elements that have classified it: by the last
-/// one, or by the last of those that fit the name best. A name is that of an element, of a model as
-/// [`Classification::model`] has it, or of a model's file, with or without its extension.
+/// one, or by the last of those that match the name best. The name is that of an element, of a model
+/// as in [`Classification::model`], or of a model's file, with or without its extension.
 pub fn classification_by(buffer: &gst::BufferRef, name: Option<&str>) -> Option<Classification> {
     let metas = metas(buffer);
     Classification::from_structure(select(structures(&metas), name)?)
@@ -60,7 +75,7 @@ fn metas(buffer: &gst::BufferRef) -> Vec<gst::MetaRef<'_, gst::Meta>> {
     buffer.iter_meta::<gst::Meta>().collect()
 }
 
-/// What ours among them hold.
+/// The structures of our metadata among them.
 fn structures<'a>(
     metas: &'a [gst::MetaRef<'_, gst::Meta>],
 ) -> impl Iterator<Item = &'a gst::StructureRef> {
@@ -69,12 +84,12 @@ fn structures<'a>(
     structures.filter(|structure| structure.name() == META_NAME)
 }
 
-/// What tells the elements' metadata apart.
+/// Name of the element that attached it.
 fn element(structure: &gst::StructureRef) -> &str {
     structure.get::<&str>("element").unwrap_or_default()
 }
 
-/// Calls the function with the structure of each of our metadata, until it has had enough.
+/// Calls the function with the structure of each of our metadata until it returns true.
 fn visit(buffer: &mut gst::BufferRef, mut visit: impl FnMut(&mut gst::StructureRef) -> bool) {
     for mut meta in buffer.iter_meta_mut::<gst::Meta>() {
         if let Some(meta) = meta.try_as_mut_custom_meta()
@@ -86,51 +101,45 @@ fn visit(buffer: &mut gst::BufferRef, mut visit: impl FnMut(&mut gst::StructureR
     }
 }
 
-/// Adds a structure before the others. Metadata can be added last only, so each structure takes the
-/// place of the one behind it; one of the same element falls out.
-fn put_first(buffer: &mut gst::BufferRef, structure: gst::Structure) {
-    let ours = element(&structure).to_owned();
-    let mut next = Some(structure);
-    visit(buffer, |there| {
-        let is_ours = element(there) == ours;
-        if let Some(structure) = next.take() {
-            if !is_ours {
-                next = Some(there.to_owned());
-            }
-            fill(there, &structure);
-        }
-        is_ours
+/// Makes the structure at an index the first of ours; those before it move back by one. Metadata can
+/// only be added at the end.
+fn move_to_front(buffer: &mut gst::BufferRef, index: usize) {
+    if index == 0 {
+        return;
+    }
+    let metas = buffer.iter_meta_mut::<gst::Meta>();
+    let ours = metas.filter_map(|mut meta| {
+        let custom = meta.try_as_mut_custom_meta()?;
+        let is_ours = custom.structure().name() == META_NAME;
+        is_ours.then(|| meta.as_mut_ptr().cast::<gst::ffi::GstCustomMeta>())
     });
-    if let Some(structure) = next {
-        add(buffer, &structure);
+    let ours: Vec<_> = ours.take(index + 1).collect();
+    for pair in ours.windows(2).rev() {
+        // SAFETY: both are custom metadata of this buffer, which is borrowed for writing. Their
+        // structures have the same parent, the buffer, so each may own the other's.
+        unsafe { std::ptr::swap(&raw mut (*pair[0]).structure, &raw mut (*pair[1]).structure) };
     }
 }
 
-/// Copies a structure, in the place of one of the same element or behind the others: copies of a
-/// buffer have the order of the original.
+/// Copies a structure onto a buffer. It replaces one of the same element, and otherwise comes after the
+/// others: copies of a buffer have the order of the original.
 fn copy(buffer: &mut gst::BufferRef, from: &gst::StructureRef) {
     let mut is_there = false;
     visit(buffer, |there| {
         is_there = element(there) == element(from);
         if is_there {
-            fill(there, from);
+            copy_fields(there, from);
         }
         is_there
     });
-    if !is_there {
-        add(buffer, from);
+    // It fails only if the metadata is not registered.
+    if !is_there && let Ok(mut meta) = CustomMeta::add(buffer, META_NAME) {
+        copy_fields(meta.mut_structure(), from);
     }
 }
 
-fn add(buffer: &mut gst::BufferRef, structure: &gst::StructureRef) {
-    // It fails only where the metadata is not registered, which the elements see to.
-    if let Ok(mut meta) = CustomMeta::add(buffer, META_NAME) {
-        fill(meta.mut_structure(), structure);
-    }
-}
-
-/// Nothing of what was there stays: some of its fields the other may not have.
-fn fill(to: &mut gst::StructureRef, from: &gst::StructureRef) {
+/// Replaces all fields: the other structure may lack some of them.
+fn copy_fields(to: &mut gst::StructureRef, from: &gst::StructureRef) {
     to.remove_all_fields();
     for (field, value) in from.iter() {
         to.set_value(field, value.clone());

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Classification, Decision, Region, classification_by, regions_by};
+use super::{Classification, Decision, Region, answers_by};
 
 #[derive(Default, Serialize)]
 struct Line<'a> {
@@ -16,16 +16,16 @@ struct Line<'a> {
     fresh: bool,
     age_ns: Option<u64>,
     inference_ns: Option<u64>,
-    region: Option<Place<'a>>,
-    results: Vec<Result<'a>>,
-    groups: Vec<Group<'a>>,
+    region: Option<RegionFields<'a>>,
+    results: Vec<ClassFields<'a>>,
+    groups: Vec<GroupFields<'a>>,
     decision: Option<&'a str>,
     decision_confidence: Option<f32>,
     decision_since: Option<u64>,
 }
 
 #[derive(Serialize)]
-struct Place<'a> {
+struct RegionFields<'a> {
     id: i32,
     tracking_id: Option<i64>,
     r#type: &'a str,
@@ -36,20 +36,20 @@ struct Place<'a> {
 }
 
 #[derive(Serialize)]
-struct Result<'a> {
+struct ClassFields<'a> {
     index: i32,
     label: &'a str,
     confidence: f32,
 }
 
 #[derive(Serialize)]
-struct Group<'a> {
+struct GroupFields<'a> {
     label: &'a str,
     confidence: f32,
 }
 
-/// The line of a whole frame, or of a region in it, with its line end. Times are in nanoseconds,
-/// `null` where unknown; what there is no decision layer for is `null` too.
+/// The line of a whole frame, or of a region of it, with its line feed. Times are in nanoseconds, and
+/// `null` if unknown. Without a decision its fields are `null`.
 pub fn json_line(
     classification: &Classification,
     region: Option<&Region>,
@@ -57,12 +57,12 @@ pub fn json_line(
     segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
 ) -> String {
     let decision = classification.decision.as_ref();
-    let results = classification.results.iter().map(|c| Result {
+    let results = classification.results.iter().map(|c| ClassFields {
         index: c.index,
         label: &c.label,
         confidence: c.confidence,
     });
-    let groups = classification.groups.iter().map(|g| Group {
+    let groups = classification.groups.iter().map(|g| GroupFields {
         label: &g.label,
         confidence: g.confidence,
     });
@@ -73,7 +73,7 @@ pub fn json_line(
         fresh: classification.fresh,
         age_ns: nanoseconds(classification.age),
         inference_ns: Some(classification.inference_time.nseconds()),
-        region: region.map(|r| Place {
+        region: region.map(|r| RegionFields {
             id: r.id,
             tracking_id: r.tracking_id,
             r#type: &r.kind,
@@ -91,7 +91,7 @@ pub fn json_line(
     })
 }
 
-/// The line of a buffer that nothing is known of: its times, no element, no model, no provider, no results.
+/// The line of a buffer without classification: its times, no element, model, provider or results.
 pub fn json_line_unclassified(
     pts: Option<gst::ClockTime>,
     segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
@@ -99,36 +99,19 @@ pub fn json_line_unclassified(
     text(&timed(pts, segment))
 }
 
-/// What is known of a buffer: of the whole frame (without a region) first, then of the regions
-/// in their order, each by the last element that has classified it.
-pub fn answers_of(buffer: &gst::BufferRef) -> Vec<(Option<Region>, Classification)> {
-    answers_by(buffer, None)
-}
-
-/// What one of the elements that have classified a buffer says of it, in the order of
-/// [`answers_of`]; `name` is that of [`classification_by`].
-pub fn answers_by(
-    buffer: &gst::BufferRef,
-    name: Option<&str>,
-) -> Vec<(Option<Region>, Classification)> {
-    let frame = classification_by(buffer, name).map(|classification| (None, classification));
-    let regions = regions_by(buffer, name).into_iter();
-    let regions = regions.filter_map(|(region, seen)| Some((Some(region), seen?)));
-    frame.into_iter().chain(regions).collect()
-}
-
-/// The lines of all [`answers_of`] a buffer; empty if there are none.
+/// The lines of a buffer: of the whole frame and of each classified region, each by the last element
+/// that has classified it. Empty if there are none.
 pub fn json_lines(
     buffer: &gst::BufferRef,
     segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
 ) -> String {
-    answers_of(buffer)
+    answers_by(buffer, None)
         .iter()
         .map(|(region, seen)| json_line(seen, region.as_ref(), buffer.pts(), segment))
         .collect()
 }
 
-/// A line with nothing but its times.
+/// A line with only its times.
 fn timed<'a>(
     pts: Option<gst::ClockTime>,
     segment: Option<&gst::FormattedSegment<gst::ClockTime>>,

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Reading all classifications of a buffer.
+
+use gst_video::VideoRegionOfInterestMeta;
+
+use super::{
+    Classification, Region, classification_by, classifications_of, region_answers_of, regions_by,
+};
+
+impl Classification {
+    /// Iterates over all classifications of a buffer: first those of the whole frame (without a
+    /// region), then those of each region in the order of the regions. If several elements have
+    /// classified the same frame or region, the last element comes first.
+    ///
+    /// ```
+    /// use gstresnet50::meta::{self, Class, Classification};
+    ///
+    /// gst::init()?;
+    /// meta::register();
+    /// // The element `resnet50` does this.
+    /// let mut buffer = gst::Buffer::new();
+    /// let classification = Classification {
+    ///     element: "resnet50-0".into(),
+    ///     model: "/models/resnet50.onnx".into(),
+    ///     provider: "cpu".into(),
+    ///     fresh: true,
+    ///     age: Some(gst::ClockTime::ZERO),
+    ///     inference_time: gst::ClockTime::from_mseconds(12),
+    ///     results: vec![Class {
+    ///         index: 281,
+    ///         label: "tabby".into(),
+    ///         confidence: 0.83,
+    ///     }],
+    ///     groups: Vec::new(),
+    ///     decision: None,
+    /// };
+    /// meta::attach(buffer.make_mut(), &classification);
+    ///
+    /// // An application does this, in a pad probe or with a buffer of an appsink.
+    /// for (region, classification) in Classification::from_buffer(&buffer) {
+    ///     if let Some(best) = classification.top() {
+    ///         match region {
+    ///             None => println!("{} ({:.0} %)", best.label, best.confidence * 100.0),
+    ///             Some(region) => println!("{} at {}, {}", best.label, region.x, region.y),
+    ///         }
+    ///     }
+    /// }
+    /// # let all: Vec<_> = Classification::from_buffer(&buffer).collect();
+    /// # assert_eq!(all, [(None, classification)]);
+    /// # Ok::<(), glib::Error>(())
+    /// ```
+    pub fn from_buffer(
+        buffer: &gst::BufferRef,
+    ) -> impl Iterator<Item = (Option<Region>, Classification)> {
+        let frame = classifications_of(buffer).into_iter();
+        let regions = buffer.iter_meta::<VideoRegionOfInterestMeta>();
+        let regions = regions.flat_map(|meta| {
+            let region = Region::from_meta(&meta);
+            let all = region_answers_of(&meta).into_iter();
+            all.map(move |classification| (Some(region.clone()), classification))
+        });
+        frame
+            .map(|classification| (None, classification))
+            .chain(regions)
+    }
+}
+
+/// The classifications of a buffer by one of the elements that have classified it: of the whole
+/// frame first (without a region), then of the regions in their order. Without a `name`, that of
+/// the last element for the frame and for each region; otherwise `name` is as in
+/// [`classification_by`].
+pub fn answers_by(
+    buffer: &gst::BufferRef,
+    name: Option<&str>,
+) -> Vec<(Option<Region>, Classification)> {
+    let frame = classification_by(buffer, name).map(|classification| (None, classification));
+    let regions = regions_by(buffer, name).into_iter();
+    let regions = regions.filter_map(|(region, found)| Some((Some(region), found?)));
+    frame.into_iter().chain(regions).collect()
+}
