@@ -8,12 +8,12 @@
 
 mod lines;
 mod literal;
-mod numbered;
+mod numbering;
 
 use std::fmt;
 
 use literal::{Literal, Unexpected};
-use numbered::by_number;
+use numbering::by_number;
 
 /// Why a text is not taken for a list of names.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -148,6 +148,12 @@ impl WeightsError {
         }
     }
 
+    pub(super) fn call(module: &str, name: &str) -> Self {
+        Self::Call {
+            name: text::name(&format!("{module}.{name}")).to_string(),
+        }
+    }
+
     pub(super) fn duplicate(part: impl Into<String>, name: &str) -> Self {
         Self::Duplicate {
             part: part.into(),

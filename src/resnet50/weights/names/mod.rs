@@ -1,113 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
 //! ResNet50's parameters under the names that programs give them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod group;
+mod last_layer;
+mod naming;
+
+use std::collections::{HashMap, HashSet};
 
 use super::error::{Mismatch, WeightsError};
 use super::{StateDict, Tensor};
 use crate::resnet50::{Parameter, ResNet50, Variant};
 use crate::text;
+use group::{Group, groups};
+use last_layer::last_layer;
 
-/// Who named the tensors of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Naming {
-    /// torchvision's `resnet50`, and timm's, which has the same names: `layer1.0.conv1.weight`.
-    Torchvision,
-    /// `ResNetForImageClassification` of Hugging Face's transformers, as in `microsoft/resnet-50`:
-    /// `resnet.encoder.stages.0.layers.0.layer.0.convolution.weight`.
-    Transformers,
-    /// torchvision's network taken apart, `nn.Sequential(*list(resnet.children())[:-1])`: its
-    /// layers go by their numbers, `4.0.conv1.weight`.
-    Children,
-}
-
-impl Naming {
-    const ALL: [Self; 3] = [Self::Torchvision, Self::Transformers, Self::Children];
-
-    /// Whose names these are: transformers' if one starts like them, else torchvision's.
-    pub fn of(dict: &StateDict) -> Self {
-        match dict.iter().any(|(name, _)| name.starts_with("resnet.")) {
-            true => Self::Transformers,
-            false => Self::Torchvision,
-        }
-    }
-
-    /// A parameter's name, from torchvision's.
-    pub fn name(self, torchvision: &str) -> String {
-        match self {
-            Self::Torchvision => torchvision.into(),
-            Self::Transformers => {
-                transformers(torchvision).unwrap_or_else(|| torchvision.to_owned())
-            }
-            Self::Children => children(torchvision).unwrap_or_else(|| torchvision.to_owned()),
-        }
-    }
-
-    /// What stands before the names of all layers but the last in the program's own files.
-    fn prefix(self) -> &'static str {
-        match self {
-            Self::Torchvision | Self::Children => "",
-            Self::Transformers => "resnet.",
-        }
-    }
-
-    /// The name of a parameter that is not the last layer's, without [`Self::prefix`].
-    fn inner_name(self, torchvision: &str) -> String {
-        let name = self.name(torchvision);
-        match name.strip_prefix(self.prefix()) {
-            Some(inner) => inner.to_owned(),
-            None => name,
-        }
-    }
-}
-
-/// transformers' name: a stage and a convolution count from 0, and a convolution has its batch
-/// norm next to it.
-fn transformers(torchvision: &str) -> Option<String> {
-    let (path, value) = torchvision.rsplit_once('.')?;
-    let kind = |layer: &str| match layer.starts_with("conv") {
-        true => "convolution",
-        false => "normalization",
-    };
-    let parts: Vec<_> = path.split('.').collect();
-    Some(match parts[..] {
-        ["fc"] => format!("classifier.1.{value}"),
-        [layer] => format!("resnet.embedder.embedder.{}.{value}", kind(layer)),
-        [stage, block, ref layer @ ..] => {
-            let stage = stage.strip_prefix("layer")?;
-            let stage = stage.parse::<usize>().ok()?.checked_sub(1)?;
-            let layer = match layer {
-                ["downsample", "0"] => "shortcut.convolution".into(),
-                ["downsample", _] => "shortcut.normalization".into(),
-                [layer] => {
-                    let number = layer.trim_start_matches(char::is_alphabetic);
-                    let number = number.parse::<usize>().ok()?.checked_sub(1)?;
-                    format!("layer.{number}.{}", kind(layer))
-                }
-                _ => return None,
-            };
-            format!("resnet.encoder.stages.{stage}.layers.{block}.{layer}.{value}")
-        }
-        [] => return None,
-    })
-}
-
-/// The name within the list of torchvision's children: `conv1`, `bn1`, the ReLU and the pool, then
-/// the four layers.
-fn children(torchvision: &str) -> Option<String> {
-    let (layer, rest) = torchvision.split_once('.')?;
-    let number = match layer {
-        "conv1" => 0,
-        "bn1" => 1,
-        "layer1" => 4,
-        "layer2" => 5,
-        "layer3" => 6,
-        "layer4" => 7,
-        _ => return None,
-    };
-    Some(format!("{number}.{rest}"))
-}
+pub(super) use group::is_averaged;
+pub use naming::Naming;
 
 /// Features that the last layer takes.
 pub(super) const FEATURES: usize = 2048;
@@ -129,15 +37,6 @@ pub struct ResNet50Weights {
     prefix: String,
     others: Vec<String>,
     ignored: Vec<String>,
-}
-
-/// Names that share what stands before the network's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Group {
-    naming: Naming,
-    prefix: String,
-    /// How many of the network's parameters it has.
-    count: usize,
 }
 
 impl ResNet50Weights {
@@ -307,103 +206,6 @@ fn take(dict: &StateDict, name: &str, shape: &[usize], mismatch: &mut Mismatch) 
         Some(tensor) => return Some(tensor.clone()),
     }
     None
-}
-
-/// The groups of names that are the network's behind some prefix, the best first: with the most
-/// parameters, averaged weights before others, short prefixes before long ones.
-fn groups<'a>(dict: &StateDict, inner: impl Iterator<Item = &'a Parameter>) -> Vec<Group> {
-    let mut namings: HashMap<String, Naming> = HashMap::new();
-    for parameter in inner {
-        for naming in Naming::ALL {
-            namings.insert(naming.inner_name(&parameter.name), naming);
-        }
-    }
-    let mut counts: BTreeMap<(Naming, &str), usize> = BTreeMap::new();
-    for (name, _) in dict.iter() {
-        // The longest end of it that is one of the network's names.
-        let starts = name.match_indices('.').map(|(at, _)| at + 1);
-        let found = std::iter::once(0)
-            .chain(starts)
-            .find_map(|start| Some((*namings.get(&name[start..])?, &name[..start])));
-        if let Some(key) = found {
-            *counts.entry(key).or_default() += 1;
-        }
-    }
-    let mut groups: Vec<Group> = counts
-        .into_iter()
-        .map(|((naming, prefix), count)| Group {
-            naming,
-            prefix: prefix.to_owned(),
-            count,
-        })
-        .collect();
-    groups.sort_by_key(|g| {
-        (
-            usize::MAX - g.count,
-            !is_averaged(&g.prefix),
-            g.prefix.len(),
-        )
-    });
-    groups
-}
-
-/// Names of last layers, the likeliest first.
-const HEADS: [&str; 8] = [
-    "fc",
-    "classifier",
-    "head",
-    "heads",
-    "last_linear",
-    "linear",
-    "cls",
-    "output",
-];
-
-/// The name of the last layer without `.weight`: a layer of 2048 features, within the network or
-/// beside it. Where there is none, the name that it should have.
-fn last_layer(
-    dict: &StateDict,
-    naming: Naming,
-    prefix: &str,
-    is_other: impl Fn(&str) -> bool,
-) -> String {
-    let own = match naming {
-        Naming::Torchvision => format!("{prefix}fc"),
-        Naming::Transformers => {
-            let outer = prefix.strip_suffix(naming.prefix()).unwrap_or(prefix);
-            format!("{outer}classifier.1")
-        }
-        Naming::Children => "fc".to_owned(),
-    };
-    if dict.get(&format!("{own}.weight")).is_some() {
-        return own;
-    }
-    let mut layers: Vec<&str> = dict
-        .iter()
-        .filter(|(name, tensor)| {
-            matches!(tensor.shape(), [_, FEATURES])
-                && !is_other(name)
-                && is_averaged(name) == is_averaged(prefix)
-                && !is_of_training(name.strip_prefix(prefix).unwrap_or(name))
-        })
-        .filter_map(|(name, _)| name.strip_suffix(".weight"))
-        .collect();
-    let rank = |layer: &str| {
-        let inner = layer.strip_prefix(prefix).unwrap_or(layer);
-        let head = HEADS
-            .iter()
-            .position(|head| inner.split('.').any(|part| part == *head));
-        head.unwrap_or(HEADS.len())
-    };
-    layers.sort_by_key(|layer| rank(layer));
-    layers.first().map_or(own, |layer| (*layer).to_owned())
-}
-
-/// Whether a name speaks of averaged weights.
-pub(super) fn is_averaged(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.split(['.', '_'])
-        .any(|word| matches!(word, "ema" | "averaged" | "swa"))
 }
 
 /// Whether it counts something: batches, or steps of an average.
