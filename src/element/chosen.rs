@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What a user is told if `model-name` names no classifier whose answers come.
+//! The warning if `model-name` names no classifier upstream.
 
 use std::sync::Arc;
 
@@ -9,28 +9,28 @@ use super::{strings, upstream};
 use crate::meta::{Classification, answers_by, classifications_of, is_meant, region_answers_of};
 use crate::{paths, text};
 
-/// The text of the property, for both elements that have it.
+/// The blurb of the property, for both elements that have it.
 pub const BLURB: &str = "Whose answers count where several classifiers are before this element: the name of a resnet50 element, its model as in the metadata's field model, or the name of the model's file, with or without its extension. An element's name goes before a model's; of several that fit, the last one counts. Unset: for the frame, and for each region, the last classifier that has classified it";
 
-/// Classifiers that are named.
-const MOST_NAMED: usize = 8;
+/// The most classifiers that the warning lists.
+const MAX_LISTED: usize = 8;
 
-/// A value of the property: an empty one names nobody.
+/// The value of the property; an empty string is the same as none.
 pub fn name(text: Option<&str>) -> Option<Arc<str>> {
     text.filter(|text| !text.is_empty()).map(Into::into)
 }
 
-/// Looks whether the classifier that is named has classified anything.
+/// Checks whether the named classifier has classified anything.
 #[derive(Debug, Default)]
 pub struct Chosen {
     name: Option<Arc<str>>,
-    /// It has, or the user has been told that it has not.
-    is_over: bool,
-    /// Those that have, by their elements and models.
+    /// It has, or the warning is posted.
+    is_done: bool,
+    /// Element and model of those that have.
     others: Vec<(Arc<str>, Arc<str>)>,
 }
 
-/// Others have classified, and the one that is named has not.
+/// Other classifiers have classified, and the named one has not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     name: Arc<str>,
@@ -38,7 +38,7 @@ pub struct Missing {
 }
 
 impl Chosen {
-    /// Whether this is another name than that of the frames before; from now on it counts.
+    /// Sets the name. Returns whether it differs from the name before.
     pub fn changes(&mut self, name: Option<&Arc<str>>) -> bool {
         let changes = self.name.as_ref() != name;
         if changes {
@@ -50,32 +50,32 @@ impl Chosen {
         changes
     }
 
-    /// Takes the next frame. Returns what may be missing the first time that there are only others'
-    /// answers.
+    /// Takes the next frame. Returns what is missing on the first frame that only other classifiers
+    /// have classified.
     pub fn see(&mut self, frame: &gst::BufferRef) -> Option<Missing> {
-        let name = self.name.clone().filter(|_| !self.is_over)?;
-        self.is_over = !answers_by(frame, Some(&name)).is_empty();
-        if self.is_over || !self.others.is_empty() {
+        let name = self.name.clone().filter(|_| !self.is_done)?;
+        self.is_done = !answers_by(frame, Some(&name)).is_empty();
+        if self.is_done || !self.others.is_empty() {
             return None;
         }
         self.others = all(frame);
         self.missing()
     }
 
-    /// The stream is at its end: it is not worth waiting any more.
+    /// The stream has ended, so waiting for the classifier is over.
     pub fn end(&mut self) -> Option<Missing> {
         let missing = self.missing();
-        self.is_over |= missing.is_some();
+        self.is_done |= missing.is_some();
         missing
     }
 
-    /// The user has been told.
+    /// The warning is posted.
     pub fn told(&mut self) {
-        self.is_over = true;
+        self.is_done = true;
     }
 
     fn missing(&self) -> Option<Missing> {
-        let name = self.name.clone().filter(|_| !self.is_over)?;
+        let name = self.name.clone().filter(|_| !self.is_done)?;
         (!self.others.is_empty()).then(|| Missing {
             name,
             others: self.others.clone(),
@@ -83,7 +83,7 @@ impl Chosen {
     }
 }
 
-/// All that have classified a frame or one of its regions, each once.
+/// Element and model of all that have classified a frame or one of its regions, each once.
 fn all(frame: &gst::BufferRef) -> Vec<(Arc<str>, Arc<str>)> {
     let regions = frame.iter_meta::<gst_video::VideoRegionOfInterestMeta>();
     let regions = regions.flat_map(|meta| region_answers_of(&meta));
@@ -100,8 +100,7 @@ fn all(frame: &gst::BufferRef) -> Vec<(Arc<str>, Arc<str>)> {
 }
 
 impl Missing {
-    /// Whether the classifier is there all the same, and only has not answered yet. No lock may be
-    /// held.
+    /// Whether the classifier is upstream and has not classified anything yet. No lock may be held.
     pub fn is_upstream(&self, sink: &gst::Pad) -> bool {
         upstream::classifiers(sink).any(|found| {
             let element = found.element;
@@ -117,7 +116,7 @@ impl Missing {
         })
     }
 
-    /// Posts it as a warning. No lock may be held.
+    /// Posts the warning. No lock may be held.
     pub fn post(&self, element: &gst::Element) {
         let text = self.text();
         gst::element_warning!(element, gst::LibraryError::Settings, ("{}", text));
@@ -135,7 +134,7 @@ impl Missing {
             "model-name is “{}”, but the frames are classified by {}: set model-name to one of \
              these names or models, or leave it unset for the last classifier",
             text::message(&self.name),
-            text::list(others, MOST_NAMED)
+            text::list(others, MAX_LISTED)
         )
     }
 }
@@ -166,8 +165,8 @@ mod tests {
         buffer
     }
 
-    /// Others' answers make a hint at once and at the end, until it is given, the answer comes, or
-    /// another name is set.
+    /// Only other classifiers' results give a warning, at once and at the end, until it is posted, the
+    /// named classifier's result comes, or another name is set.
     #[test]
     fn once() {
         let (both, none) = (frame(&["a", "b"]), frame(&[]));

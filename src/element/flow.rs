@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What upstream gets for an event.
+//! The flow return for an event.
 
 use gst::prelude::*;
 
-/// What becomes of the stream where an event was passed on through `src`, or was not. GStreamer
-/// takes an event that a pad refuses for a fatal error, which nobody would have posted a reason
-/// for; but most often the pad is only going down.
+/// The flow return of a sink pad for an event that was pushed on through `src`. GStreamer takes a
+/// refused event for a fatal error, without a message that says why. Most often the pad is only being
+/// deactivated.
 pub(super) fn of_event(
     src: &gst::Pad,
     kind: gst::EventType,
@@ -18,7 +18,7 @@ pub(super) fn of_event(
         () if flags.contains(gst::PadFlags::EOS) => Err(gst::FlowError::Eos),
         () if !src.is_linked() => Err(gst::FlowError::NotLinked),
         () if kind == gst::EventType::Caps => Err(gst::FlowError::NotNegotiated),
-        // What is behind has refused it, or is going down itself: the next frame tells which.
+        // Downstream refused it or is being deactivated; the next buffer's flow return tells which.
         () => Err(gst::FlowError::Flushing),
     }
 }

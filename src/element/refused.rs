@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Why a stream cannot be negotiated: GStreamer itself says no more than "not negotiated", and that
-//! in the name of the source.
+//! Why caps are refused: GStreamer itself posts only "not negotiated", in the name of the source.
 
 use gst::prelude::*;
 use gst_video::{VideoInfo, VideoInterlaceMode};
@@ -8,10 +7,10 @@ use gst_video::{VideoInfo, VideoInterlaceMode};
 use super::strings;
 use crate::sync::Mutex;
 
-/// What an element does with the frames.
+/// How an element uses the pixels of the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// Nothing: they may be anything.
+    /// Not at all: it takes any frames.
     None,
     /// It reads their pixels.
     Read,
@@ -19,8 +18,8 @@ pub(super) enum Use {
     Draw,
 }
 
-/// What brings frames into system memory, by the caps feature of their memory. (`videoconvert`
-/// lets all of them pass as they are.)
+/// The element that downloads frames into system memory, by their memory caps feature.
+/// (`videoconvert` passes all of them through.)
 const DOWNLOADS: [(&str, &str); 14] = [
     ("memory:GLMemory", "gldownload"),
     ("memory:CUDAMemory", "cudadownload"),
@@ -38,18 +37,18 @@ const DOWNLOADS: [(&str, &str); 14] = [
     ("memory:HIPMemory", "hipdownload"),
 ];
 
-/// Lets a sink pad post an ERROR where caps come that are not taken, once for the same ones.
+/// Makes a sink pad post an ERROR for refused caps, once for the same caps.
 pub(super) fn explain(pad: &gst::Pad, frames: Use) {
-    let told: Mutex<Option<gst::Caps>> = Mutex::default();
+    let posted: Mutex<Option<gst::Caps>> = Mutex::default();
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
         if let Some(event) = info.event()
             && let gst::EventView::Caps(event) = event.view()
         {
             let caps = event.caps_owned();
-            // Without the lock: it asks the neighbours.
+            // Before the lock is taken, because it queries the peers.
             let reason = reason(pad, &caps, frames);
             let before =
-                { std::mem::replace(&mut *told.lock(), reason.as_ref().map(|_| caps.clone())) };
+                { std::mem::replace(&mut *posted.lock(), reason.as_ref().map(|_| caps.clone())) };
             if let Some(reason) = reason
                 && before.as_ref() != Some(&caps)
                 && let Some(element) = pad.parent_element()
@@ -61,7 +60,7 @@ pub(super) fn explain(pad: &gst::Pad, frames: Use) {
     });
 }
 
-/// Why these caps are not taken; none if they are.
+/// Why these caps are refused; `None` if they are accepted.
 fn reason(pad: &gst::Pad, caps: &gst::Caps, frames: Use) -> Option<String> {
     let shown = shown(caps);
     let template = pad.pad_template_caps();
@@ -71,15 +70,17 @@ fn reason(pad: &gst::Pad, caps: &gst::Caps, frames: Use) -> Option<String> {
     if !pad.query_accept_caps(caps) {
         let element = pad.parent_element()?;
         let peer = element.static_pad("src")?.peer()?;
-        // It is about to stop, and takes nothing any more.
+        // It is being deactivated and accepts nothing any more.
         if peer.pad_flags().contains(gst::PadFlags::FLUSHING) {
             return None;
         }
-        let behind = peer.parent_element();
-        let behind =
-            behind.map_or_else(|| "what follows".into(), |behind| strings::name_of(&behind));
+        let downstream = peer.parent_element();
+        let downstream = downstream.map_or_else(
+            || "what follows".into(),
+            |element| strings::name_of(&element),
+        );
         return Some(format!(
-            "caps “{shown}” are not taken by {behind} behind this element, which passes them on as \
+            "caps “{shown}” are not taken by {downstream} behind this element, which passes them on as \
              they are: put videoconvert, videoscale or videorate between the two, or ask for \
              other caps there"
         ));
@@ -103,7 +104,7 @@ fn reason(pad: &gst::Pad, caps: &gst::Caps, frames: Use) -> Option<String> {
     }
 }
 
-/// What is wrong with caps that no such element takes, and what to do.
+/// What is wrong with caps that the template does not accept, and what to do.
 fn remedy(caps: &gst::Caps) -> String {
     let Some(structure) = caps.structure(0) else {
         return "they say nothing. Correct the element that they come from".into();
@@ -155,7 +156,7 @@ fn remedy(caps: &gst::Caps) -> String {
     }
 }
 
-/// Caps as a user reads them.
+/// Caps for a message.
 fn shown(caps: &gst::Caps) -> String {
     crate::text::message(&caps.to_string()).to_string()
 }
@@ -164,7 +165,7 @@ fn shown(caps: &gst::Caps) -> String {
 mod tests {
     use super::*;
 
-    /// What to put before the element follows from what is wrong.
+    /// The remedy depends on what is wrong.
     #[test]
     fn remedies() {
         gst::init().expect("GStreamer");

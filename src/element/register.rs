@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Making an element known to GStreamer.
+//! Registration of elements.
 
 use glib::prelude::*;
 
 /// Registers an element of the type `T`, whose name is `type_name`, as `name`.
 ///
-/// A process may have this code twice: linked into the program, and in a plugin file that
-/// GStreamer loads. There is one type of a name in a process, so the second takes the first's.
+/// A process may contain this code twice: linked into the program, and in a plugin file that
+/// GStreamer loads. A type name is unique in a process, so the second one uses the type of the first.
 ///
 /// # Errors
-/// If GStreamer refuses it.
+/// If GStreamer refuses the element.
 pub(super) fn element<T: StaticType>(
     plugin: &gst::Plugin,
     name: &str,
@@ -17,7 +17,7 @@ pub(super) fn element<T: StaticType>(
 ) -> Result<(), glib::BoolError> {
     let known = glib::Type::from_name(type_name);
     let kind = known.unwrap_or_else(T::static_type);
-    // GStreamer would free the factory that elements of this type already refer to.
+    // A second registration would free the factory that elements of this type refer to.
     if gst::ElementFactory::find(name).is_some_and(|factory| factory.element_type() == kind) {
         return Ok(());
     }

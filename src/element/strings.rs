@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Strings of properties as they are. GObject's are bytes, and the bindings' getters end the
-//! program where these are no UTF-8.
+//! String properties of any bytes. GObject's strings need not be UTF-8, and the getters of the
+//! bindings panic if they are not.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -10,13 +10,13 @@ use gst::prelude::*;
 
 use crate::paths;
 
-/// The bytes of a string; none for any other value and for no string.
+/// The bytes of a string value; `None` for another type and for a null string.
 pub fn bytes_of(value: &glib::Value) -> Option<OsString> {
     if !value.is_type(glib::Type::STRING) {
         return None;
     }
-    // SAFETY: it holds a string, which is a null pointer or ends in a zero byte, and which is not
-    // changed as long as the value is borrowed.
+    // SAFETY: the value holds a string, which is null or ends with a zero byte and does not change
+    // while the value is borrowed.
     let text = unsafe {
         let text = glib::gobject_ffi::g_value_get_string(value.to_glib_none().0);
         (!text.is_null()).then(|| CStr::from_ptr(text))
@@ -24,8 +24,7 @@ pub fn bytes_of(value: &glib::Value) -> Option<OsString> {
     text.map(|text| OsString::from_vec(text.to_bytes().to_vec()))
 }
 
-/// A value that holds these bytes as its string. What comes behind a zero byte, which no such
-/// string can have, is left out.
+/// A string value of these bytes, up to the first zero byte.
 pub fn value_of(text: Option<&OsStr>) -> glib::Value {
     let mut value = glib::Value::from_type(glib::Type::STRING);
     let Some(text) = text else {
@@ -40,7 +39,7 @@ pub fn value_of(text: Option<&OsStr>) -> glib::Value {
     value
 }
 
-/// The name of an element, which GStreamer takes of any bytes as well.
+/// The name of an element, which may be of any bytes as well.
 pub fn name_of(element: &gst::Element) -> String {
     String::from_utf8_lossy(element.name().as_bytes()).into_owned()
 }
@@ -49,20 +48,19 @@ pub fn name_of(element: &gst::Element) -> String {
 pub fn shown(value: &glib::Value) -> String {
     match bytes_of(value) {
         Some(text) => format!("“{}”", paths::escaped(&text)),
-        // What is in a structure may be of any bytes.
+        // Its fields may be of any bytes.
         None if value.is_type(gst::Structure::static_type()) => "a structure".into(),
         None => format!("{value:?}"),
     }
 }
 
-/// Properties that are to be text and were set to bytes that are none, with these bytes. They keep
-/// what they were set to before, for nobody to use, until the element says what is wrong.
+/// String properties that were set to bytes that are not UTF-8, with these bytes. Their previous value
+/// stays in effect until the element has reported the error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotText(Vec<(&'static str, OsString)>);
 
 impl NotText {
-    /// Takes what a property is set to. Returns true if it is no text, so that it is to be used for
-    /// nothing.
+    /// Records the value of a property. Returns true if it is not UTF-8 and must not be used.
     pub fn take(&mut self, name: &'static str, value: &glib::Value) -> bool {
         self.0.retain(|(property, _)| *property != name);
         match bytes_of(value) {
@@ -74,13 +72,13 @@ impl NotText {
         }
     }
 
-    /// What a property that is no text was set to.
+    /// The value of a property that is not UTF-8.
     pub fn get(&self, name: &str) -> Option<glib::Value> {
         let (_, text) = self.0.iter().find(|(property, _)| *property == name)?;
         Some(value_of(Some(text)))
     }
 
-    /// What the user is to be told of the first property that is no text.
+    /// The error for the first property that is not UTF-8.
     pub fn refusal(&self) -> Option<String> {
         let (property, found) = self.first()?;
         Some(format!(
@@ -88,21 +86,20 @@ impl NotText {
         ))
     }
 
-    /// The same of one property.
+    /// The error for one property.
     pub fn refusal_of(&self, name: &str) -> Option<String> {
         let only = self.0.iter().filter(|(property, _)| *property == name);
         Self(only.cloned().collect()).refusal()
     }
 
-    /// The first property that is no text, and what it was set to, fit for a message.
+    /// The first property that is not UTF-8, and its value for a message.
     pub fn first(&self) -> Option<(&'static str, String)> {
         let (name, text) = self.0.first()?;
         Some((name, format!("“{}”", paths::escaped(text))))
     }
 }
 
-/// Refuses the start of an element that has properties that are no text, with the one error. No
-/// lock may be held.
+/// Posts an error if a property is not UTF-8, and fails the state change. No lock may be held.
 pub fn check(not_text: &NotText, element: &gst::Element) -> Result<(), gst::StateChangeError> {
     let Some(refusal) = not_text.refusal() else {
         return Ok(());
@@ -111,8 +108,8 @@ pub fn check(not_text: &NotText, element: &gst::Element) -> Result<(), gst::Stat
     Err(gst::StateChangeError)
 }
 
-/// Tells the user of a property that was set to what is no text while the element runs; before
-/// that, [`check`] does. No lock may be held.
+/// Posts a warning if a property was set to bytes that are not UTF-8 while the element is running.
+/// Before that, [`check`] posts an error. No lock may be held.
 pub fn tell(refusal: Option<String>, element: &gst::Element) {
     if let Some(refusal) = refusal
         && element.current_state() > gst::State::Ready

@@ -1,64 +1,66 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Times as properties have them, and as streams should have them.
+//! Timestamps without jumps, from the timestamps of a stream.
 
 use gst::ClockTime;
 
-/// A time of any length: the greatest number is GStreamer's "none", and one less is as long.
+/// A time from a property in nanoseconds. The maximum number means "none" in GStreamer, and one less
+/// is practically the same.
 pub fn clock_time(nanoseconds: u64) -> ClockTime {
     ClockTime::from_nseconds(nanoseconds.min(ClockTime::MAX.nseconds()))
 }
 
-/// How many frames in a row may come late without the time having jumped: reordered ones do.
-const REORDERED: u32 = 8;
+/// How many frames in a row may be late through reordering; more are a jump.
+const MAX_REORDERED: u32 = 8;
 
-/// The step from frame to frame where nothing says how long one is.
-const USUAL: ClockTime = ClockTime::from_nseconds(33_333_333);
+/// The frame duration if neither the frame nor an earlier step tells it.
+const DEFAULT_STEP: ClockTime = ClockTime::from_nseconds(33_333_333);
 
-/// The longest step that is taken for the usual one.
-const LONGEST_USUAL: ClockTime = ClockTime::SECOND;
+/// The longest step that counts as a frame duration.
+const MAX_STEP: ClockTime = ClockTime::SECOND;
 
-/// Where the steady time begins: what was before the first frame has a time, too.
+/// The steady time of the first frame. It is not 0, so that late frames have a time before it.
 const ORIGIN: u128 = 1_000_000 * 1_000_000_000;
 
-/// A time without jumps, in nanoseconds. Only the distance of two of them means something. So wide
-/// that it never overflows, whatever the timestamps are.
+/// A time without jumps, in nanoseconds. Only differences are meaningful. 128 bits never overflow,
+/// whatever the timestamps are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Steady(u128);
 
 impl Steady {
-    /// The time from an earlier one to this one; nothing if that one is later, as reordered frames
-    /// are.
+    /// The time since an earlier one; zero if that one is later, as with reordered frames.
     pub fn since(self, earlier: Self) -> ClockTime {
         let since = self.0.saturating_sub(earlier.0);
         clock_time(u64::try_from(since).unwrap_or(u64::MAX))
     }
 
-    /// So much later.
+    /// This time plus a duration.
     pub fn after(self, time: ClockTime) -> Self {
         Self(self.0.saturating_add(u128::from(time.nseconds())))
     }
 
-    /// For what counts in 64 bits. After 292 years of jumps it begins anew.
+    /// The time in 64 bits. It wraps around after 292 years.
     fn nseconds(self) -> u64 {
         (self.0 % u128::from(u64::MAX / 2)) as u64
     }
 
-    /// The same as a time of GStreamer's.
+    /// The time as a `ClockTime`. It wraps around after 292 years.
     pub fn clock_time(self) -> ClockTime {
         ClockTime::from_nseconds(self.nseconds())
     }
 }
 
-/// When a frame is, by its timestamp and without jumps: each none where it has no time.
+/// The time of a frame; both fields are `None` if it has no timestamp.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct When {
+    /// The timestamp.
     pub pts: Option<ClockTime>,
+    /// The time without jumps.
     pub steady: Option<Steady>,
 }
 
 impl When {
-    /// How long ago an earlier frame was. A timestamp that is far ahead is forgotten as soon as the
-    /// next one is as before.
+    /// The time since an earlier frame. The smaller difference counts, so that a single timestamp far
+    /// ahead has no effect on later frames.
     pub fn since(self, earlier: Self) -> Option<ClockTime> {
         let steady = self.steady.zip(earlier.steady);
         let steady = steady.map(|(now, then)| now.since(then));
@@ -71,40 +73,40 @@ impl When {
     }
 }
 
-/// When a frame is, and how long after the one before.
+/// The place of a frame on a [`Timeline`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
+    /// The time without jumps.
     pub steady: Steady,
-    /// From the frame before to this one; nothing for one that comes late.
+    /// The time since the previous frame; zero for a late frame.
     pub step: ClockTime,
-    /// The time has jumped back.
+    /// Whether the timestamp has jumped back.
     pub is_anew: bool,
 }
 
-/// Turns the times of frames into one that goes on: a time that jumps ahead is a gap, and one that
-/// jumps back, begins anew or stands still goes on at the usual pace. Frames that come late by a
-/// few are still in their place.
+/// Turns timestamps into a time without jumps. A jump ahead is a gap. After a jump back, a restart or
+/// repeated timestamps the time continues with the usual step. Reordered frames keep their order.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
-    /// The time that was farthest, and the steady one that it stands for.
+    /// The latest timestamp, and its steady time.
     farthest: Option<(ClockTime, Steady)>,
-    /// The steady time goes on from here, though the others begin anew.
+    /// Where the steady time continues after a restart.
     end: Option<Steady>,
     step: Option<ClockTime>,
-    /// Frames in a row that were not ahead.
+    /// Late frames in a row.
     late: u32,
-    /// Times fall, as with a negative rate.
+    /// Timestamps fall, as with a negative rate.
     is_backward: bool,
 }
 
 impl Timeline {
-    /// Another segment, or what else may begin at any time.
+    /// The next timestamp may be any, as after a new segment. The steady time continues.
     pub fn restart(&mut self) {
         self.end = self.farthest.take().map(|(_, steady)| steady).or(self.end);
         self.late = 0;
     }
 
-    /// Which way the stream is played. What comes next is a new beginning if it is another.
+    /// Sets the direction of playback. If it changes, the timestamps restart.
     pub fn set_backward(&mut self, is_backward: bool) {
         if self.is_backward != is_backward {
             self.is_backward = is_backward;
@@ -112,7 +114,7 @@ impl Timeline {
         }
     }
 
-    /// Takes the time of the next frame, which usually lasts so long. None for one without a time.
+    /// Takes the timestamp and duration of the next frame. `None` for a frame without a timestamp.
     pub fn see(&mut self, time: Option<ClockTime>, duration: Option<ClockTime>) -> Option<Moment> {
         let time = time?;
         let usual = self.usual(duration);
@@ -131,19 +133,19 @@ impl Timeline {
         };
         if let Some(step) = ahead.filter(|step| !step.is_zero()) {
             self.late = 0;
-            if step <= LONGEST_USUAL {
+            if step <= MAX_STEP {
                 self.step = Some(step);
             }
-            return Some(self.go_to(time, steady.after(step), step, false));
+            return Some(self.advance_to(time, steady.after(step), step, false));
         }
         let behind = behind.unwrap_or(ClockTime::ZERO);
-        if behind / u64::from(REORDERED) > usual {
+        if behind / u64::from(MAX_REORDERED) > usual {
             self.late = 0;
-            return Some(self.go_to(time, steady.after(usual), usual, true));
+            return Some(self.advance_to(time, steady.after(usual), usual, true));
         }
         self.late = self.late.saturating_add(1);
-        if self.late > REORDERED {
-            return Some(self.go_to(time, steady.after(usual), usual, false));
+        if self.late > MAX_REORDERED {
+            return Some(self.advance_to(time, steady.after(usual), usual, false));
         }
         let late = u128::from(behind.nseconds());
         Some(Moment {
@@ -153,7 +155,13 @@ impl Timeline {
         })
     }
 
-    fn go_to(&mut self, time: ClockTime, steady: Steady, step: ClockTime, is_anew: bool) -> Moment {
+    fn advance_to(
+        &mut self,
+        time: ClockTime,
+        steady: Steady,
+        step: ClockTime,
+        is_anew: bool,
+    ) -> Moment {
         self.farthest = Some((time, steady));
         Moment {
             steady,
@@ -162,14 +170,14 @@ impl Timeline {
         }
     }
 
-    /// The usual step: what the frame says, else the last one, else that of 30 frames a second.
+    /// The usual step: the duration of the frame, else the last step, else that of 30 frames a second.
     fn usual(&self, duration: Option<ClockTime>) -> ClockTime {
         let said = duration.filter(|duration| !duration.is_zero());
-        said.or(self.step).unwrap_or(USUAL).min(LONGEST_USUAL)
+        said.or(self.step).unwrap_or(DEFAULT_STEP).min(MAX_STEP)
     }
 }
 
-/// How long a frame is shown: as it says itself, else as its caps say.
+/// The duration of a frame, from the buffer or else from the frame rate of the caps.
 pub fn duration_of(
     buffer: &gst::BufferRef,
     info: Option<&gst_video::VideoInfo>,
@@ -197,7 +205,7 @@ mod tests {
     const MS: fn(u64) -> ClockTime = ClockTime::from_mseconds;
     const HOURS: u64 = 37_600_000;
 
-    /// The steady times of frames, from the first one on, in milliseconds.
+    /// The steady times of frames since the first one, in milliseconds.
     fn steady(times: &[u64]) -> Vec<u64> {
         let mut timeline = Timeline::default();
         let first = Steady(ORIGIN);
@@ -206,13 +214,13 @@ mod tests {
         times.collect()
     }
 
-    /// Times that rise are as far apart as they were.
+    /// Rising timestamps keep their differences.
     #[test]
     fn rising() {
         assert_eq!(steady(&[500, 540, 700, 10_700]), [0, 40, 200, 10_200]);
     }
 
-    /// After a jump ahead and back, and where times begin anew, time goes on as before.
+    /// The time continues after a jump ahead and back and after a restart.
     #[test]
     fn jumps() {
         assert_eq!(
@@ -228,7 +236,7 @@ mod tests {
         assert_eq!(is_anew(10_080), Some(false));
     }
 
-    /// Frames that come late by a few keep their places.
+    /// Reordered frames keep their places.
     #[test]
     fn reordered() {
         assert_eq!(
@@ -237,7 +245,7 @@ mod tests {
         );
     }
 
-    /// A time that stands still goes on after a while.
+    /// The time continues after a while of equal timestamps.
     #[test]
     fn standing_still() {
         let mut timeline = Timeline::default();
@@ -246,7 +254,7 @@ mod tests {
         assert_eq!(last.since(Steady(ORIGIN)), MS(40 * 91));
     }
 
-    /// Played backward, times fall.
+    /// In reverse playback timestamps fall.
     #[test]
     fn backward() {
         let mut timeline = Timeline::default();
@@ -263,7 +271,7 @@ mod tests {
         assert_eq!(at(0), (4000, false));
     }
 
-    /// A frame without a time has none, and changes nothing.
+    /// A frame without a timestamp has no time, and changes nothing.
     #[test]
     fn no_time() {
         let mut timeline = Timeline::default();
@@ -274,8 +282,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the times are, the steady one rises but for frames that come late, nothing
-        /// overflows, and it is right again at once when times rise again.
+        /// Whatever the timestamps are, the steady time rises except for late frames, nothing
+        /// overflows, and it is exact as soon as timestamps rise again.
         #[test]
         fn recovers(
             wild in prop::collection::vec(0..=ClockTime::MAX.nseconds(), 0..60),
@@ -288,7 +296,7 @@ mod tests {
             for time in wild {
                 let time = Some(ClockTime::from_nseconds(time));
                 let moment = timeline.see(time, Some(MS(40))).expect("a time");
-                prop_assert!(highest.since(moment.steady) <= MS(1 + 40 * u64::from(REORDERED)));
+                prop_assert!(highest.since(moment.steady) <= MS(1 + 40 * u64::from(MAX_REORDERED)));
                 highest = highest.max(moment.steady);
             }
             timeline.set_backward(false);
@@ -297,7 +305,7 @@ mod tests {
             // The first few may lie where the wild ones were.
             for i in 0..20u64 {
                 let moment = timeline.see(Some(start + MS(40) * i), Some(MS(40))).expect("a time");
-                if let Some(before) = before.filter(|_| i > u64::from(REORDERED) + 1) {
+                if let Some(before) = before.filter(|_| i > u64::from(MAX_REORDERED) + 1) {
                     prop_assert_eq!(moment.steady.since(before), MS(40));
                 }
                 before = Some(moment.steady);

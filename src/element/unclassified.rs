@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What a user is told in the end if an element that reads classifications never got one.
+//! The message at the end of a stream if an element that reads classifications never got one.
 
 use gst_video::VideoRegionOfInterestMeta;
 
 use super::upstream;
 use crate::meta::{classification_of, regions_of};
 
-/// Looks for classifications in the frames of a run.
+/// Looks for classifications in the frames of a stream.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// There was one, so all is well for the rest of the run.
-    is_over: bool,
-    /// Frames without any.
+    /// There was one, so there is nothing to post.
+    is_done: bool,
+    /// Frames without classification.
     frames: u64,
-    /// Whether one of them had a region of interest.
+    /// Whether one of these frames had a region of interest.
     has_regions: bool,
 }
 
-/// Frames came to the end of their stream, and none of them was classified.
+/// The stream has ended, and none of its frames was classified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unclassified {
     frames: u64,
@@ -27,32 +27,32 @@ pub struct Unclassified {
 impl Watch {
     /// Takes the next frame.
     pub fn see(&mut self, frame: &gst::BufferRef) {
-        if self.is_over {
+        if self.is_done {
             return;
         }
-        self.is_over = classification_of(frame).is_some()
+        self.is_done = classification_of(frame).is_some()
             || regions_of(frame).iter().any(|(_, seen)| seen.is_some());
         self.frames = self.frames.saturating_add(1);
         self.has_regions |= frame.meta::<VideoRegionOfInterestMeta>().is_some();
     }
 
-    /// The stream was flushed: what went before was not meant to come to an end.
+    /// The stream was flushed: its frames up to here do not count.
     pub fn flush(&mut self) {
         *self = Self {
-            is_over: self.is_over,
+            is_done: self.is_done,
             ..Self::default()
         };
     }
 
-    /// The stream is at its end. Only frames after this one count for the next.
+    /// The stream has ended. Only later frames count for the next end.
     pub fn end(&mut self) -> Option<Unclassified> {
         let Self {
-            is_over,
+            is_done,
             frames,
             has_regions,
         } = *self;
         self.flush();
-        (!is_over && frames > 0).then_some(Unclassified {
+        (!is_done && frames > 0).then_some(Unclassified {
             frames,
             has_regions,
         })
@@ -60,9 +60,8 @@ impl Watch {
 }
 
 impl Unclassified {
-    /// Posts what is to be done about it: a warning where the pipeline is wrong, and for
-    /// information only where the frames may just have had nothing to classify. No lock may be
-    /// held.
+    /// Posts what to do: a warning if the pipeline is wrong, and an info message if the frames may
+    /// have had nothing to classify. No lock may be held.
     pub fn post(self, element: &gst::Element, sink: &gst::Pad) {
         let place = Place::of_resnet50(sink);
         let text = self.text(place);
@@ -74,7 +73,7 @@ impl Unclassified {
                 gst::element_warning!(element, gst::StreamError::Failed, ("{}", text));
             }
             Place::Further | Place::Next => {
-                // gst-launch shows the second one only.
+                // gst-launch shows only the debug text of an info message.
                 gst::element_info!(
                     element,
                     gst::StreamError::Failed,
@@ -110,14 +109,14 @@ impl Unclassified {
     }
 }
 
-/// Where `resnet50` is, seen from an element behind it.
+/// Where `resnet50` is, seen from an element downstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Not in this pipeline, or not before the element.
+    /// Not upstream of the element.
     Nowhere,
-    /// There are other elements between.
+    /// Upstream, with other elements between.
     Further,
-    /// Linked to the element itself.
+    /// Linked directly to the element.
     Next,
 }
 

@@ -1,46 +1,47 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The classifiers before an element that reads what they have attached.
+//! The classifiers upstream of an element that reads their metadata.
 
 use gst::prelude::*;
 
 use super::classify::Resnet50;
 
-/// A classifier that frames come from.
+/// A classifier upstream.
 #[derive(Debug)]
-pub struct Found {
+pub struct UpstreamClassifier {
+    /// The classifier.
     pub element: Resnet50,
-    /// Whether it is linked to the element itself.
+    /// Whether it is linked directly to the element.
     pub is_next: bool,
 }
 
-/// Goes up from a sink pad, through bins and whatever else there is. Of several on one way, the
-/// nearest comes first.
-pub fn classifiers(sink: &gst::Pad) -> impl Iterator<Item = Found> {
+/// Iterates over the classifiers upstream of a sink pad, through bins and other elements, the nearest
+/// on each branch first.
+pub fn classifiers(sink: &gst::Pad) -> impl Iterator<Item = UpstreamClassifier> {
     let first = sink.clone();
-    let mut looked_at: Vec<gst::Pad> = Vec::new();
-    let mut open = vec![sink.clone()];
+    let mut visited: Vec<gst::Pad> = Vec::new();
+    let mut pending = vec![sink.clone()];
     std::iter::from_fn(move || {
-        while let Some(pad) = open.pop() {
+        while let Some(pad) = pending.pop() {
             let Some(peer) = pad.peer() else {
                 continue;
             };
-            // Without a parent there is no iterator, which the bindings do not expect.
-            if peer.parent().is_none() || looked_at.contains(&peer) {
+            // Without a parent GStreamer returns no iterator, which the bindings do not expect.
+            if peer.parent().is_none() || visited.contains(&peer) {
                 continue;
             }
             let mut links = peer.iterate_internal_links();
             loop {
                 match links.next() {
-                    Ok(Some(link)) => open.push(link),
+                    Ok(Some(link)) => pending.push(link),
                     Err(gst::IteratorError::Resync) => links.resync(),
                     Ok(None) | Err(gst::IteratorError::Error) => break,
                 }
             }
             let element = peer.parent_element();
-            looked_at.push(peer);
+            visited.push(peer);
             if let Some(element) = element.and_then(|e| e.downcast().ok()) {
                 let is_next = pad == first;
-                return Some(Found { element, is_next });
+                return Some(UpstreamClassifier { element, is_next });
             }
         }
         None

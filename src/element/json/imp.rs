@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Frames in, lines out.
+//! The element: classified frames in, lines of JSON out.
 
 use std::sync::{Arc, LazyLock};
 
@@ -33,7 +33,7 @@ const MEDIA_TYPE: &str = "application/x-json";
 
 #[derive(Debug, Clone)]
 struct Settings {
-    /// None for the last classifier.
+    /// `None` for the last classifier.
     model_name: Option<Arc<str>>,
     only_changes: bool,
     include_unclassified: bool,
@@ -51,13 +51,13 @@ impl Default for Settings {
     }
 }
 
-/// What is known of the stream.
+/// The state of the stream.
 #[derive(Debug, Default)]
 struct State {
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     changes: Changes,
-    watch: Watch,
-    chosen: Chosen,
+    unclassified: Watch,
+    model_name: Chosen,
 }
 
 /// The locks never nest, and none is held while something is pushed or posted.
@@ -76,9 +76,9 @@ fn json_caps() -> gst::Caps {
     gst::Caps::new_empty_simple(MEDIA_TYPE)
 }
 
-/// Whether a time of the new segment has the same stream time and running time in the old one:
-/// it is an update, not a jump.
-fn goes_on(
+/// Whether the new segment updates the old one: its times have the same stream time and running time
+/// in both.
+fn is_update(
     old: &gst::FormattedSegment<gst::ClockTime>,
     new: &gst::FormattedSegment<gst::ClockTime>,
 ) -> bool {
@@ -92,7 +92,7 @@ fn goes_on(
 }
 
 impl Resnet50Json {
-    /// The lines of a frame; empty where there is nothing to say.
+    /// The lines of a frame; empty if there are none.
     fn text(&self, frame: &gst::BufferRef) -> String {
         let Settings {
             model_name,
@@ -100,39 +100,41 @@ impl Resnet50Json {
             include_unclassified,
             ..
         } = self.settings.lock().clone();
-        let mut answers = answers_by(frame, model_name.as_deref());
-        self.choose(frame, model_name.as_ref());
+        let mut classifications = answers_by(frame, model_name.as_deref());
+        self.check_model_name(frame, model_name.as_ref());
         let mut state = self.state.lock();
-        state.watch.see(frame);
-        if answers.is_empty() {
-            if !include_unclassified || (only_changes && !state.changes.is_unclassified_news()) {
+        state.unclassified.see(frame);
+        if classifications.is_empty() {
+            if !include_unclassified || (only_changes && !state.changes.is_unclassified_change()) {
                 return String::new();
             }
             return json_line_unclassified(frame.pts(), state.segment.as_ref());
         }
         if only_changes {
-            state.changes.keep(&mut answers);
+            state.changes.retain_changes(&mut classifications);
         }
         let segment = state.segment.as_ref();
-        answers
+        classifications
             .iter()
-            .map(|(region, seen)| json_line(seen, region.as_ref(), frame.pts(), segment))
+            .map(|(region, classification)| {
+                json_line(classification, region.as_ref(), frame.pts(), segment)
+            })
             .collect()
     }
 
-    /// Looks whether the classifier that is asked for has classified anything.
-    fn choose(&self, frame: &gst::BufferRef, name: Option<&Arc<str>>) {
+    /// Warns if the classifier that `model-name` names is not upstream.
+    fn check_model_name(&self, frame: &gst::BufferRef, name: Option<&Arc<str>>) {
         let missing = {
             let mut state = self.state.lock();
-            // Another one's answers are all news.
-            if state.chosen.changes(name) {
+            // All lines of another classifier are changes.
+            if state.model_name.changes(name) {
                 state.changes.reset();
             }
-            state.chosen.see(frame)
+            state.model_name.see(frame)
         };
         if let Some(missing) = missing.filter(|missing| !missing.is_upstream(self.obj().sink_pad()))
         {
-            self.state.lock().chosen.told();
+            self.state.lock().model_name.told();
             missing.post(self.obj().upcast_ref());
         }
     }
@@ -171,11 +173,11 @@ impl Resnet50Json {
         let times = segment.segment().downcast_ref::<gst::ClockTime>().cloned();
         {
             let mut state = self.state.lock();
-            let goes_on = match (&state.segment, &times) {
-                (Some(old), Some(new)) => goes_on(old, new),
+            let is_update = match (&state.segment, &times) {
+                (Some(old), Some(new)) => is_update(old, new),
                 _ => false,
             };
-            if !goes_on {
+            if !is_update {
                 state.changes.reset();
             }
             state.segment = times.clone();
@@ -193,15 +195,15 @@ impl Resnet50Json {
     fn warn_at_end(&self) {
         let (unclassified, missing) = {
             let mut state = self.state.lock();
-            (state.watch.end(), state.chosen.end())
+            (state.unclassified.end(), state.model_name.end())
         };
         let obj = self.obj();
         if let Some(missing) = missing {
             missing.post(obj.upcast_ref());
         }
-        // Whoever has asked for lines of unclassified frames has got them.
-        let is_asked_for = self.settings.lock().include_unclassified;
-        if let Some(unclassified) = unclassified.filter(|_| !is_asked_for) {
+        // With `include-unclassified` each of these frames has a line.
+        let has_lines = self.settings.lock().include_unclassified;
+        if let Some(unclassified) = unclassified.filter(|_| !has_lines) {
             unclassified.post(obj.upcast_ref(), obj.sink_pad());
         }
     }
@@ -380,7 +382,7 @@ impl BaseTransformImpl for Resnet50Json {
                 let mut state = self.state.lock();
                 state.segment = None;
                 state.changes.reset();
-                state.watch.flush();
+                state.unclassified.flush();
             }
             gst::EventView::Eos(_) => self.warn_at_end(),
             _ => {}

@@ -4,14 +4,13 @@
  *
  * Turns classified video into lines of JSON: for each buffer that `resnet50` has classified, one
  * buffer of `application/x-json` with a line for the whole frame and one for each classified
- * region. `docs/json-line.schema.json` describes a line, field by field. The pictures are never
- * looked at, so frames in any memory are taken.
+ * region. `docs/json-line.schema.json` describes each field of a line. The element does not read the
+ * pixels, so it takes frames in any memory.
  *
- * Behind several classifiers the last one's answers become lines, or those of the one that
- * `model-name` names; the field `element` says whose they are.
+ * After several classifiers, the results of the last one become lines, or those of the one that
+ * `model-name` names. The field `element` names the classifier.
  *
- * A buffer that there is nothing to say of becomes a GAP event, so that sinks know how far the
- * stream has come.
+ * A buffer without a line becomes a GAP event, so that sinks know the position of the stream.
  *
  * ## Example pipelines
  * ```bash
@@ -21,13 +20,13 @@
  * ```bash
  * gst-launch-1.0 uridecodebin uri=rtsp://camera/stream ! resnet50 ! resnet50json only-changes=true ! tcpserversink port=5000
  * ```
- * sends a line for each change to all that have connected to port 5000 from this machine. With
- * `host=0.0.0.0` everyone who can reach the machine may connect, and nobody is asked who they are.
+ * sends a line for each change to all clients on this machine that are connected to port 5000. With
+ * `host=0.0.0.0` everybody who can reach the machine may connect, without authentication.
  * ```bash
  * gst-launch-1.0 v4l2src ! decodebin ! resnet50 ! tee name=t ! queue ! videoconvert ! autovideosink  t. ! queue ! resnet50json ! filesink buffer-mode=unbuffered location=seen.jsonl
  * ```
- * shows a camera and writes down what is seen. `filesink` would keep the first lines to itself
- * until they are 64 KiB; unbuffered, each is in the file at once.
+ * shows a camera and writes its classifications to a file. By default `filesink` buffers 64 KiB;
+ * unbuffered, each line is in the file at once.
  *
  * Since: plugins-resnet50-0.1.0
  */
