@@ -10,7 +10,7 @@ use crate::meta::{Classification, answers_by, classifications_of, is_meant, regi
 use crate::{paths, text};
 
 /// The blurb of the property, for both elements that have it.
-pub const BLURB: &str = "Whose answers count where several classifiers are before this element: the name of a resnet50 element, its model as in the metadata's field model, or the name of the model's file, with or without its extension. An element's name goes before a model's; of several that fit, the last one counts. Unset: for the frame, and for each region, the last classifier that has classified it";
+pub const BLURB: &str = "Which classifier upstream to take results from: the name of a resnet50 element, its model as in the metadata's field model, or the name of the model's file with or without extension, in this order of precedence and the last of equal matches (unset: for the frame and for each region, the last element that has classified it)";
 
 /// The most classifiers that the warning lists.
 const MAX_LISTED: usize = 8;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Regions that a detector has found, and their classes.
+//! Regions of a detector, and their classifications.
 
 use std::sync::Arc;
 
@@ -11,33 +11,33 @@ use super::select::select;
 
 /// Name of the parameter of a GstVideoRegionOfInterestMeta that holds its classification, in the
 /// fields of [`Classification::to_structure`]. There is one for each element that has classified
-/// the region, the last one's first.
+/// the region; that of the last element comes first.
 pub const PARAM_NAME: &str = "classification";
 
-/// A part of a frame: a GstVideoRegionOfInterestMeta of any detector.
+/// A region of a frame: a GstVideoRegionOfInterestMeta of any detector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Region {
-    /// The metadata's own id, which its detector gave.
+    /// The id of the metadata, from the detector.
     pub id: i32,
-    /// Which object it is over time, where a tracker says so.
+    /// The id of the object from a tracker, if there is one.
     pub tracking_id: Option<i64>,
-    /// What the detector calls it: "face", "person".
+    /// The type of the region: "face", "person".
     pub kind: Arc<str>,
     /// Left edge in pixels of the frame.
     pub x: u32,
-    /// Upper edge.
+    /// Upper edge in pixels.
     pub y: u32,
-    /// Width.
+    /// Width in pixels.
     pub width: u32,
-    /// Height.
+    /// Height in pixels.
     pub height: u32,
 }
 
 impl Region {
-    /// What the metadata says.
+    /// Reads the metadata.
     ///
-    /// A tracker's id is the field `id` of a parameter `object_id` (Intel's DL Streamer) or
-    /// `tracking` (GstAnalytics' name for it), or a field `tracking-id` of any parameter.
+    /// The id of a tracker is the field `id` of a parameter `object_id` (Intel's DL Streamer) or
+    /// `tracking` (GstAnalytics), or the field `tracking-id` of any parameter.
     pub fn from_meta(meta: &VideoRegionOfInterestMeta) -> Self {
         let (x, y, width, height) = meta.rect();
         let tracking_id = meta.params().find_map(|param| {
@@ -73,12 +73,11 @@ impl Region {
     }
 }
 
-/// The region's type; empty where the detector gave none, or a number that stands for no text. The
-/// bindings take both for text.
+/// The region's type; empty if it is unset or an unknown quark, which the bindings do not expect.
 fn kind_of(meta: &VideoRegionOfInterestMeta) -> Arc<str> {
     let raw: *const VideoRegionOfInterestMeta = meta;
-    // SAFETY: the binding's type is a transparent one around the C structure, and the text of a
-    // quark lives for ever.
+    // SAFETY: the type of the bindings is a transparent wrapper of the C structure, and the string of a
+    // quark is never freed.
     let text = unsafe {
         let quark = (*raw.cast::<gst_video::ffi::GstVideoRegionOfInterestMeta>()).roi_type;
         let text = glib::ffi::g_quark_to_string(quark);
@@ -87,21 +86,20 @@ fn kind_of(meta: &VideoRegionOfInterestMeta) -> Arc<str> {
     text.map_or_else(|| "".into(), |text| text.to_string_lossy().into())
 }
 
-/// An integer of whatever type.
+/// An integer field of any integer type.
 fn integer(structure: &gst::StructureRef, field: &str) -> Option<i64> {
     let value = structure.value(field).ok()?;
     value.transform::<i64>().ok()?.get().ok()
 }
 
 /// The regions of a buffer in their order, each with its classification by the last element that
-/// has classified it, as far as there is one.
+/// has classified it; `None` if no element has.
 pub fn regions_of(buffer: &gst::BufferRef) -> Vec<(Region, Option<Classification>)> {
     regions_by(buffer, None)
 }
 
 /// The regions of a buffer in their order, each with its classification by one of the elements
-/// that have classified it; `name` is that of
-/// [`classification_by`](super::classification_by).
+/// that have classified it. `name` is as in [`classification_by`](super::classification_by).
 pub fn regions_by(
     buffer: &gst::BufferRef,
     name: Option<&str>,
@@ -118,19 +116,19 @@ pub fn regions_by(
         .collect()
 }
 
-/// The classifications of a region by all elements that have classified it, the last one's first.
+/// The classifications of a region by all elements that have classified it, the last element first.
 pub fn region_answers_of(meta: &VideoRegionOfInterestMeta) -> Vec<Classification> {
     params(meta)
         .filter_map(Classification::from_structure)
         .collect()
 }
 
-/// The parameters of our name.
+/// The parameters with classifications.
 fn params(meta: &VideoRegionOfInterestMeta) -> impl Iterator<Item = &gst::StructureRef> {
     meta.params().filter(|param| param.name() == PARAM_NAME)
 }
 
-/// Puts classifications onto the regions of a buffer, each with its region's number among them.
+/// Attaches classifications to regions of a buffer, each with the index of its region.
 pub fn attach_regions(buffer: &mut gst::BufferRef, seen: &[(usize, &Classification)]) {
     if seen.is_empty() {
         return;
@@ -146,8 +144,8 @@ pub fn attach_regions(buffer: &mut gst::BufferRef, seen: &[(usize, &Classificati
     }
 }
 
-/// Puts a classification onto a region, before those of other elements, and in the place of an
-/// earlier one of the same element.
+/// Attaches a classification to a region, before those of other elements. It replaces an earlier one of
+/// the same element.
 pub fn attach_region(meta: &mut VideoRegionOfInterestMeta, classification: &Classification) {
     remove_params(meta, |param| {
         let element = param.get::<&str>("element").unwrap_or_default();
@@ -156,12 +154,13 @@ pub fn attach_region(meta: &mut VideoRegionOfInterestMeta, classification: &Clas
     insert_param(meta, classification.to_structure(PARAM_NAME));
 }
 
-/// Adds a parameter before the others of its name, for which there is no function:
-/// `gst_video_region_of_interest_meta_get_param()` finds the first of a name.
+/// Inserts a parameter before others of its name, because
+/// `gst_video_region_of_interest_meta_get_param()` returns the first one. GStreamer has no function for
+/// it.
 fn insert_param(meta: &mut VideoRegionOfInterestMeta, param: gst::Structure) {
     let raw: *mut VideoRegionOfInterestMeta = meta;
-    // SAFETY: the binding's type is a transparent one around the C structure, which is borrowed
-    // for writing; it owns its list, and the list its structures.
+    // SAFETY: the type of the bindings is a transparent wrapper of the C structure, which is borrowed
+    // for writing. It owns the list, and the list owns its structures.
     unsafe {
         let raw = raw.cast::<gst_video::ffi::GstVideoRegionOfInterestMeta>();
         let name = param.name();
@@ -174,26 +173,26 @@ fn insert_param(meta: &mut VideoRegionOfInterestMeta, param: gst::Structure) {
             next = (*next).next;
         }
         let param: *mut gst::ffi::GstStructure = param.into_glib_ptr();
-        // At the end where there is none of its name.
+        // At the end if there is none of its name.
         (*raw).params = glib::ffi::g_list_insert_before((*raw).params, next, param.cast());
     }
 }
 
-/// Takes parameters away, for which there is no function.
+/// Removes parameters. GStreamer has no function for it.
 fn remove_params(
     meta: &mut VideoRegionOfInterestMeta,
-    is_to_go: impl Fn(&gst::StructureRef) -> bool,
+    is_removed: impl Fn(&gst::StructureRef) -> bool,
 ) {
     let raw: *mut VideoRegionOfInterestMeta = meta;
-    // SAFETY: the binding's type is a transparent one around the C structure, which is borrowed
-    // for writing; it owns its list, and the list its structures.
+    // SAFETY: the type of the bindings is a transparent wrapper of the C structure, which is borrowed
+    // for writing. It owns the list, and the list owns its structures.
     unsafe {
         let raw = raw.cast::<gst_video::ffi::GstVideoRegionOfInterestMeta>();
         let mut node = (*raw).params;
         while !node.is_null() {
             let next = (*node).next;
             let param = (*node).data.cast::<gst::ffi::GstStructure>();
-            if is_to_go(gst::StructureRef::from_glib_borrow(param)) {
+            if is_removed(gst::StructureRef::from_glib_borrow(param)) {
                 (*raw).params = glib::ffi::g_list_delete_link((*raw).params, node);
                 gst::ffi::gst_structure_free(param);
             }

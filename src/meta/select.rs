@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Which one of several classifiers is meant.
+//! Selection of one of several classifiers by name.
 
 use std::path::Path;
 
-/// How well the structure of a classification fits a name; none if it does not.
+/// How well the structure of a classification matches a name; `None` if it does not.
 ///
-/// The element's name counts most, then the model as the metadata has it, then the name of the
-/// model's file, with or without its extension.
-fn fit(structure: &gst::StructureRef, name: &str) -> Option<u8> {
+/// The element's name counts most, then the model as in the metadata, then the name of the model's
+/// file, with or without its extension.
+fn match_rank(structure: &gst::StructureRef, name: &str) -> Option<u8> {
     let text = |field| structure.get::<&str>(field).unwrap_or_default();
     if text("element") == name {
         return Some(3);
@@ -22,8 +22,8 @@ fn fit(structure: &gst::StructureRef, name: &str) -> Option<u8> {
     is_file.then_some(1)
 }
 
-/// The structure that is meant, of those with the last classifier's first: without a name that
-/// one's, else the one that fits the name best.
+/// Selects a structure, of those with the last classifier's first: without a name that of the last
+/// classifier, else the best match.
 pub(super) fn select<'a>(
     mut structures: impl Iterator<Item = &'a gst::StructureRef>,
     name: Option<&str>,
@@ -33,29 +33,29 @@ pub(super) fn select<'a>(
     };
     let mut best = None;
     for structure in structures {
-        let fit = fit(structure, name);
-        if fit > best.map(|(fit, _)| fit).unwrap_or_default() {
-            best = Some((fit, structure));
+        let match_rank = match_rank(structure, name);
+        if match_rank > best.map(|(match_rank, _)| match_rank).unwrap_or_default() {
+            best = Some((match_rank, structure));
         }
     }
     best.map(|(_, structure)| structure)
 }
 
-/// Whether a classifier with this name, or this model, is meant by a name.
+/// Whether a name matches a classifier with this element name or model.
 pub fn is_meant(element: &str, model: Option<&str>, name: &str) -> bool {
     let structure = gst::Structure::builder("classifier")
         .field("element", element)
         .field_if_some("model", model)
         .build();
-    fit(&structure, name).is_some()
+    match_rank(&structure, name).is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// An element's name goes before a model's, a whole model before its file, and of equals the
-    /// last one is meant, which comes first.
+    /// An element's name takes precedence over a model, a model over its file's name, and the first of
+    /// equal matches counts.
     #[test]
     fn the_best_fit() {
         gst::init().expect("GStreamer");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What a decision can be for: labels and groups, chosen by name.
+//! What a decision can be: groups and labels, selected by name.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,19 +10,19 @@ use super::labels::Labels;
 use super::names::{Names, hint};
 use crate::text;
 
-/// What a decision can be for. Built once for a model and its settings, and shared by the streams
-/// that use them.
+/// The groups and labels that a decision can be. Built once for a model and its settings, and shared by
+/// their streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidates {
     candidates: Vec<Candidate>,
-    /// The candidates' classes, one candidate's after the other's.
+    /// The classes of all candidates, one candidate after the other.
     classes: Vec<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Candidate {
     name: Arc<str>,
-    /// Its part of [`Candidates::classes`].
+    /// Its range in [`Candidates::classes`].
     classes: Range<usize>,
 }
 
@@ -30,7 +30,7 @@ struct Candidate {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CandidatesError {
-    /// A list names something that there is not.
+    /// A name in a list is neither a label nor a group.
     #[error(
         "{list}: “{}” is neither a label of the model nor a group{}",
         text::name(.name),
@@ -39,12 +39,12 @@ pub enum CandidatesError {
     Unknown {
         /// The list: `allow` or `deny`.
         list: &'static str,
-        /// What it names.
+        /// The name.
         name: String,
-        /// A label or group that may be meant.
+        /// A similar label or group.
         nearest: Option<Arc<str>>,
     },
-    /// A list names one of the built-in groups, and there are no groups.
+    /// A list names a built-in group, and no groups are set.
     #[error(
         "{list}: “{}” is no label of the model; it is a group of imagenet-groups: set groups=imagenet-groups",
         text::name(.name)
@@ -60,7 +60,7 @@ pub enum CandidatesError {
     Nothing,
 }
 
-/// What a name stands for.
+/// What a name refers to.
 #[derive(Debug, Clone, Copy)]
 enum Named {
     Group(usize),
@@ -68,20 +68,20 @@ enum Named {
 }
 
 impl Candidates {
-    /// With groups, each group and each class that is in no group; without, each class. Whatever
-    /// bears the same name is one candidate, with the sum of its classes.
+    /// With groups, each group and each class outside of all groups is a candidate; without groups,
+    /// each class. Groups and labels of the same name are one candidate with the sum of their classes.
     ///
-    /// `allow` and `deny` are lists of names, separated by commas: of groups, and of labels
-    /// whatever their case (unless one is written exactly so). An empty one has no effect.
-    /// - `allow`: only what it names is a candidate. A label that it names is one by itself, even
-    ///   where its class is in a group.
-    /// - `deny`: what it names counts for nothing, neither by itself nor within a group; denying
-    ///   a group denies all of its classes. It wins over `allow`.
+    /// `allow` and `deny` are lists of names of groups and labels, separated by commas. Case is
+    /// ignored unless there is an exact match. An empty list has no effect.
+    /// - `allow`: only these are candidates. A label in it is a candidate even if its class is in a
+    ///   group.
+    /// - `deny`: these do not count, neither alone nor in a group; denying a group denies all of its
+    ///   classes. `deny` takes precedence over `allow`.
     ///
     /// # Errors
-    /// [`CandidatesError::Unknown`] for a name that no label and no group has, or, where there are
-    /// no groups and the name is one of `imagenet-groups`, [`CandidatesError::WithoutGroups`];
-    /// [`CandidatesError::Nothing`] if no candidate is left.
+    /// [`CandidatesError::Unknown`] for an unknown name, [`CandidatesError::WithoutGroups`] if it is one
+    /// of `imagenet-groups` and no groups are set, and [`CandidatesError::Nothing`] if no candidate is
+    /// left.
     pub fn new(
         labels: &Labels,
         groups: Option<&Groups>,
@@ -138,8 +138,8 @@ impl Candidates {
         self.candidates.len()
     }
 
-    /// The name of a candidate: that of a group or a label. Groups come first, then labels in the
-    /// order of the classes; with `allow`, they come in its order.
+    /// The name of a candidate. Groups come first, then labels in the order of the classes; with
+    /// `allow`, they have its order.
     ///
     /// # Panics
     /// If there is no such candidate.
@@ -155,7 +155,7 @@ impl Candidates {
         &self.classes[self.candidates[index].classes.clone()]
     }
 
-    /// The sum of the `confidences` of each candidate's classes, in the candidates' order.
+    /// For each candidate the sum of the `confidences` of its classes.
     pub(super) fn sums(&self, confidences: &[f32]) -> impl Iterator<Item = f64> {
         self.candidates
             .iter()
@@ -163,15 +163,14 @@ impl Candidates {
     }
 }
 
-/// Whether one of the built-in groups has this name, and the model has the classes for them.
+/// Whether this is the name of a built-in group for a model with so many classes.
 fn is_imagenet_group(name: &str, classes: usize) -> bool {
     let name = name.to_lowercase();
     Groups::imagenet(classes)
         .is_ok_and(|groups| (0..groups.len()).any(|i| groups.name(i).to_lowercase() == name))
 }
 
-/// What the names of a list stand for, each name's once. `is_builtin` tells of a name whether it
-/// would be a group if the built-in ones were in use.
+/// What the names of a list refer to. `is_builtin` tells whether a name is that of a built-in group.
 fn named(
     list: &'static str,
     text: &str,
@@ -201,7 +200,7 @@ fn named(
 #[derive(Default)]
 struct Merged {
     order: Vec<(Arc<str>, Vec<usize>)>,
-    /// Places in the order.
+    /// Indices into the order.
     places: HashMap<Arc<str>, usize>,
 }
 
@@ -253,7 +252,7 @@ mod tests {
         (0..candidates.len()).map(show).collect()
     }
 
-    /// Which candidates lists and groups make.
+    /// The candidates for lists and groups.
     #[test]
     fn table() {
         let labels = labels(&["pug", "beagle", "tabby", "lion", "boat", "boat", "Pug"]);

@@ -1,105 +1,103 @@
 // SPDX-License-Identifier: MPL-2.0
-//! From answers that flicker to a decision that holds.
+//! A stable decision from results that flicker: running averages, hysteresis and a hold time.
 
 use std::sync::Arc;
 
 use super::candidates::Candidates;
 
-/// What makes a decision steady. All times are stream time, so that it means the same at any
-/// frame rate.
+/// How decisions are stabilized. Times are stream time, so they do not depend on the frame rate.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Policy {
-    /// Time constant of the running average in nanoseconds: after this time a step in the
-    /// confidence is passed on to 63 %. 0: the newest confidence counts alone.
+    /// Time constant of the running average in nanoseconds: the time in which the average follows a
+    /// step in the confidence to 63 %. 0 means no average.
     pub smoothing: u64,
-    /// Least average, from 0 to 1, with which a candidate is decided for. 0: any.
+    /// The minimum average for a new decision, from 0 to 1. 0 means no minimum.
     pub enter: f32,
-    /// A decision ends when its average is below this, from 0 to 1. 0: never. What is above
-    /// `enter` counts as `enter`, for a decision would else end with the frame that it began with.
+    /// The average below which a decision ends, from 0 to 1. 0 means never. A value above `enter`
+    /// counts as `enter`; otherwise a decision would end with its first frame.
     pub leave: f32,
-    /// Least time from one change of the decision to the next, in nanoseconds.
+    /// The minimum time between two changes of the decision, in nanoseconds.
     pub hold: u64,
 }
 
-/// What was decided.
+/// A decision and its confidence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decided {
-    /// The name of the candidate, none for nothing: no candidate is sure enough.
+    /// The name of the candidate; `None` if no candidate is confident enough.
     pub label: Option<Arc<str>>,
-    /// The candidate's running average: the sum over its classes, of several at most 1. 0 for
-    /// nothing.
+    /// The running average of the candidate: the sum over its classes, limited to 1 if there are
+    /// several. 0 without a candidate.
     pub confidence: f32,
-    /// Stream time in nanoseconds of the sample that it began with, none if that one had no time.
+    /// Stream time in nanoseconds of the first sample of this decision; `None` if it had no time.
     pub since: Option<u64>,
 }
 
-/// Decides for one stream.
+/// Makes the decisions of one stream.
 ///
-/// Give [`Self::update`] each answer of the model once, in the order of the frames. It allocates
-/// nothing.
+/// Call [`Self::update`] once for each result of the model, in the order of the frames. It does not
+/// allocate.
 ///
-/// The running averages of a signal that stays the same between two common sample times agree
-/// there at any sampling rate. What is decided from them is looked at with each sample only: a
-/// slow sampling sees a change up to one sample later than a fast one, and may miss what is over
-/// before its next sample.
+/// The running averages of a constant signal do not depend on the sampling rate. Decisions change
+/// only with a sample: with slow sampling a change comes up to one sample later than with fast
+/// sampling, and a change that ends before the next sample is missed.
 #[derive(Debug, Clone)]
 pub struct Decider {
     candidates: Arc<Candidates>,
-    /// One a candidate.
+    /// The running average of each candidate.
     averages: Vec<f64>,
-    /// That of the newest sample that had one.
+    /// The time of the newest sample that had a time.
     time: Option<u64>,
-    /// None before the first sample.
-    state: Option<State>,
+    /// `None` before the first sample.
+    current: Option<Current>,
 }
 
+/// The current decision.
 #[derive(Debug, Clone, Copy)]
-struct State {
-    /// None for nothing.
+struct Current {
+    /// `None` if no candidate is confident enough.
     candidate: Option<usize>,
     since: Option<u64>,
-    /// The newest time that was known when it began; differs from `since` where the sample that
-    /// it began with had none.
+    /// The newest time at its first sample; differs from `since` if that sample had no time.
     changed: Option<u64>,
 }
 
 impl Decider {
-    /// One that has seen nothing yet.
+    /// Before the first sample.
     pub fn new(candidates: Arc<Candidates>) -> Self {
         Self {
             averages: vec![0.0; candidates.len()],
             candidates,
             time: None,
-            state: None,
+            current: None,
         }
     }
 
-    /// What is decided between.
+    /// The candidates of the decisions.
     pub fn candidates(&self) -> &Arc<Candidates> {
         &self.candidates
     }
 
-    /// Forgets everything, as for a new stream or after a seek.
+    /// Forgets all samples, as for a new stream or after a seek.
     pub fn reset(&mut self) {
         self.time = None;
-        self.state = None;
+        self.current = None;
     }
 
-    /// Takes the next sample: the finite `confidences` of all classes, those missing at the end
-    /// being 0, and its stream `time` in nanoseconds. Returns whether there is another decision
-    /// now; the first one counts as such, be it for nothing.
+    /// Takes the next sample: the finite `confidences` of all classes (missing ones at the end are 0)
+    /// and its stream `time` in nanoseconds. Returns whether the decision has changed; the first one
+    /// is a change, even without a candidate.
     ///
-    /// The average of the first sample, of one without a time or with `smoothing` 0 is the sample
-    /// itself; else the sample is taken to have held since the one before.
+    /// For the first sample, for one without a time and with `smoothing` 0 the average is the sample
+    /// itself. Otherwise the sample counts for the whole time since the previous one.
     ///
-    /// A decision for a candidate ends when its average falls below `leave`, or when another one
-    /// is above it and not below `enter`. Then, and where there is a decision for nothing, the
-    /// candidate with the highest average is decided for if that is not below `enter`, of equal
-    /// ones the first, else nothing. The first decision is made at once, and each that follows
-    /// no sooner than `hold` after the one before, as far as times are known; a sample without a
-    /// time counts for `hold` as if it were the newest time known.
+    /// A decision for a candidate ends when its average falls below `leave`, or when the average of
+    /// another candidate is higher and not below `enter`. The next decision is for the candidate with
+    /// the highest average if that is not below `enter`, and for the first of equal ones; otherwise
+    /// it is without a candidate. The first decision is immediate. Later ones come at least `hold`
+    /// after the previous one, as far as times are known: a sample without a time has the newest
+    /// known time.
     ///
-    /// A time before the last one begins everything anew, as [`Self::reset`].
+    /// A time before the previous one has the effect of [`Self::reset`].
     pub fn update(&mut self, confidences: &[f32], time: Option<u64>, policy: &Policy) -> bool {
         if let (Some(now), Some(before)) = (time, self.time)
             && now < before
@@ -108,17 +106,17 @@ impl Decider {
         }
         self.average(confidences, time, policy.smoothing);
         self.time = time.or(self.time);
-        let candidate = match self.state {
-            Some(state) => {
-                let next = self.next(state.candidate, policy);
-                if next == state.candidate || self.is_held(state, policy.hold) {
+        let candidate = match self.current {
+            Some(current) => {
+                let next = self.next(current.candidate, policy);
+                if next == current.candidate || self.is_held(current, policy.hold) {
                     return false;
                 }
                 next
             }
             None => self.next(None, policy),
         };
-        self.state = Some(State {
+        self.current = Some(Current {
             candidate,
             since: time,
             changed: self.time,
@@ -126,13 +124,13 @@ impl Decider {
         true
     }
 
-    /// The decision; none before the first sample.
+    /// The current decision; `None` before the first sample.
     pub fn decision(&self) -> Option<Decided> {
-        let state = self.state?;
+        let current = self.current?;
         Some(Decided {
-            label: state.candidate.map(|c| self.candidates.name(c)),
-            confidence: state.candidate.map_or(0.0, |c| self.confidence(c)),
-            since: state.since,
+            label: current.candidate.map(|c| self.candidates.name(c)),
+            confidence: current.candidate.map_or(0.0, |c| self.confidence(c)),
+            since: current.since,
         })
     }
 
@@ -146,7 +144,7 @@ impl Decider {
     }
 
     fn average(&mut self, confidences: &[f32], time: Option<u64>, smoothing: u64) {
-        let kept = match (self.state, self.time, time) {
+        let kept = match (self.current, self.time, time) {
             (Some(_), Some(before), Some(now)) if smoothing > 0 => {
                 (-((now - before) as f64) / smoothing as f64).exp()
             }
@@ -155,29 +153,29 @@ impl Decider {
         let new = self.candidates.sums(confidences);
         for (average, new) in self.averages.iter_mut().zip(new) {
             let rest = (*average - new) * kept;
-            // What decays for long would become subnormal, which is slow to compute with.
+            // Long decay would lead to subnormal numbers, which are slow.
             let rest = if rest.abs() < 1e-12 { 0.0 } else { rest };
             *average = new + rest;
         }
     }
 
-    fn is_held(&self, state: State, hold: u64) -> bool {
-        match (state.changed, self.time) {
+    fn is_held(&self, current: Current, hold: u64) -> bool {
+        match (current.changed, self.time) {
             (Some(changed), Some(now)) => now.saturating_sub(changed) < hold,
             _ => false,
         }
     }
 
-    /// What would be decided now if nothing held the decision for `current`.
+    /// The next candidate, without regard to the hold time.
     fn next(&self, current: Option<usize>, policy: &Policy) -> Option<usize> {
-        // Zero is no threshold: without an activation, values may be negative.
+        // Zero means no threshold: without an activation, values may be negative.
         let limit = |value: f32| match value > 0.0 {
             true => f64::from(value),
             false => f64::NEG_INFINITY,
         };
         let enter = limit(policy.enter);
         let leave = limit(policy.leave).min(enter);
-        // The best of all is the best of the rivals too, where it is a rival at all.
+        // The best candidate is the only possible rival.
         let best = self.best().filter(|best| self.averages[*best] >= enter);
         let Some(current) = current.filter(|c| self.averages[*c] >= leave) else {
             return best;
@@ -186,7 +184,7 @@ impl Decider {
         rival.or(Some(current))
     }
 
-    /// The candidate with the highest average, of equal ones the first.
+    /// The candidate with the highest average; the first of equal ones.
     fn best(&self) -> Option<usize> {
         let mut best = None;
         let mut highest = f64::NEG_INFINITY;

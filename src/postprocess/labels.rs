@@ -21,7 +21,7 @@ pub struct Labels {
     names: Vec<Arc<str>>,
 }
 
-/// Why names could not be had.
+/// Why there are no names.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabelsError {
@@ -30,24 +30,24 @@ pub enum LabelsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What reading it gave.
+        /// The error.
         error: FileError,
     },
-    /// It is not text.
+    /// It is not UTF-8 text.
     #[error("labels file “{}” is not UTF-8 text", paths::escaped(.0.as_os_str()))]
     NotText(PathBuf),
-    /// It is nearly in a form that other programs write, or in one that is not read.
+    /// Its format is almost a known one, or one that is not supported.
     #[error("labels file “{}” {problem}", paths::escaped(path.as_os_str()))]
     Form {
         /// The file.
         path: PathBuf,
-        /// The form, and what is wrong with it.
+        /// The format, and what is wrong.
         problem: FormError,
     },
-    /// The same of those that come with the model.
+    /// The format of the names in the model.
     #[error("the model's own list of labels {0}")]
     Own(FormError),
-    /// There is not one name for each class.
+    /// The number of names differs from the number of classes.
     #[error("{what} has {found} name{}, and the model has {expected} classes", if *.found == 1 { "" } else { "s" })]
     WrongLength {
         /// Where the names come from.
@@ -74,8 +74,7 @@ impl Labels {
         Self::checked(names, classes, || "the list imagenet-1k".into())
     }
 
-    /// [`Self::imagenet`] where the number of classes fits; other models' classes go by their
-    /// numbers.
+    /// [`Self::imagenet`] if the number of classes fits; otherwise `class 0`, `class 1` and so on.
     pub fn default_for(classes: usize) -> Self {
         Self::imagenet(classes).unwrap_or_else(|_| Self {
             names: (0..classes).map(|i| format!("class {i}").into()).collect(),
@@ -94,21 +93,21 @@ impl Labels {
     /// Names that come with the model as a list or a dictionary that a program has printed.
     ///
     /// # Errors
-    /// [`LabelsError`] for one that is not understood, or has not one name for each class.
+    /// [`LabelsError`] if the text has an unknown format, or not one name for each class.
     pub fn from_text(text: &str, classes: usize) -> Result<Self, LabelsError> {
         let names = label_file::names(text, classes).map_err(LabelsError::Own)?;
         Self::from_names(names, classes)
     }
 
-    /// How many names such a text has, if it is understood.
+    /// How many names such a text has, if its format is known.
     pub fn count(text: &str) -> Option<usize> {
         Some(label_file::names(text, usize::MAX).ok()?.len())
     }
 
-    /// Reads a file of names, a line each. A byte-order mark and the line ends of Windows are
-    /// taken off, and so are empty lines at the end.
+    /// Reads a file with one name a line. A byte-order mark, Windows line ends and empty lines at the
+    /// end are ignored.
     ///
-    /// Other forms are read where they are beyond doubt: a list or dict as JSON or Python has it,
+    /// Other formats are read if they are unambiguous: a list or dict of JSON or Python,
     /// lines of `number:name`, `number name` or `n01440764 name`, a table of numbers and names, and
     /// all names in one line with `;` or `,` between them.
     ///
@@ -119,7 +118,7 @@ impl Labels {
         Self::read_unless(path, classes, &|| false)
     }
 
-    /// [`Self::read`], given up as soon as `is_cancelled` says so.
+    /// [`Self::read`], canceled as soon as `is_cancelled` returns true.
     ///
     /// # Errors
     /// [`LabelsError`].

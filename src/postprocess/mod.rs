@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! From the model's output to an answer. Pure functions; nothing of GStreamer or ONNX Runtime.
+//! From the model's output to a result: activation, top-k, labels, groups and decisions. Pure functions
+//! and small state machines, independent of GStreamer and ONNX Runtime.
 
 mod candidates;
 mod decision;

@@ -1,42 +1,41 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Which object a region shows, from frame to frame.
+//! Association of regions with objects, from frame to frame.
 
 use std::sync::Arc;
 
-/// Two regions without a tracker's id, one after the other, show the same object if the part that
-/// they share is at least this much of what they cover together: the usual bound of detection
-/// benchmarks (PASCAL VOC).
-const LEAST_OVERLAP: f64 = 0.5;
+/// The minimum intersection over union of two regions without a tracker's id that show the same object:
+/// the usual bound of detection benchmarks (PASCAL VOC).
+const MIN_OVERLAP: f64 = 0.5;
 
-/// An object without a tracker's id that was not seen on so many frames (that had any region) is
-/// forgotten: what is found in its place is another. Detectors lose an object for a frame or two.
-const UNTRACKED_MEMORY: u64 = 5;
+/// After so many frames with regions, but without this object, an object without a tracker's id is
+/// forgotten. It is more than 1 because detectors miss an object for a frame or two.
+const MAX_MISSED_FRAMES: u64 = 5;
 
-/// Objects that are remembered, beside those of the newest frame. Trackers count upwards for ever,
-/// so the ones that have not been seen for the longest time are forgotten.
-const MOST: usize = 1024;
+/// The maximum number of objects that are kept besides those of the newest frame. Trackers use new ids
+/// all the time, so the objects that were not seen for the longest time are forgotten.
+const MAX_OBJECTS: usize = 1024;
 
-/// A region that a detector has found.
+/// A region from a detector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detection {
-    /// Which object it is, where a tracker says so.
+    /// The id of the object from a tracker, if there is one.
     pub tracking_id: Option<i64>,
-    /// What the detector calls it. Objects of different kinds are never the same.
+    /// The type from the detector. Regions of different types never show the same object.
     pub kind: Arc<str>,
-    /// Left edge, upper edge, width and height.
+    /// Left edge, upper edge, width and height in pixels.
     pub place: [u32; 4],
 }
 
-/// An object that was seen.
+/// An object.
 #[derive(Debug)]
 struct Object<T> {
     detection: Detection,
-    /// The frame that it was last seen on.
+    /// The number of the last frame with this object.
     frame: u64,
-    what: T,
+    data: T,
 }
 
-/// The objects of a stream, each with what is known of it.
+/// The objects of a stream, each with data of the type `T`.
 #[derive(Debug)]
 pub struct Objects<T> {
     all: Vec<Object<T>>,
@@ -54,13 +53,13 @@ impl<T> Default for Objects<T> {
 }
 
 impl<T: Clone> Objects<T> {
-    /// Takes the regions of the next frame and returns the object of each. A region with a
-    /// tracker's id is the object of its kind with this id; one without is the object of its kind
-    /// that it overlaps enough, of several the one seen last, of those the one it overlaps most.
-    /// No two regions are one object. All others are `new`.
+    /// Takes the regions of the next frame and returns the data of the object of each. A region with a
+    /// tracker's id shows the object of its type with this id. One without shows an object of its type
+    /// with enough overlap: the one that was seen last, and of several the one with the most overlap.
+    /// Each object is shown by at most one region. Other regions show a `new` object.
     pub fn see(&mut self, detections: Vec<Detection>, mut new: impl FnMut() -> T) -> Vec<T> {
         if detections.is_empty() {
-            // The detector may not have looked.
+            // The detector may not have run on this frame.
             return Vec::new();
         }
         self.frames += 1;
@@ -71,16 +70,16 @@ impl<T: Clone> Objects<T> {
             Some(index) => {
                 let object = &mut self.all[index];
                 (object.detection, object.frame) = (detection, frame);
-                object.what.clone()
+                object.data.clone()
             }
             None => {
-                let what = new();
+                let data = new();
                 self.all.push(Object {
                     detection,
                     frame,
-                    what: what.clone(),
+                    data: data.clone(),
                 });
-                what
+                data
             }
         });
         let seen = seen.collect();
@@ -88,7 +87,7 @@ impl<T: Clone> Objects<T> {
         seen
     }
 
-    /// For each region the index of its object, if it is one that was seen before.
+    /// For each region the index of its object, if there is one.
     fn associate(&self, detections: &[Detection]) -> Vec<Option<usize>> {
         let mut known = vec![None; detections.len()];
         let mut free = vec![true; self.all.len()];
@@ -106,10 +105,10 @@ impl<T: Clone> Objects<T> {
             }
             pairs.extend(same.filter_map(|(o, object)| {
                 let overlap = overlap(object.detection.place, detection.place);
-                (overlap >= LEAST_OVERLAP).then_some((object.frame, overlap, d, o))
+                (overlap >= MIN_OVERLAP).then_some((object.frame, overlap, d, o))
             }));
         }
-        // What moves fast leaves a trail of objects behind, which are not to be taken for others.
+        // A fast object leaves stale objects behind; the one that was seen last is preferred.
         pairs.sort_by(|a, b| (b.0.cmp(&a.0)).then(b.1.total_cmp(&a.1)));
         for (_, _, d, o) in pairs {
             if known[d].is_none() && std::mem::take(&mut free[o]) {
@@ -119,19 +118,19 @@ impl<T: Clone> Objects<T> {
         known
     }
 
-    /// Forgets those that are not to be known again.
+    /// Forgets old objects.
     fn forget(&mut self) {
         let frame = self.frames;
         self.all.retain(|object| {
             let age = frame - object.frame;
-            object.detection.tracking_id.is_some() || age <= UNTRACKED_MEMORY
+            object.detection.tracking_id.is_some() || age <= MAX_MISSED_FRAMES
         });
         let seen_now = self.all.iter().filter(|o| o.frame == frame).count();
-        if self.all.len() > MOST + seen_now {
-            // Half of them at once, so that it is seldom done.
+        if self.all.len() > MAX_OBJECTS + seen_now {
+            // Half of them at once, so that the sort is rare.
             self.all
                 .sort_by_key(|object| std::cmp::Reverse(object.frame));
-            self.all.truncate(MOST / 2 + seen_now);
+            self.all.truncate(MAX_OBJECTS / 2 + seen_now);
         }
     }
 }
@@ -251,13 +250,13 @@ mod tests {
         let tracked = region(Some(1), "car", [0, 0, 9, 9]);
         let other = region(None, "car", [500, 0, 9, 9]);
         assert_eq!(eye.see(&[face(0), tracked.clone()]), [1, 2]);
-        for _ in 0..UNTRACKED_MEMORY {
+        for _ in 0..MAX_MISSED_FRAMES {
             // A frame without any region says nothing.
             eye.see(&[]);
             eye.see(std::slice::from_ref(&other));
         }
         assert_eq!(eye.see(&[face(0)]), [1], "just in time");
-        for _ in 0..=UNTRACKED_MEMORY {
+        for _ in 0..=MAX_MISSED_FRAMES {
             eye.see(std::slice::from_ref(&other));
         }
         assert_eq!(eye.see(&[face(0), tracked]), [4, 2]);
@@ -284,7 +283,7 @@ mod tests {
         let mut eye = Eye::default();
         for n in 0..10_000 {
             eye.see(&[region(Some(n), "car", [0, 0, 9, 9])]);
-            assert!(eye.objects.all.len() <= MOST + 1);
+            assert!(eye.objects.all.len() <= MAX_OBJECTS + 1);
         }
         // Those that are seen stay, however many they are.
         let many = (0..3000).map(|n| region(Some(-1 - n), "car", [0; 4]));

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Activation and top-k.
 
-/// What turns the model's output into confidences.
+/// The function that turns the model's output into confidences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
-    /// `exp(x - max) / sum(exp(x - max))`: one of the classes is right.
+    /// `exp(x - max) / sum(exp(x - max))`: for models with exactly one correct class.
     Softmax,
-    /// `1 / (1 + exp(-x))` for each class by itself: any number of them may be right.
+    /// `1 / (1 + exp(-x))` for each class: for models with any number of correct classes.
     Sigmoid,
-    /// The output is the confidences.
+    /// None: the output already holds confidences.
     None,
 }
 
-/// One class and how sure the model is of it.
+/// A class and its confidence.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
     /// The class's index in the model's output.
@@ -21,7 +21,7 @@ pub struct Score {
     pub confidence: f32,
 }
 
-/// A model whose output holds a value that is not a finite number: it has no answer.
+/// The output of the model holds a value that is NaN or infinite, so there is no result.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("the model's output for class {index} is {value}")]
 pub struct NotFinite {
@@ -31,7 +31,7 @@ pub struct NotFinite {
     pub value: f32,
 }
 
-/// An activation with what it needs of the whole output.
+/// An activation with the values that it needs from the whole output.
 #[derive(Debug, Clone, Copy)]
 enum Function {
     Identity,
@@ -45,7 +45,7 @@ impl Function {
             Activation::None => Self::Identity,
             Activation::Sigmoid => Self::Sigmoid,
             Activation::Softmax => {
-                // Without the maximum taken off, a logit of 89 overflows.
+                // Without subtracting the maximum, a logit of 89 overflows.
                 let max = output.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                 let sum = output.iter().map(|v| f64::from((v - max).exp())).sum();
                 Self::Softmax { max, sum }
@@ -90,8 +90,8 @@ pub fn confidences(
 }
 
 /// The at most `k` classes of `output` with the highest confidences, none of them below
-/// `threshold` unless that is 0, best first; of equal ones the one with the lower index first. They are written into `best`, whose
-/// capacity is reused.
+/// `threshold` unless that is 0, best first; of equal ones the one with the lower index first. They are
+/// written into `best`, whose capacity is reused.
 ///
 /// # Errors
 /// [`NotFinite`] if any value of `output` is NaN or infinite; `best` is then empty.
@@ -124,7 +124,7 @@ pub fn top_k(
     for score in best.iter_mut() {
         score.confidence = function.apply(score.confidence);
     }
-    // Zero is no threshold: without an activation, values may be negative.
+    // Zero means no threshold: without an activation, values may be negative.
     if threshold > 0.0 {
         best.retain(|s| s.confidence >= threshold);
     }

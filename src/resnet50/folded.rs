@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The network's weights with its batch norms folded into its convolutions.
+//! The weights of the network, with the batch norms fused into the convolutions.
 
 use std::collections::BTreeMap;
 
 use super::architecture::{Conv, Parameter, ResNet50};
 use crate::onnx::{Graph, Tensor, data_type};
 
-/// torchvision's (and PyTorch's) batch norms add this to the variance.
+/// What the batch norms of PyTorch add to the variance.
 const EPSILON: f64 = 1e-5;
 
-/// A convolution or the last layer: what it computes is the weighted sum and the bias.
+/// The weights and biases of a convolution or of the last layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
-    /// `[outputs, inputs, kernel, kernel]` or `[outputs, inputs]`.
+    /// The shape of the weights: `[outputs, inputs, kernel, kernel]` or `[outputs, inputs]`.
     pub shape: Vec<usize>,
-    /// Row by row.
+    /// The weights, in row-major order.
     pub weight: Vec<f32>,
-    /// One for each output.
+    /// The bias of each output.
     pub bias: Vec<f32>,
 }
 
@@ -30,16 +30,16 @@ pub struct Folded {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FoldError {
-    /// A parameter has another number of values than its shape says.
+    /// A parameter has another number of values than its shape.
     #[error("parameter {name} has {found} value{}, and its shape {shape:?} takes {expected}", if *.found == 1 { "" } else { "s" })]
     WrongLength {
         /// The parameter.
         name: String,
         /// Its shape.
         shape: Vec<usize>,
-        /// Values that the shape takes.
+        /// The number of values for the shape.
         expected: usize,
-        /// Values that were given.
+        /// The number of values found.
         found: usize,
     },
     /// A graph has no such constant of 32-bit floats.
@@ -53,7 +53,8 @@ pub enum FoldError {
 }
 
 impl Folded {
-    /// Folds the parameters of a state dict. `weights` gives each parameter's values, row by row.
+    /// Fuses the parameters of a state dict. `weights` returns the values of a parameter in row-major
+    /// order.
     ///
     /// # Errors
     /// [`FoldError::WrongLength`] if `weights` gives too few or too many values.
@@ -94,7 +95,7 @@ impl Folded {
         Ok(Self { layers })
     }
 
-    /// Takes the weights out of a graph that [`to_onnx`](super::to_onnx) wrote in float32.
+    /// Reads the weights of a graph that [`to_onnx`](super::to_onnx) wrote in float32.
     ///
     /// # Errors
     /// [`FoldError::Missing`] if it is another graph.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! ResNet50 as code: what the network is, weights for it, and the ONNX file that it becomes.
-//! Nothing of GStreamer or ONNX Runtime.
+//! ResNet50 as code: its architecture, its weights, and the ONNX model built from them. Independent of
+//! GStreamer and ONNX Runtime.
 
 mod architecture;
 mod folded;

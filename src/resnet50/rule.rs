@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Deterministic weights, so that two programs can build the same network without shipping 102 MB.
-//! They are not trained: good for tests and measurements, and for nothing else.
+//! Synthetic weights, which are deterministic: two programs can build the same network without a file
+//! of 102 MB. They are not trained, and serve only tests and measurements.
 
 use super::{Batch, Folded, Parameter, Precision, ResNet50, Variant, to_onnx};
 use crate::onnx::Model;
 
-/// The network with these weights.
+/// The synthetic weights of a network.
 pub fn folded_by_rule(network: &ResNet50) -> Folded {
     Folded::new(network, rule_weights).expect("the rule gives as many values as the shape takes")
 }
 
-/// The contract of the network with these weights, as JSON: it says that they are not trained.
+/// The contract of the network with synthetic weights, as JSON. It says that they are not trained.
 pub fn rule_contract(variant: Variant) -> String {
     serde_json::json!({
         "architecture": variant.architecture(),
@@ -28,20 +28,20 @@ pub fn rule_contract(variant: Variant) -> String {
     .to_string()
 }
 
-/// The float32 model with these weights and that contract.
+/// The float32 model with synthetic weights and their contract.
 pub fn model_by_rule(variant: Variant, batch: Batch) -> Model {
     let network = ResNet50::new(variant);
     let (weights, contract) = (folded_by_rule(&network), rule_contract(variant));
     to_onnx(&network, batch, &contract, &weights, &Precision::Fp32)
 }
 
-/// The weights of a parameter.
+/// The synthetic values of a parameter.
 ///
 /// The seed is the 64-bit FNV-1a hash of its name; element `i` is the output of splitmix64 after
-/// `i + 1` steps from there, whose upper 24 bits make a `u` in `[0, 1)`. What becomes of `u`
-/// depends on what the parameter is, so that activations neither vanish nor explode: convolutions
-/// and the last layer are uniform with He's variance, batch norms near the identity. Computed in
-/// 64 bits and rounded to 32.
+/// `i + 1` steps from there, whose upper 24 bits make a `u` in `[0, 1)`. The value depends on `u` and on
+/// the kind of the parameter, so that activations neither vanish nor explode: convolutions and the
+/// last layer are uniform with He's variance, batch norms near the identity. Computed in 64 bits and
+/// rounded to 32.
 pub fn rule_weights(parameter: &Parameter) -> Vec<f32> {
     let name = parameter.name.as_str();
     let value: Box<dyn Fn(f64) -> f64> = match parameter.shape[..] {

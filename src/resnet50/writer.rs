@@ -6,7 +6,7 @@ use half::f16;
 
 use super::architecture::{Conv, ResNet50};
 use super::folded::Folded;
-use super::quantize::{Linear, QuantizedLayer, Scales};
+use super::quantize::{QuantizationParameters, QuantizedLayer, Scales};
 use crate::onnx::{
     Attribute, CONTRACT_KEY, Dimension, DimensionValue, Graph, Model, Node, OperatorSet, Shape,
     StringEntry, Tensor, TensorType, Type, ValueInfo, attribute_type, data_type,
@@ -94,7 +94,7 @@ pub fn to_onnx(
 struct Value {
     name: String,
     /// How it is stored in bytes, if it is.
-    linear: Option<Linear>,
+    linear: Option<QuantizationParameters>,
 }
 
 struct Writer<'a> {

@@ -227,13 +227,13 @@ impl ObjectImpl for Resnet50Json {
                     .build(),
                 glib::ParamSpecBoolean::builder("only-changes")
                     .nick("Only changes")
-                    .blurb("A line only where the decision, or without one the best class, is another than in the line before of the frame or of the same object. A region shows the same object if it is of the same type and has the same tracker's id, or, without one, overlaps the place where the object was last by half. A region that is gone has no line")
+                    .blurb("Write a line only if the decision, or without one the best class, differs from the previous line of the frame or of the same object (a region of the same type that has the same tracking id or, without one, overlaps the last position of the object by half); a region that disappears has no line")
                     .default_value(DEFAULT_ONLY_CHANGES)
                     .mutable_playing()
                     .build(),
                 glib::ParamSpecBoolean::builder("include-unclassified")
                     .nick("Include unclassified")
-                    .blurb("A line, with model null and no results, also for a buffer in which neither the frame nor a region is classified")
+                    .blurb("Also write a line, with model null and no results, for each buffer in which neither the frame nor a region is classified")
                     .default_value(DEFAULT_INCLUDE_UNCLASSIFIED)
                     .mutable_playing()
                     .build(),

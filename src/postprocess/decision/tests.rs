@@ -430,7 +430,7 @@ proptest! {
             }
             let averages = &decider.averages;
             let best = averages.iter().copied().fold(0.0, f64::max);
-            match decider.state.expect("there was a sample").candidate {
+            match decider.current.expect("there was a sample").candidate {
                 Some(c) if changed => {
                     prop_assert!(averages[c] >= enter);
                     prop_assert_eq!(Some(c), averages.iter().position(|a| *a == best));
@@ -450,7 +450,7 @@ proptest! {
         let mut decider = decider(4);
         for (now, (_, confidences)) in (0..).zip(samples) {
             decider.update(&confidences, Some(now), &Policy::default());
-            let found = decider.state.and_then(|s| s.candidate).expect("always one");
+            let found = decider.current.and_then(|s| s.candidate).expect("always one");
             prop_assert!(confidences.iter().all(|c| *c <= confidences[found]));
         }
     }
@@ -527,7 +527,7 @@ proptest! {
             period += 1;
             if let Some((_, class)) = ends.iter().find(|(end, _)| *end == period) {
                 for decider in [slow, fast] {
-                    prop_assert_eq!(decider.state.and_then(|s| s.candidate), *class);
+                    prop_assert_eq!(decider.current.and_then(|s| s.candidate), *class);
                 }
             }
             Ok(())

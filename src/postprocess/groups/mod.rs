@@ -29,7 +29,7 @@ struct Group {
     classes: Vec<usize>,
 }
 
-/// Why groups could not be had.
+/// Why there are no groups.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GroupsError {
@@ -38,10 +38,10 @@ pub enum GroupsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What reading it gave.
+        /// The error.
         error: FileError,
     },
-    /// It is not text.
+    /// It is not UTF-8 text.
     #[error("groups file “{}” is not UTF-8 text", paths::escaped(.0.as_os_str()))]
     NotText(PathBuf),
     /// A line is wrong.
@@ -51,15 +51,15 @@ pub enum GroupsError {
         source_name: String,
         /// The line, from 1.
         line: usize,
-        /// What is there.
+        /// What was found.
         found: String,
-        /// What should be.
+        /// What was expected.
         expected: String,
     },
     /// There is no group at all.
     #[error("{0} has no group; expected a line each, such as “pet: tabby, 151-268”")]
     Empty(String),
-    /// The built-in groups are asked for with another kind of model.
+    /// The built-in groups do not fit the model.
     #[error(
         "imagenet-groups are for a model of 1000 classes, or of 1001 with a background, and the model has {0}; write a file of groups for it"
     )]
@@ -96,7 +96,7 @@ impl Groups {
         Self::read_unless(path, labels, &|| false)
     }
 
-    /// [`Self::read`], given up as soon as `is_cancelled` says so.
+    /// [`Self::read`], canceled as soon as `is_cancelled` returns true.
     ///
     /// # Errors
     /// [`GroupsError`].

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What is made of the text of a labels file.
+//! The formats of a labels file.
 //!
-//! A plain list has a name a line, in the order of the classes. Other programs write other forms,
-//! which a plain list would hardly ever have by accident: those are read where every line agrees
-//! and the numbers are those of the classes, each once. Where a file looks like one of them and is
-//! not quite, it is refused; it is never taken with its brackets and numbers as names.
+//! A plain list has one name a line, in the order of the classes. Other programs write other formats. A
+//! text is in one of them if every line agrees and the numbers are those of the classes, each once. A
+//! text that is almost in one of them is refused, so that brackets and numbers never become names.
 
 mod lines;
 mod literal;
@@ -15,12 +14,12 @@ use std::fmt;
 use literal::{Literal, Unexpected};
 use numbering::by_number;
 
-/// Why a text is not taken for a list of names.
+/// Why a text is not a list of names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormError {
     /// What it looks like.
     pub form: &'static str,
-    /// The line that does not fit, from 1 on.
+    /// The wrong line, from 1.
     pub line: Option<usize>,
     /// What is wrong with it.
     pub problem: String,
@@ -40,7 +39,7 @@ impl std::error::Error for FormError {}
 
 const LITERAL: &str = "a list or dict as JSON or Python has it";
 
-/// What bytes that are not UTF-8 look like, if that is known.
+/// The error for UTF-16 text, if these bytes are such.
 pub(super) fn utf16(bytes: &[u8]) -> Option<FormError> {
     let marks = [[0xff, 0xfe], [0xfe, 0xff]];
     let is = bytes.len() >= 4 && marks.iter().any(|mark| bytes.starts_with(mark));
@@ -138,7 +137,7 @@ fn of_literals(text: &str, start: usize) -> Result<Vec<String>, FormError> {
     })
 }
 
-/// Members under which files keep their names beside other things.
+/// Keys of the names in files that hold other data as well.
 const MEMBERS: [&str; 7] = [
     "id2label",
     "names",

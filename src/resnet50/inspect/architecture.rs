@@ -8,18 +8,18 @@ use crate::onnx::Graph;
 use crate::resnet50::Variant;
 use crate::text;
 
-/// What the graph says of the architecture.
+/// The architecture that a graph matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// ResNet50, with the layer whose stride tells which of the two.
+    /// ResNet50: its variant, and the layer whose stride shows it.
     ResNet50(Variant, String),
-    /// A ResNet of another depth.
+    /// A ResNet of this other depth.
     ResNet(u32),
-    /// Something else, and what speaks against a ResNet.
+    /// Not a ResNet, and why not.
     NotAResNet(String),
 }
 
-/// Says what a graph is.
+/// Determines the architecture of a graph.
 pub fn verdict(graph: &Graph) -> Verdict {
     let index = Index::new(graph);
     match examine(&index) {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Histogram, Linear, Method};
+use super::{Histogram, Method, QuantizationParameters};
 use crate::resnet50::ResNet50;
 
 /// The values that the network's activations take while it sees pictures.
@@ -53,7 +53,7 @@ impl Calibration {
             let (min, max) = histogram
                 .range(method)
                 .ok_or_else(|| CalibrationError::Unseen(name.clone()))?;
-            Ok((name.clone(), Linear::of_range(min, max)))
+            Ok((name.clone(), QuantizationParameters::of_range(min, max)))
         };
         let tensors: Result<_, _> = self.tensors.iter().map(scale).collect();
         Ok(Scales { tensors: tensors? })
@@ -63,7 +63,7 @@ impl Calibration {
 /// How each activation of the network is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scales {
-    tensors: BTreeMap<String, Linear>,
+    tensors: BTreeMap<String, QuantizationParameters>,
 }
 
 impl Scales {
@@ -71,7 +71,7 @@ impl Scales {
     ///
     /// # Panics
     /// If the network has no activation of that name; both variants have the same.
-    pub fn of(&self, name: &str) -> Linear {
+    pub fn of(&self, name: &str) -> QuantizationParameters {
         self.tensors[name]
     }
 }

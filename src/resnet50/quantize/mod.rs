@@ -7,10 +7,10 @@
 
 mod calibration;
 mod histogram;
-mod linear;
+mod parameters;
 mod snr;
 
 pub use calibration::{Calibration, CalibrationError, Scales};
 pub use histogram::{Histogram, Method};
-pub use linear::{Linear, QuantizedLayer};
+pub use parameters::{QuantizationParameters, QuantizedLayer};
 pub use snr::Snr;

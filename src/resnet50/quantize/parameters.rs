@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
-//! From real numbers to integers.
+//! Quantization of activations and of layers.
 
 use crate::resnet50::Layer;
 
-/// How an activation is stored in a byte: `r = scale * (q - zero_point)`.
+/// Scale and zero point of an activation in 8 bits: `r = scale * (q - zero_point)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Linear {
-    /// The distance of two neighbouring values.
+pub struct QuantizationParameters {
+    /// The difference between two adjacent values.
     pub scale: f32,
-    /// What stands for 0, which is exact: padding and ReLUs make many of them.
+    /// The integer for 0, which is exact because padding and ReLUs make many zeros.
     pub zero_point: u8,
 }
 
-impl Linear {
-    /// Spreads the 256 values over a range, widened to hold 0.
+impl QuantizationParameters {
+    /// The 256 values for a range, which is extended to include 0.
     pub fn of_range(min: f32, max: f32) -> Self {
         let (min, max) = (f64::from(min.min(0.0)), f64::from(max.max(0.0)));
         // A tensor that is always 0 needs a scale nevertheless.
@@ -72,14 +72,14 @@ mod tests {
 
     #[test]
     fn known_ranges() {
-        let linear = Linear::of_range(0.0, 255.0);
+        let linear = QuantizationParameters::of_range(0.0, 255.0);
         assert_eq!((linear.scale, linear.zero_point), (1.0, 0));
-        let linear = Linear::of_range(-128.0, 127.0);
+        let linear = QuantizationParameters::of_range(-128.0, 127.0);
         assert_eq!((linear.scale, linear.zero_point), (1.0, 128));
         // 0 is always among the values.
-        let linear = Linear::of_range(1.0, 2.55);
+        let linear = QuantizationParameters::of_range(1.0, 2.55);
         assert_eq!((linear.scale, linear.zero_point), (0.01, 0));
-        let linear = Linear::of_range(0.0, 0.0);
+        let linear = QuantizationParameters::of_range(0.0, 0.0);
         assert!(linear.scale > 0.0 && linear.zero_point == 0);
     }
 
@@ -88,7 +88,7 @@ mod tests {
         #[test]
         fn within_a_step(min in -100f32..=0.0, width in 0.01f32..200.0, part in 0f32..=1.0) {
             let max = min + width;
-            let linear = Linear::of_range(min, max);
+            let linear = QuantizationParameters::of_range(min, max);
             let value = min + part * width;
             let zero = f32::from(linear.zero_point);
             let stored = (value / linear.scale + zero).round_ties_even().clamp(0.0, 255.0);
