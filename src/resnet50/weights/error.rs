@@ -8,19 +8,19 @@ use crate::files::FileError;
 use crate::paths;
 use crate::text;
 
-/// Why a file of weights was refused. Texts that come from the file are escaped and cut.
+/// Why a file of weights was refused. Names and other text from the file are escaped and shortened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsError {
-    /// The operating system gives no access to it.
+    /// It cannot be read.
     #[error("{}{} cannot be read: {source}", paths::escaped(path.as_os_str()), paths::looked_for_in(path))]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         source: FileError,
     },
-    /// It is of none of the formats.
+    /// It has an unknown format.
     #[error(
         "neither a file of torch.save (zip or the older stream) nor safetensors: it starts with \
          \"{start}\""
@@ -34,7 +34,7 @@ pub enum WeightsError {
         "a tar archive, as PyTorch before 0.1.10 wrote it: load it with PyTorch and save it again"
     )]
     TorchTar,
-    /// A machine with the other byte order wrote it.
+    /// It was written on a big-endian machine.
     #[error("the file's numbers are big-endian: save it again on a little-endian machine")]
     BigEndian,
     /// A part ends before it is complete.
@@ -42,12 +42,12 @@ pub enum WeightsError {
     Truncated {
         /// The part.
         part: String,
-        /// Bytes that it should have.
+        /// Bytes expected.
         expected: u64,
-        /// Bytes that are there.
+        /// Bytes found.
         found: u64,
     },
-    /// A part is larger than anything that a file of weights has.
+    /// A part exceeds its limit.
     #[error("{part} has {found} {unit}, and {limit} are the limit")]
     TooLarge {
         /// The part.
@@ -67,13 +67,13 @@ pub enum WeightsError {
         /// What was expected and found.
         problem: String,
     },
-    /// A pickle refers to a function or class that is not a tensor's.
+    /// A pickle calls a function or class that does not belong to tensors.
     #[error("the pickle wants to call {name}; only tensors are read, and nothing is executed")]
     Call {
         /// Module and name.
         name: String,
     },
-    /// A pickle has the objects of a network, and not only its tensors.
+    /// A pickle holds the objects of a network and not only its tensors.
     #[error(
         "it has a whole network, an object of {name}, which only the program that wrote it can \
          make: load it there and save its tensors with torch.save(model.state_dict(), FILE)"
@@ -88,7 +88,7 @@ pub enum WeightsError {
          torch.save(model.state_dict(), FILE)"
     )]
     TorchScript,
-    /// A zip archive has an entry that is not stored as it is.
+    /// An entry of a zip archive is compressed or encrypted.
     #[error(
         "entry \"{entry}\" of the archive is compressed or encrypted (method {method}); torch \
          stores its entries as they are"
@@ -99,7 +99,7 @@ pub enum WeightsError {
         /// Its method of compression: 8 is deflate.
         method: u16,
     },
-    /// A name that must be the only one occurs again.
+    /// A name occurs twice that must be unique.
     #[error("{part} has \"{name}\" twice")]
     Duplicate {
         /// The part.
@@ -110,7 +110,7 @@ pub enum WeightsError {
     /// The object in the file has no tensors by name.
     #[error("no state dict: {found}")]
     NoStateDict {
-        /// What is there instead.
+        /// What was found.
         found: String,
     },
     /// No tensor has this name.
@@ -180,8 +180,8 @@ impl Mismatch {
     }
 }
 
-/// At most this many of a list are printed.
-const LISTED: usize = 10;
+/// The maximum number of names that are printed.
+const MAX_LISTED: usize = 10;
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -195,10 +195,7 @@ impl fmt::Display for Mismatch {
                 continue;
             }
             write!(f, "{separator}{} {what}: ", names.len())?;
-            write!(f, "{}", names[..names.len().min(LISTED)].join(", "))?;
-            if names.len() > LISTED {
-                write!(f, " and {} more", names.len() - LISTED)?;
-            }
+            write!(f, "{}", text::list(names.iter(), MAX_LISTED))?;
             separator = "; ";
         }
         Ok(())

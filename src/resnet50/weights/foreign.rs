@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Classes and functions of other libraries in a pickle.
 //!
-//! A checkpoint has more in it than tensors: options, dates, paths, measured values. None of it is
-//! made; it only has to be passed over where it is known to be data. Everything else is refused by
-//! its name, so that nobody wonders what was left out.
+//! A checkpoint holds more than tensors: options, dates, paths, metrics. None of these objects are
+//! created; those that are known to be data are skipped. Everything else is refused by its name.
 
-/// What is known of a class or function that is not a tensor's.
+/// The kind of a class or function that does not belong to tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Foreign {
-    /// It makes data.
+    /// It creates data.
     Data,
-    /// It is a part of a network, in a file that has all of the network's objects.
+    /// It is a part of a network, in a file with all objects of the network.
     Network,
     /// It is a part of a TorchScript archive.
     Script,
 }
 
-/// Finds it by its module and name.
+/// Looks it up by module and name.
 pub(super) fn find(module: &str, name: &str) -> Option<Foreign> {
     let within = |package: &str| {
         let rest = module.strip_prefix(package);

@@ -8,12 +8,12 @@
 //! - what it wrote before: pickles in a row, and the raw storages behind them;
 //! - safetensors.
 //!
-//! A pickle is a program, and loading one with Python runs it. Here it is only looked at: an
-//! interpreter that knows tuples, dicts and tensors builds those, passes over what is known to be
-//! other data, and refuses by its name whatever else the program asks for.
+//! A pickle is a program, and Python executes it on loading. Here nothing is executed: an interpreter
+//! that knows only tuples, dicts and tensors builds those, skips other known data, and refuses anything
+//! else by its name.
 //!
-//! The file lies in memory once; the tensors of a [`StateDict`] are views into it. What is built
-//! next to it is bounded by a constant, whatever the file says about sizes.
+//! The file is in memory once; the tensors of a [`StateDict`] are views into it. All other memory has a
+//! constant limit, whatever sizes the file claims.
 
 mod error;
 mod foreign;
@@ -35,12 +35,12 @@ pub use error::{Mismatch, WeightsError};
 pub use names::{Naming, ResNet50Weights};
 pub use state_dict::{DType, StateDict, Tensor};
 
-/// Bytes of the largest file that is read: a checkpoint of ResNet50 with an optimizer's state has
-/// about 300 MB.
+/// The maximum size of a file in bytes. A checkpoint of ResNet50 with the state of an optimizer has about
+/// 300 MB.
 pub const MAX_FILE: u64 = 4 << 30;
 
-/// Bytes of the largest pickle or header, the part of a file that is parsed: ResNet50's have about
-/// 50 kB.
+/// The maximum size in bytes of a pickle or header, the part of a file that is parsed. Those of ResNet50
+/// have about 50 kB.
 const MAX_HEADER: usize = 16 << 20;
 
 /// Reads the tensors of a file.

@@ -3,10 +3,12 @@
 //! the pickle of the object; `data/<key>`, the bytes of each storage; `byteorder`; and what is not
 //! needed here. See `_save` in PyTorch's `torch/serialization.py`.
 //!
-//! Every entry is stored as it is, at a multiple of 64 bytes. So a directory is all that is read
-//! of the archive (PKWARE's APPNOTE, 4.3), there is nothing to be decompressed, and storages are
-//! views. Checksums are not looked at: PyTorch writes archives without them on demand
-//! (`set_crc32_options`), and reads any.
+//! Entries are not compressed and start at multiples of 64 bytes. So only the directory of the archive
+//! is read (PKWARE's APPNOTE, 4.3), nothing is decompressed, and storages are views. Checksums are
+//! ignored: PyTorch can write archives without them (`set_crc32_options`), and reads any.
+//!
+//! The crate `zip` is not used, although it can tell where the bytes of an entry are: it keeps the last
+//! of several entries of one name and accepts entries that overlap, and both are errors here.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,10 +22,10 @@ use crate::text;
 
 const DIRECTORY: &str = "the directory of the zip archive";
 
-/// Entries that an archive may have: one for each tensor, and some.
+/// The maximum number of entries. An archive has one for each tensor, and a few others.
 const MAX_ENTRIES: u64 = 1 << 16;
 
-/// Reads a file that starts like a zip archive.
+/// Reads a zip archive.
 pub(super) fn read(file: &Bytes) -> Result<StateDict, WeightsError> {
     let entries = entries(file)?;
     let mut roots = entries
@@ -80,7 +82,7 @@ pub(super) fn read(file: &Bytes) -> Result<StateDict, WeightsError> {
     })
 }
 
-/// Little-endian fields one behind the other.
+/// Consecutive little-endian fields.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -101,7 +103,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Where the bytes of each entry are.
+/// The range of the bytes of each entry.
 fn entries(file: &[u8]) -> Result<BTreeMap<&str, Range<usize>>, WeightsError> {
     let bad = |problem: String| WeightsError::malformed(DIRECTORY, problem);
     let (count, directory) = directory(file)?;
@@ -134,7 +136,7 @@ fn entries(file: &[u8]) -> Result<BTreeMap<&str, Range<usize>>, WeightsError> {
         let mut extra = Fields(fields.bytes(extra as usize)?);
         fields.bytes(comment as usize)?;
 
-        // Zip64: the fields that are full are in an extra one, in this order.
+        // Zip64: a field of all ones has its value in an extra field, in this order.
         while extra.0.len() >= 4 {
             let (id, len) = (extra.number(2)?, extra.number(2)?);
             let mut large = Fields(extra.bytes(len as usize)?);
@@ -159,7 +161,7 @@ fn entries(file: &[u8]) -> Result<BTreeMap<&str, Range<usize>>, WeightsError> {
             )));
         }
 
-        // The local header has the same name, and other extra fields: padding.
+        // The local header has the same name, and other extra fields for padding.
         let within = usize::try_from(offset)
             .ok()
             .filter(|o| *o <= directory.start);
@@ -207,13 +209,13 @@ fn entries(file: &[u8]) -> Result<BTreeMap<&str, Range<usize>>, WeightsError> {
     Ok(entries)
 }
 
-/// How many entries there are, and where their directory is.
+/// The number of entries, and the range of their directory.
 fn directory(file: &[u8]) -> Result<(u64, Range<usize>), WeightsError> {
-    /// Its length without comment, and that of a comment at most.
+    /// Length of the end record without its comment, and the maximum length of the comment.
     const END: usize = 22;
     const COMMENT: usize = u16::MAX as usize;
 
-    // From the end, for a comment may be behind it.
+    // Search backward, because a comment may follow it.
     let last = file.len().saturating_sub(END);
     let first = last.saturating_sub(COMMENT);
     let end = (first..=last)
@@ -231,7 +233,7 @@ fn directory(file: &[u8]) -> Result<(u64, Range<usize>), WeightsError> {
     let mut len = fields.number(4)?;
     let mut start = fields.number(4)?;
 
-    // Zip64: a locator before it tells where another end is, with larger fields.
+    // Zip64: a locator before it points to another end record with larger fields.
     let locator = end.checked_sub(20).map(|at| &file[at..end]);
     if let Some(locator) = locator.filter(|l| l.starts_with(b"PK\x06\x07")) {
         let at = Fields(&locator[8..]).number(8)?;

@@ -9,14 +9,14 @@ pub(in crate::resnet50::weights) enum Global {
     OrderedDict,
     /// `collections.defaultdict(function)`.
     DefaultDict,
-    /// A class or function that makes other data.
+    /// A class or function for other data.
     Data,
     /// `torch.Size(tuple)`.
     Size,
     /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, metadata])`, and
     /// its predecessor with the first four.
     Tensor,
-    /// `_rebuild_parameter(tensor, requires_grad, hooks)` and its kin.
+    /// `_rebuild_parameter(tensor, requires_grad, hooks)` and similar functions.
     Parameter,
     /// The class of storages with elements of a type.
     Storage(DType),
@@ -31,7 +31,7 @@ impl Global {
             ("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor") => Self::Tensor,
             ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state")
             | ("torch.nn.parameter", "Parameter") => Self::Parameter,
-            // torch.cuda: files of before 0.4 name the device's classes.
+            // torch.cuda: files of PyTorch before 0.4 use the classes of the device.
             ("torch" | "torch.cuda", _) => Self::Storage(match name.strip_suffix("Storage")? {
                 "Half" => DType::F16,
                 "BFloat16" => DType::BF16,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The machine that a pickle is a program for: its instructions and its stack.
+//! The stack machine that interprets a pickle.
 
 use std::collections::HashMap;
 
@@ -8,11 +8,11 @@ use crate::resnet50::weights::error::WeightsError;
 
 pub(super) struct Machine<'a> {
     pub(super) pickle: Pickle<'a>,
-    /// Bytes of which the pickle is the start.
+    /// The number of bytes of which the pickle is the start.
     pub(super) whole: usize,
     pub(super) at: usize,
     pub(super) stack: Vec<Value>,
-    /// Lengths of the stack; what lies below the last of them is out of reach.
+    /// Marks: lengths of the stack. Objects below the last mark cannot be popped.
     pub(super) marks: Vec<usize>,
     pub(super) memo: HashMap<u32, Value>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Machine<'a> {
 pub(super) type Step<T> = Result<T, WeightsError>;
 
 impl<'a> Machine<'a> {
-    /// Before the first instruction of a pickle, the start of `whole` bytes.
+    /// Before the first instruction. The pickle is the start of `whole` bytes.
     pub(super) fn new(pickle: Pickle<'a>, whole: usize) -> Self {
         Self {
             pickle,
@@ -41,7 +41,7 @@ impl<'a> Machine<'a> {
 }
 
 impl Machine<'_> {
-    /// Does what the next instruction says; the last one returns an object.
+    /// Executes the next instruction. The last one returns an object.
     pub(super) fn step(&mut self) -> Step<Option<Value>> {
         let start = self.at;
         let [code] = self.array()?;
@@ -229,7 +229,7 @@ impl Machine<'_> {
                 let function = self.pop()?;
                 self.reduce(function, arguments)?
             }
-            // NEWOBJ, NEWOBJ_EX, OBJ: instances of classes, which are not made.
+            // NEWOBJ, NEWOBJ_EX, OBJ: instances of classes, which are not created.
             0x81 | 0x92 | b'o' => self.new_object(code)?,
             b'b' => {
                 // Attributes of an object: a state dict's versions.
@@ -261,7 +261,7 @@ impl Machine<'_> {
             .malformed(format!("before byte {}: {problem}", self.at))
     }
 
-    /// Index of the last `count` objects.
+    /// The index of the first of the last `count` objects.
     pub(super) fn reach(&self, count: usize) -> Step<usize> {
         let floor = self.marks.last().copied().unwrap_or(0);
         match self.stack.len().checked_sub(count) {
@@ -277,7 +277,7 @@ impl Machine<'_> {
 
     pub(super) fn pop(&mut self) -> Step<Value> {
         let from = self.reach(1)?;
-        // The end is there, and nothing moves.
+        // It is the last object, so nothing moves.
         Ok(self.stack.swap_remove(from))
     }
 

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Looks at a pickle without running it.
+//! Reads a pickle without executing it.
 //!
-//! A pickle is a program for a machine with a stack; the comments of CPython's
-//! `Lib/pickletools.py` describe its instructions. Read here are those of protocols 1 to 5 that
-//! Python's pickler makes of numbers, texts, tuples, lists, dicts and tensors. (PyTorch cannot use
-//! protocol 0: its storages have names that are tuples.)
+//! A pickle is a program for a stack machine; the comments of CPython's `Lib/pickletools.py` describe its
+//! instructions. This reader knows the instructions of protocols 1 to 5 that Python writes for numbers,
+//! strings, tuples, lists, dicts and tensors. (PyTorch cannot use protocol 0, because the ids of its
+//! storages are tuples.)
 //!
-//! Objects live in tables and refer to each other by their index, so that nothing is ever copied
-//! or followed into depth; each instruction takes time and memory in proportion to its own bytes
-//! and to what it takes off the stack.
+//! Objects are in tables and refer to each other by index, so nothing is copied and nothing recurses.
+//! Each instruction takes time and memory in proportion to its bytes and its operands on the stack.
 
 mod global;
 mod machine;
@@ -23,14 +22,14 @@ use machine::Machine;
 
 pub(super) use global::Global;
 
-/// Instructions that a pickle may have, which bounds its objects: ResNet50's state dict has 12
-/// thousand.
+/// The maximum number of instructions, which limits the number of objects. The state dict of ResNet50 has
+/// 12 thousand.
 const MAX_INSTRUCTIONS: usize = 1 << 20;
 
-/// Bytes of the pickle.
+/// A range of bytes of the pickle.
 pub(in crate::resnet50::weights) type Span = Range<u32>;
 
-/// An object, or where it is.
+/// An object, or its index in a table of [`Pickle`].
 #[derive(Debug, Clone)]
 pub(in crate::resnet50::weights) enum Value {
     None,
@@ -52,12 +51,12 @@ pub(in crate::resnet50::weights) enum Value {
     Storage(u32),
     /// Index into [`Pickle::tensors`].
     Tensor(u32),
-    /// Data of another library, which is not made.
+    /// Data of another library, which is skipped.
     Opaque,
 }
 
 impl Value {
-    /// What it is, for messages.
+    /// Its type, for messages.
     pub(in crate::resnet50::weights) fn kind(&self) -> &'static str {
         match self {
             Self::None => "None",
@@ -77,15 +76,15 @@ impl Value {
     }
 }
 
-/// Names of the raw numbers behind tensors: PyTorch's "persistent id".
+/// The id of the storage of a tensor: PyTorch's "persistent id".
 #[derive(Debug)]
 pub(in crate::resnet50::weights) struct StorageId {
     pub dtype: DType,
     /// Its name in the file.
     pub key: Span,
-    /// Elements of it.
+    /// The number of its elements.
     pub elements: u64,
-    /// If this is a part of it: the first element, and how many.
+    /// For a view: its first element, and the number of its elements.
     pub view: Option<(u64, u64)>,
 }
 
@@ -102,11 +101,11 @@ pub(in crate::resnet50::weights) struct TensorId {
 #[derive(Debug)]
 pub(in crate::resnet50::weights) struct Pickle<'a> {
     bytes: &'a [u8],
-    /// What messages call it.
+    /// Its name in messages.
     part: &'static str,
-    /// What the program returns.
+    /// The result of the program.
     pub root: Value,
-    /// Bytes up to the end of the program.
+    /// The end of the program.
     pub end: usize,
     pub tuples: Vec<Value>,
     pub lists: Vec<Vec<Value>>,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The objects that the instructions of a pickle make.
+//! The objects that the instructions of a pickle create.
 
 use super::machine::{Machine, Step};
 use super::{Global, StorageId, TensorId, Value};
@@ -7,7 +7,7 @@ use crate::resnet50::weights::error::WeightsError;
 use crate::resnet50::weights::foreign::{self, Foreign};
 use crate::text;
 
-/// Bytes of a storage's name, which is a number: it is looked up for each tensor.
+/// The maximum length of a storage's name, which is a number. It is looked up for each tensor.
 const MAX_KEY: usize = 100;
 
 impl Machine<'_> {
@@ -114,7 +114,7 @@ impl Machine<'_> {
             // Python 2's, from a list of pairs.
             (Global::OrderedDict, [Value::List(pairs)]) => {
                 let mut dict = Vec::new();
-                // Taken, so that a list serves once: copies of it would have no bound.
+                // Take it, so that each list is used once; copies would have no limit.
                 let pairs = *pairs as usize;
                 for pair in &std::mem::take(&mut self.pickle.lists[pairs]) {
                     let pair = match pair {

@@ -25,7 +25,7 @@ impl Machine<'_> {
         }
         let start = self.at;
         self.at += len as usize;
-        // A header is far shorter than 4 GiB.
+        // The pickle is far shorter than 4 GiB.
         Ok(start as u32..self.at as u32)
     }
 
@@ -46,7 +46,7 @@ impl Machine<'_> {
     pub(super) fn line(&mut self) -> Step<String> {
         let rest = &self.pickle.bytes[self.at..];
         let Some(len) = rest.iter().position(|b| *b == b'\n') else {
-            // As if the line feed came right behind.
+            // Report the position as if the line feed came next.
             self.span(rest.len() as u64 + 1)?;
             return Err(self.wrong("a line without end"));
         };
