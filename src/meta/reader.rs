@@ -78,3 +78,53 @@ pub fn answers_by(
     let regions = regions.filter_map(|(region, found)| Some((Some(region), found?)));
     frame.into_iter().chain(regions).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meta::{Class, attach, attach_region, register};
+
+    fn by(element: &str) -> Classification {
+        Classification {
+            element: element.into(),
+            model: "m".into(),
+            provider: "cpu".into(),
+            fresh: true,
+            age: None,
+            inference_time: gst::ClockTime::ZERO,
+            results: vec![Class {
+                index: 1,
+                label: "class".into(),
+                confidence: 0.5,
+            }],
+            groups: Vec::new(),
+            decision: None,
+        }
+    }
+
+    /// The frame comes before the regions, and the last element before the others.
+    #[test]
+    fn order() {
+        gst::init().expect("GStreamer");
+        register();
+        let mut buffer = gst::Buffer::new();
+        let new = buffer.make_mut();
+        for element in ["a", "b", "c", "b"] {
+            attach(new, &by(element));
+        }
+        VideoRegionOfInterestMeta::add(new, "face", (0, 0, 1, 1));
+        let mut car = VideoRegionOfInterestMeta::add(new, "car", (2, 0, 1, 1));
+        for element in ["a", "c"] {
+            attach_region(&mut car, &by(element));
+        }
+        let found: Vec<_> = Classification::from_buffer(&buffer)
+            .map(|(region, found)| {
+                let region = region.map(|region| region.kind.to_string());
+                (region, found.element.to_string())
+            })
+            .collect();
+        let frame = ["b", "c", "a"].map(|element| (None, element.to_owned()));
+        let regions = ["c", "a"].map(|element| (Some("car".to_owned()), element.to_owned()));
+        assert_eq!(found, [&frame[..], &regions[..]].concat());
+    }
+}
