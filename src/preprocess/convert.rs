@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Frames whose format the kernels do not read, brought into one that they do.
+//! Converts frames in formats that the kernels do not read to one that they do.
 
 use gst_video::{
     VideoChromaMode, VideoConverter, VideoConverterConfig, VideoDitherMethod, VideoFormat,
     VideoFormatFlags, VideoFormatInfo, VideoFrameRef, VideoInfo, VideoResamplerMethod,
 };
 
-use super::frame::Picture;
+use crate::planes::Picture;
 
 /// Why a frame could not be converted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum ConvertError {
     Unknown {
         /// The frame's format.
         from: VideoFormat,
-        /// What it was to become.
+        /// The format to convert to.
         to: VideoFormat,
         /// GStreamer's reason.
         reason: String,
@@ -28,32 +28,32 @@ pub enum ConvertError {
         plane: usize,
         /// The frame's format.
         format: VideoFormat,
-        /// Bytes that the plane would need to have at least.
+        /// Bytes that the plane needs at least.
         needed: usize,
         /// Bytes that it has.
         found: usize,
     },
-    /// There is no memory for the result.
+    /// No memory could be allocated for the result.
     #[error("no memory for a frame of {0} bytes")]
     Memory(usize),
 }
 
-/// Every raw format that this GStreamer knows: first those that are read as they come, in the
-/// order of [`super::FORMATS`], then those that are converted.
+/// Every raw format that this GStreamer knows: first those that are read directly, in the order of
+/// [`super::FORMATS`], then those that are converted.
 pub fn all_formats() -> Vec<VideoFormat> {
     let read = super::FORMATS.iter().copied();
     let others = VideoFormat::iter_raw().filter(|format| !is_read(*format));
     read.chain(others).collect()
 }
 
-/// Whether frames of this format are read as they come.
+/// Whether frames of this format are read directly, without a conversion.
 pub fn is_read(format: VideoFormat) -> bool {
     super::FORMATS.contains(&format)
 }
 
-/// The format that is read in the place of this one: of the same kind, with the same subsampling if
-/// there is one such, and with as many bits, up to the 12 that samples have on their way.
-fn stand_in(format: &VideoFormatInfo) -> VideoFormat {
+/// The directly read format that this one is converted to: of the same kind, with the same
+/// subsampling if there is one, and with as many bits, up to the resampler's 12.
+fn conversion_target(format: &VideoFormatInfo) -> VideoFormat {
     let depth = format.depth()[0];
     if format.is_gray() {
         return match depth {
@@ -83,7 +83,7 @@ fn stand_in(format: &VideoFormatInfo) -> VideoFormat {
     }
 }
 
-/// Converts frames of one kind, one after the other, into a frame that it keeps.
+/// Converts frames of one format and size. It owns the frame that it converts into.
 #[derive(Debug)]
 pub struct Converter {
     converter: VideoConverter,
@@ -93,15 +93,15 @@ pub struct Converter {
 }
 
 impl Converter {
-    /// For frames of `info`.
+    /// Prepares for frames of `info`.
     ///
     /// # Errors
     /// [`ConvertError::Unknown`] or [`ConvertError::Memory`].
     pub fn new(info: &VideoInfo) -> Result<Self, ConvertError> {
         let format = info.format_info();
-        let to = stand_in(&format);
-        // Samples stay what they are as far as the format allows: in the same colours, without
-        // noise, each in its place.
+        let to = conversion_target(&format);
+        // Keep the samples as they are as far as the format allows: the same colours, no dither,
+        // the same places.
         let is_same = {
             let to = VideoFormatInfo::from_format(to);
             let sub = |format: &VideoFormatInfo| {
@@ -127,7 +127,7 @@ impl Converter {
             let builder = VideoInfo::builder(format, info.width(), info.height())
                 .colorimetry(&info.colorimetry())
                 .par(info.par());
-            // Grey and RGB have none.
+            // Grey and RGB have no chroma site.
             match info.format_info().is_yuv() {
                 true => builder.chroma_site(info.chroma_site()),
                 false => builder,
@@ -135,7 +135,7 @@ impl Converter {
             .build()
             .map_err(unknown)
         };
-        // The lines of two fields are lines like any others.
+        // Interlaced frames are converted like progressive ones.
         let (from, to) = (of(info.format())?, of(to)?);
         let converter = VideoConverter::new(&from, &to, Some(config)).map_err(unknown)?;
         let frame = gst::Buffer::with_size(to.size());
@@ -147,15 +147,15 @@ impl Converter {
         })
     }
 
-    /// What the frames are that come out.
+    /// Format and size of the converted frames.
     pub fn info(&self) -> &VideoInfo {
         &self.to
     }
 
-    /// Converts a frame, which takes the place of the one before.
+    /// Converts a frame. It replaces the one converted before.
     ///
     /// # Errors
-    /// [`ConvertError::Short`] if there is less of the frame than its caps say, or
+    /// [`ConvertError::Short`] if the frame has fewer bytes than its caps say, or
     /// [`ConvertError::Memory`].
     pub fn convert(&mut self, frame: &VideoFrameRef<&gst::BufferRef>) -> Result<(), ConvertError> {
         self.check(frame)?;
@@ -167,7 +167,7 @@ impl Converter {
         Ok(())
     }
 
-    /// The frame that was converted last, mapped.
+    /// The frame that was converted last, mapped for reading.
     ///
     /// # Errors
     /// [`ConvertError::Memory`].
@@ -176,7 +176,7 @@ impl Converter {
             .map_err(|_| ConvertError::Memory(self.to.size()))
     }
 
-    /// Whether each plane is all there: GStreamer reads without looking.
+    /// Checks that each plane is complete: GStreamer's converter does not.
     fn check(&self, frame: &VideoFrameRef<&gst::BufferRef>) -> Result<(), ConvertError> {
         let format = self.from.format_info();
         let picture = Picture::from_frame(frame);
@@ -199,7 +199,8 @@ impl Converter {
     }
 }
 
-/// The bytes that a plane needs with such a distance between its rows; none if nobody can say.
+/// The bytes that a plane needs with this stride; `None` if that is unknown or the stride is too
+/// small.
 fn needed(
     info: &VideoInfo,
     format: &VideoFormatInfo,
@@ -216,21 +217,22 @@ fn needed(
     let end = end.filter(|_| plane + 1 < info.n_planes() as usize);
     let size = end.unwrap_or(info.size()).checked_sub(start)?;
     if flags.contains(VideoFormatFlags::TILED) {
-        // Two numbers in one: how many tiles there are in a row, and rows of them.
+        // The stride of a tiled plane holds two numbers: tiles in a row, and rows of tiles.
         let tiles = |stride: usize| (stride & 0xffff, stride >> 16);
-        let ((columns, rows), (least_columns, least_rows)) = (tiles(stride), tiles(usual));
-        if columns < least_columns || rows < least_rows || least_columns * least_rows == 0 {
+        let ((columns, rows), (min_columns, min_rows)) = (tiles(stride), tiles(usual));
+        if columns < min_columns || rows < min_rows || min_columns * min_rows == 0 {
             return None;
         }
         return columns
             .checked_mul(rows)?
-            .checked_mul(size / (least_columns * least_rows));
+            .checked_mul(size / (min_columns * min_rows));
     }
     let component =
         (0..format.n_components() as usize).find(|c| format.plane()[*c] as usize == plane)?;
     let sub = |length: u32, sub: u32| (length as usize).div_ceil(1 << sub);
     let rows = sub(info.height(), format.h_sub()[component]);
-    // As far as one pixel after the other is known to lie; else the usual padding belongs to it.
+    // Where the places of the pixels are known, the row ends with the last one. Elsewhere its usual
+    // padding is part of it.
     let row = match format.pixel_stride()[component] {
         step if step > 0 && !flags.contains(VideoFormatFlags::COMPLEX) => {
             let members = (0..format.n_components() as usize)
@@ -249,8 +251,8 @@ fn needed(
 mod tests {
     use super::*;
 
-    /// Every raw format has one that is read, with no fewer bits than are used, and the same
-    /// subsampling.
+    /// Every raw format has a target that is read directly, with as many bits as are used and the
+    /// same subsampling.
     #[test]
     fn every_format_is_read_in_some_way() {
         gst::init().expect("GStreamer");
@@ -259,7 +261,7 @@ mod tests {
         for format in VideoFormat::iter_raw() {
             assert!(all.contains(&format), "{format}");
             let info = VideoFormatInfo::from_format(format);
-            let to = VideoFormatInfo::from_format(stand_in(&info));
+            let to = VideoFormatInfo::from_format(conversion_target(&info));
             assert!(is_read(to.format()), "{format}");
             assert!(to.depth()[0] >= info.depth()[0].min(12), "{format}");
             assert_eq!(info.is_gray(), to.is_gray(), "{format}");
@@ -271,7 +273,7 @@ mod tests {
         }
     }
 
-    /// A whole frame needs no more than GStreamer's own layout has, at any size.
+    /// At any size, a complete frame needs no more bytes than GStreamer's own layout has.
     #[test]
     fn needs_no_more_than_there_is() {
         gst::init().expect("GStreamer");

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The weights of a resize, in fixed point.
 //!
-//! `Image.resize` of Pillow, which torchvision's transforms call, goes over the rows first, rounds
-//! to the depth of the samples, then over the columns. Weights and rounding here follow its
-//! `Resample.c` (`normalize_coeffs_8bpc`), as the windows do ([`Sampling`]), so that RGB and grey
-//! pictures come out equal to the last bit.
+//! Pillow's `Image.resize`, which torchvision's transforms call, filters horizontally, rounds to
+//! the depth of the samples, and then filters vertically. Weights and rounding here follow its
+//! `Resample.c` (`normalize_coeffs_8bpc`), as the windows do ([`Sampling`]). So the results for RGB
+//! and grey pictures are bit-identical.
 
 use super::geometry::Axis;
 use super::interpolation::Sampling;
 
-/// Rows of outputs are padded to a multiple of this many, for the kernels' widest loop.
+/// Rows of outputs are padded to a multiple of this length, for the kernels' widest loop.
 pub(super) const LANES: usize = 16;
 
-/// Samples of this depth are filtered exactly as Pillow does it.
+/// Samples of this depth are filtered exactly as in Pillow.
 pub(super) const EXACT_DEPTH: u32 = 8;
 
 /// The weights of one axis of one component.
@@ -22,26 +22,27 @@ pub(super) struct Filter {
     pub first: Vec<u32>,
     /// How many samples each output's window has.
     pub count: Vec<u32>,
-    /// Weights in fixed point, `taps` of them an output, zero after `count`.
+    /// Weights in fixed point: `taps` of them for each output, zero after the first `count`.
     pub weights: Vec<i32>,
-    /// Weights an output: the longest window.
+    /// Weights of an output: the length of the longest window.
     pub taps: usize,
-    /// Bits behind the binary point of a weight.
+    /// Fractional bits of a weight.
     pub precision: u32,
-    /// Where [`Pairs`] divide a weight; 0 where they do not.
+    /// The bit at which [`Pairs`] splits a weight into two parts; 0 for no split.
     pub split: u32,
-    /// Outputs that are wanted, without padding.
+    /// Number of outputs without padding.
     pub len: usize,
-    /// The samples that all windows together cover.
+    /// The samples that the windows cover together.
     pub span: std::ops::Range<usize>,
 }
 
 impl Filter {
-    /// Weights for `axis`, whose input begins `start` luma samples into the picture, over a plane
-    /// that is subsampled by `1 << sub` and whose first sample lies `shift` samples off the centre
-    /// of the luma samples it stands for (0.25 for chroma that is cosited with the even luma
-    /// samples of a 2:1 plane). No sample beyond those that the input touches has a part in it, as
-    /// if it had been cut out. `depth` is the number of bits of a sample.
+    /// Weights for `axis`, whose input begins `start` luma samples into the picture.
+    ///
+    /// The plane is subsampled by `1 << sub`. Its first sample lies `shift` samples off the centre
+    /// of the luma samples that it stands for (0.25 for chroma that is cosited with the even luma
+    /// samples of a 2:1 plane). Samples that the input does not touch have no weight, as if the
+    /// input had been cut out. `depth` is the number of bits of a sample.
     pub fn new(
         axis: &Axis,
         start: u32,
@@ -51,18 +52,19 @@ impl Filter {
         sampling: Sampling,
     ) -> Self {
         let (precision, split) = if depth == EXACT_DEPTH {
-            // Pillow's PRECISION_BITS: 32 bits hold a sample times a weight, with two to spare. A
-            // weight is at most about 1, which is 11 bits and the one for exactly 1 in the high
-            // part; those of the cubic go up to 1.2 at edges, and their magnitudes add up to less
-            // than 2.
+            // Pillow's PRECISION_BITS: 32 bits hold a sample times a weight, with two bits to
+            // spare. A weight is at most about 1, so that the high part has 11 bits and one more
+            // for exactly 1. Weights of the cubic filter reach 1.2 at edges; their magnitudes add
+            // up to less than 2.
             (32 - 2 - depth, 32 - 2 - depth - 11)
         } else {
-            // Nothing to be equal to, so a weight may be short enough for one multiplication.
+            // There is no reference to be equal to, so weights are short enough for one
+            // multiplication.
             (14, 0)
         };
 
-        // The plane's first sample that the input touches: coordinates count from there, so that
-        // an input at a whole sample has the very weights of one that was cut out.
+        // The plane's first sample that the input touches. Coordinates count from there, so that an
+        // input that begins at a whole sample has the same weights as one that was cut out.
         let base = start >> sub;
         let samples = (start + axis.input).div_ceil(1 << sub) - base;
         let shift = shift + f64::from(start - (base << sub)) / f64::from(1u32 << sub);
@@ -75,7 +77,7 @@ impl Filter {
         }
         let len = windows.len();
 
-        // Windows only ever move forward.
+        // Windows only move forward.
         let span = windows.first().map_or(0, |(first, _)| *first as usize)
             ..windows
                 .last()
@@ -89,7 +91,7 @@ impl Filter {
             "a window outside of the span"
         );
         let taps = windows.iter().map(|(_, w)| w.len()).max().unwrap_or(1);
-        // Outputs beyond the wanted ones repeat the first window with zero weights.
+        // The padding repeats the first window with zero weights.
         let padded = len.next_multiple_of(LANES);
         let mut filter = Self {
             first: vec![windows[0].0; padded],
@@ -105,8 +107,8 @@ impl Filter {
             filter.first[i] = first;
             filter.count[i] = weights.len() as u32;
             let one = f64::from(1u32 << precision);
-            // So many weights are so small that what rounding takes from each of them adds up: it
-            // is passed on to the next one.
+            // In a long window the weights are so small that their rounding errors would add up.
+            // Each error is carried over to the next weight.
             let is_long = weights.len() > 1 << (precision - 5);
             let mut rest = 0.0;
             let fixed = &mut filter.weights[i * taps..][..weights.len()];
@@ -120,7 +122,7 @@ impl Filter {
                 }
             }
             if depth != EXACT_DEPTH && sampling.overshoots() {
-                // So many weights are rounded that a plain area would not stay what it is.
+                // With so many rounded weights a plain area would not keep its value.
                 let rest = (1 << precision) - fixed.iter().sum::<i32>();
                 if let Some(largest) = fixed.iter_mut().max() {
                     *largest += rest;
@@ -130,7 +132,7 @@ impl Filter {
         filter
     }
 
-    /// Whether a weight is below zero.
+    /// Whether a weight is negative.
     pub fn is_signed(&self) -> bool {
         self.weights.iter().any(|w| *w < 0)
     }
@@ -151,19 +153,19 @@ pub(super) enum Align {
     Even,
 }
 
-/// A filter's weights for `vpmaddwd`, which multiplies two neighbouring samples of 16 bits with a
-/// weight each and adds the products.
+/// A filter's weights for `vpmaddwd`, which multiplies two neighbouring 16-bit samples by a weight
+/// each and adds the products.
 #[derive(Debug)]
 pub(super) struct Pairs {
     /// The first pair of each output, counted from the start of the span ([`Align::Even`]).
     pub first: Vec<u32>,
-    /// For each output [`Self::count`] pairs of weights, the first of each in its low 16 bits. Of
-    /// weights with more than 16 bits (`Filter::split > 0`) these are the high parts, followed by
-    /// as many pairs of low parts; `weight = (high << split) + low`.
+    /// For each output [`Self::count`] pairs of weights, the first weight in the low 16 bits. For
+    /// weights of more than 16 bits (`Filter::split > 0`) these are the high parts, followed by as
+    /// many pairs of low parts: `weight = (high << split) + low`.
     pub weights: Vec<i32>,
-    /// Pairs an output.
+    /// Pairs of an output.
     pub count: usize,
-    /// 1 or 2, as the weights have one part or two.
+    /// Parts of a weight: 1 or 2.
     pub parts: usize,
 }
 
@@ -206,7 +208,7 @@ impl Pairs {
         }
     }
 
-    /// The pairs of output `i`: high parts, and low parts or nothing.
+    /// The pairs of output `i`: the high parts, and the low parts if there are any.
     pub fn of(&self, i: usize) -> (&[i32], &[i32]) {
         let stride = self.count * self.parts;
         self.weights[i * stride..][..stride].split_at(self.count)
@@ -215,6 +217,7 @@ impl Pairs {
 
 #[cfg(test)]
 mod tests {
+    use super::super::geometry::tests::axis;
     use super::super::interpolation::Interpolation;
     use super::*;
 
@@ -232,17 +235,7 @@ mod tests {
         })
     }
 
-    fn axis(input: u32, scaled: u32) -> Axis {
-        Axis {
-            input,
-            scaled: scaled.into(),
-            first: 0,
-            len: scaled,
-            dest: 0,
-        }
-    }
-
-    /// Without a change of size every output is its own sample.
+    /// Without a change of size, every output is the sample at its place.
     #[test]
     fn identity() {
         for sampling in all() {
@@ -279,7 +272,7 @@ mod tests {
         }
     }
 
-    /// The pairs are the weights, each at its sample.
+    /// The pairs hold the weights, each at its sample.
     #[test]
     fn pairs() {
         for (input, scaled) in [(1, 224), (451, 384), (1080, 256), (600, 7), (3, 800)] {
@@ -338,7 +331,7 @@ mod tests {
             let sum: f64 = places.zip(weights).map(|(p, w)| p * f64::from(*w)).sum();
             sum / f64::from(1 << 22)
         };
-        // Beyond the outermost samples there is nothing to lean on.
+        // Beyond the outermost samples there is nothing to interpolate with.
         let expected = [1.25, 1.75, 2.25, 2.75];
         for (i, expected) in expected.into_iter().enumerate() {
             assert!((centre(i) - expected).abs() < 1e-6, "{i}: {}", centre(i));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What a pixel format means to the resampler: components, their places, their colours.
+//! Pixel formats as the resampler sees them: components, where their samples lie, their colours.
 
 use std::ops::Range;
 
@@ -8,8 +8,8 @@ use gst_video::{VideoChromaSite, VideoColorMatrix, VideoColorRange, VideoFormat,
 use super::filter::EXACT_DEPTH;
 use super::kernel::{Matrix, Packing};
 
-/// The formats that are read as they come, without a conversion: what cameras, decoders and
-/// converters deliver. All others go through a [`super::Converter`].
+/// The formats that are read directly, without a conversion: those that cameras, decoders and
+/// converters deliver. Frames of all others go through a [`super::Converter`].
 pub const FORMATS: &[VideoFormat] = &[
     VideoFormat::Nv12,
     VideoFormat::I420,
@@ -65,10 +65,9 @@ pub const FORMATS: &[VideoFormat] = &[
     VideoFormat::Yvu9,
 ];
 
-/// Bits that samples have on their way through the resampler. RGB and grey pictures of 8 bits
-/// keep them: Pillow rounds to 8 bits between its passes, and equality with it is the aim. All
-/// others have no such reference and are carried more finely.
-const FINE: u32 = 12;
+/// Bits of a sample in the resampler. Only 8-bit RGB and grey pictures keep their 8 bits, since
+/// Pillow, whose results they must equal, rounds to 8 bits between its passes.
+const FINE_DEPTH: u32 = 12;
 
 /// One of the colour components of a format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +82,7 @@ pub(super) struct Component {
 }
 
 impl Component {
-    /// The bytes of a row that hold some of its samples.
+    /// The bytes of a row in which these samples lie.
     pub fn bytes(&self, samples: &Range<usize>) -> Range<usize> {
         let Packing { step, .. } = self.packing;
         let start = self.offset + samples.start * step;
@@ -101,15 +100,15 @@ pub(super) fn components(info: &VideoFormatInfo) -> Vec<Component> {
                 step: info.pixel_stride()[c] as usize,
                 depth: info.depth()[c],
                 shift: info.shift()[c],
-                target: if exact { EXACT_DEPTH } else { FINE },
+                target: if exact { EXACT_DEPTH } else { FINE_DEPTH },
             };
             Component {
                 plane: info.plane()[c] as usize,
                 offset: match (info.format(), c) {
-                    // GStreamer 1.22 says that they lie the other way round.
+                    // GStreamer 1.22 has them the wrong way round.
                     (VideoFormat::Vyuy, 1) => 2,
                     (VideoFormat::Vyuy, 2) => 0,
-                    // It says 1 for the Cr of P010, and means the second word.
+                    // For the Cr of P010 it says byte 1, and means the second word.
                     _ => (info.poffset()[c] as usize).next_multiple_of(packing.bytes()),
                 },
                 packing,
@@ -120,18 +119,18 @@ pub(super) fn components(info: &VideoFormatInfo) -> Vec<Component> {
         .collect()
 }
 
-/// How the components of one pixel become R'G'B'.
+/// How the components of a pixel become R'G'B'.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Color {
-    /// They are it.
+    /// They are R'G'B'.
     Rgb,
-    /// Grey or RGB whose black and white lie elsewhere, or with more than 8 bits.
+    /// They are grey or R'G'B' with other values for black and white, or with more than 8 bits.
     Levels { black: i32, white: i32 },
-    /// Luma and colour differences.
+    /// They are luma and colour differences.
     Yuv(Matrix),
 }
 
-/// Finds the conversion for a format in a colorimetry.
+/// The conversion for a format with this range and matrix.
 pub(super) fn color(
     info: &VideoFormatInfo,
     range: VideoColorRange,
@@ -139,7 +138,7 @@ pub(super) fn color(
 ) -> Color {
     let depth = info.depth()[0];
     let target = components(info)[0].packing.target;
-    // A sample of `depth` bits that is carried in `target` bits: what 1.0 and its like come to.
+    // A value of `depth` bits, at the depth that samples have in the resampler.
     let scaled = |value: i32| {
         if target >= depth {
             value << (target - depth)
@@ -162,15 +161,8 @@ pub(super) fn color(
         };
     }
 
-    // Kr and Kb: ITU-R BT.601-7 2.5.1, BT.709-6 item 3.2, BT.2020-2 table 4 (non-constant
-    // luminance), SMPTE ST 240, and the FCC's of 1953.
-    let (kr, kb) = match matrix {
-        VideoColorMatrix::Bt709 => (0.2126, 0.0722),
-        VideoColorMatrix::Bt2020 => (0.2627, 0.0593),
-        VideoColorMatrix::Smpte240m => (0.212, 0.087),
-        VideoColorMatrix::Fcc => (0.30, 0.11),
-        _ => (0.299, 0.114),
-    };
+    // Video whose matrix is unknown is taken as BT.601.
+    let (kr, kb) = matrix.kr_kb().unwrap_or((0.299, 0.114));
     let kg = 1.0 - kr - kb;
     let chroma_span = if limited {
         f64::from(224 << (target - 8))
@@ -192,9 +184,9 @@ pub(super) fn color(
     })
 }
 
-/// How far the centre of the first chroma sample lies from the centre of the luma samples that it
-/// stands for, in chroma samples, to the right and down: a sample that is cosited with the first
-/// luma sample of a pair needs its coordinates moved by a quarter.
+/// How far the first chroma sample lies to the left of, and above, the centre of the luma samples
+/// that it stands for, in chroma samples. Chroma that is cosited with the first luma sample of a
+/// pair lies a quarter of a sample off.
 pub(super) fn siting_shift(site: VideoChromaSite, w_sub: u32, h_sub: u32) -> (f64, f64) {
     // The centre of 2^n luma samples lies (2^n - 1) / 2 luma samples right of the first.
     let cosited = |sub: u32| f64::from((1u32 << sub) - 1) / f64::from(2u32 << sub);
@@ -205,7 +197,7 @@ pub(super) fn siting_shift(site: VideoChromaSite, w_sub: u32, h_sub: u32) -> (f6
             0.0
         }
     };
-    // NONE is the flag for "not sited", that is centred; UNKNOWN is no flag at all.
+    // NONE is the flag for centred chroma; UNKNOWN has no flags.
     if site.contains(VideoChromaSite::NONE) {
         return (0.0, 0.0);
     }
@@ -224,7 +216,7 @@ mod tests {
         VideoFormatInfo::from_format(format)
     }
 
-    /// White, black and grey stay without colour in every matrix, range and depth.
+    /// White and grey stay neutral in every matrix, range and depth.
     #[test]
     fn neutral_colours() {
         for format in [VideoFormat::I420, VideoFormat::I42010le, VideoFormat::Ayuv] {
@@ -246,7 +238,7 @@ mod tests {
                     } else {
                         235 << (depth - 8)
                     };
-                    let value = ((white << (FINE - depth)) - m.black) * m.luma;
+                    let value = ((white << (FINE_DEPTH - depth)) - m.black) * m.luma;
                     let half = 1 << (Matrix::PRECISION - 1);
                     assert_eq!(
                         (value + half) >> Matrix::PRECISION,
@@ -259,6 +251,7 @@ mod tests {
         }
     }
 
+    /// Only cosited chroma is shifted, along the axes that are subsampled.
     #[test]
     fn siting() {
         use VideoChromaSite as S;
@@ -272,7 +265,7 @@ mod tests {
         assert_eq!(siting_shift(S::H_COSITED, 2, 0), (0.375, 0.0));
     }
 
-    /// Every format is one that the row kernels can read: whole bytes, no tiles, no palette.
+    /// The row kernels can read every format: no tiles, no palette, samples of whole bytes or words.
     #[test]
     fn formats_are_simple() {
         for format in FORMATS {

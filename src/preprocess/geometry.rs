@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Which part of the picture goes where in the tensor.
 
-/// How a picture of any shape becomes one of the model's.
+/// How a picture of any shape becomes one of the model's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
     /// The shorter side is resized to a given length, then the centre is cut out: the transform
     /// of torchvision's classification presets.
     Crop,
-    /// Both sides are resized to the model's, whatever that does to the aspect ratio.
+    /// Both sides are resized to the model's, without regard to the aspect ratio.
     Stretch,
-    /// The whole picture is resized to fit, centred, with black beside it.
+    /// The whole picture is resized to fit and centred, with black bars beside it.
     Letterbox,
 }
 
-/// What [`Fit::Crop`] makes of the picture before it cuts out the centre.
+/// The size to which [`Fit::Crop`] resizes the picture before it cuts out the centre.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resize {
-    /// Its shorter side gets this length in pixels, the other one in proportion.
+    /// The shorter side gets this length in pixels, the other one in proportion.
     Shorter(u32),
-    /// Both sides get these lengths in pixels, whatever that does to the aspect ratio.
+    /// Both sides get these lengths in pixels, without regard to the aspect ratio.
     Both {
         /// Of the width.
         width: u32,
@@ -37,58 +37,22 @@ impl Resize {
     }
 }
 
-/// A part of a picture, in its samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Rect {
-    /// Left edge.
-    pub x: u32,
-    /// Upper edge.
-    pub y: u32,
-    /// Width.
-    pub width: u32,
-    /// Height.
-    pub height: u32,
-}
-
-impl Rect {
-    /// All of a picture.
-    pub fn whole(width: u32, height: u32) -> Self {
-        Self {
-            x: 0,
-            y: 0,
-            width,
-            height,
-        }
-    }
-
-    /// What of it lies within a picture of this size; nothing if not a single sample does.
-    pub fn clip(&self, width: u32, height: u32) -> Option<Self> {
-        let width = self.x.saturating_add(self.width).min(width);
-        let height = self.y.saturating_add(self.height).min(height);
-        Some(Self {
-            width: width.checked_sub(self.x).filter(|w| *w > 0)?,
-            height: height.checked_sub(self.y).filter(|h| *h > 0)?,
-            ..*self
-        })
-    }
-}
-
-/// One axis of the way from the picture to the tensor.
+/// One axis of the mapping from the picture to the tensor.
 ///
-/// The picture's `input` samples are resized to `scaled` positions; of these the `len` positions
-/// from `first` on are wanted, and they stand in the tensor from `dest` on.
+/// The picture's `input` samples are resized to `scaled` positions. The `len` positions from `first`
+/// on go to the tensor's positions from `dest` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Axis {
     /// Samples of the picture along this axis.
     pub input: u32,
-    /// Positions that all of the picture would take after the resize. (A pixel aspect ratio can
-    /// make this larger than any picture.)
+    /// Positions of the whole picture after the resize. (A pixel aspect ratio can make this larger
+    /// than any picture.)
     pub scaled: u64,
     /// The first position that is wanted.
     pub first: u64,
     /// How many positions are wanted.
     pub len: u32,
-    /// Where the first of them stands in the tensor.
+    /// The tensor's position of the first one.
     pub dest: u32,
 }
 
@@ -103,9 +67,9 @@ pub struct Geometry {
 
 impl Geometry {
     /// Maps a picture of `width` x `height` samples, whose pixels have the aspect ratio `par`
-    /// (width over height, as a fraction), onto a tensor of `tensor.0` columns and `tensor.1`
-    /// rows. `resize` is what [`Fit::Crop`] makes of the picture first; it is raised where the
-    /// tensor would otherwise not be filled.
+    /// (width over height, as a fraction), onto a tensor of `tensor.0` columns and `tensor.1` rows.
+    /// [`Fit::Crop`] resizes the picture to `resize` first, or to a larger size if the tensor would
+    /// not be filled otherwise.
     ///
     /// All sizes must be at least 1.
     pub fn new(
@@ -115,8 +79,8 @@ impl Geometry {
         tensor: (u32, u32),
         resize: Resize,
     ) -> Self {
-        // The displayed shape, in a common unit. With square pixels this is the picture itself,
-        // and the arithmetic below is torchvision's to the last digit.
+        // The displayed shape, in a common unit. With square pixels this is the picture itself, and
+        // the arithmetic below is exactly torchvision's.
         let (shown_w, shown_h) = (
             u128::from(width) * u128::from(par.0.max(1)),
             u128::from(height) * u128::from(par.1.max(1)),
@@ -155,7 +119,7 @@ impl Geometry {
             },
         };
 
-        // Sides of 32 bits times ratios of 32 bits: far below what 64 bits hold after the division.
+        // Sides of 32 bits times ratios of 32 bits fit 64 bits after the division.
         let axis = |input: u32, scaled: u128, out: u128| {
             let len = scaled.min(out);
             Axis {
@@ -178,7 +142,7 @@ fn div_round(n: u128, d: u128) -> u128 {
     (n + d / 2) / d
 }
 
-/// `n / 2`, a half rounded to the even neighbour: Python's `round`, which torchvision's
+/// `n / 2`, with a half rounded to the even neighbour as by Python's `round`, which torchvision's
 /// `center_crop` uses.
 fn half_to_even(n: u128) -> u128 {
     let half = n / 2;
@@ -186,30 +150,17 @@ fn half_to_even(n: u128) -> u128 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    #[test]
-    fn clips() {
-        let rect = |x, y, width, height| Rect {
-            x,
-            y,
-            width,
-            height,
-        };
-        let clip = |r: Rect| r.clip(100, 50);
-        assert_eq!(clip(rect(10, 20, 30, 30)), Some(rect(10, 20, 30, 30)));
-        assert_eq!(clip(rect(90, 40, 30, 30)), Some(rect(90, 40, 10, 10)));
-        let most = u32::MAX;
-        assert_eq!(clip(rect(99, 49, most, most)), Some(rect(99, 49, 1, 1)));
-        for outside in [
-            rect(100, 0, 5, 5),
-            rect(0, 50, 5, 5),
-            rect(most, most, most, most),
-            rect(5, 5, 0, 5),
-            rect(5, 5, 5, 0),
-        ] {
-            assert_eq!(clip(outside), None);
+    /// An axis that is resized without a crop.
+    pub fn axis(input: u32, scaled: u32) -> Axis {
+        Axis {
+            input,
+            scaled: scaled.into(),
+            first: 0,
+            len: scaled,
+            dest: 0,
         }
     }
 
@@ -223,8 +174,8 @@ mod tests {
         )
     }
 
-    /// Both sides to a size of their own, then the centre: the aspect ratio does not count. What is
-    /// too small for the tensor is raised, each side by itself.
+    /// Both sides are resized independently before the crop, without regard to the aspect ratio. A
+    /// side that is too small for the tensor is enlarged.
     #[test]
     fn crop_of_both_sides() {
         let both = |width, height| {
@@ -253,7 +204,7 @@ mod tests {
         assert_eq!((g.x.len, g.y.len, g.x.dest, g.y.dest), (224, 224, 0, 0));
     }
 
-    /// A picture as extreme as the caps allow still fills the tensor.
+    /// The most extreme pictures that caps allow fill the tensor.
     #[test]
     fn crop_of_extremes() {
         for (w, h) in [(1, 1), (8192, 1), (1, 8192), (8192, 8192), (3, 2)] {
@@ -264,7 +215,7 @@ mod tests {
         }
     }
 
-    /// A tensor that is wider than the resize rule would fill raises the scale, never the border.
+    /// A tensor wider than the resized picture raises the scale and adds no border.
     #[test]
     fn crop_covers_a_wide_tensor() {
         let g = Geometry::new(
@@ -300,7 +251,7 @@ mod tests {
         assert_eq!((g.x.len, g.x.dest, g.y.len), (1, 111, 224));
     }
 
-    /// PAL DV (720x576, pixels 16:11) is cropped as the 1047 pixels wide picture that is seen.
+    /// PAL DV (720x576, pixels 16:11) is cropped as the displayed picture, which is 1047 pixels wide.
     #[test]
     fn pixel_aspect_ratio_counts() {
         let g = Geometry::new(

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: MPL-2.0
-//! How the samples of a smaller or larger picture are made of those of the picture.
+//! How the samples of a resized picture are computed from those of the picture.
 
 use super::geometry::Axis;
 
-/// A way to resize, by the name that training programs give it.
+/// An interpolation, by the name that training programs give it.
 ///
-/// Each of them samples at the centres of pixels. `antialias` beside it says whether a window grows
-/// with the scale when a picture is made smaller, so that every sample has a part in the result.
+/// All of them sample at the centres of pixels. The option `antialias` that goes with it says
+/// whether the window grows with the scale when a picture is made smaller, so that every sample
+/// contributes to the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Interpolation {
     /// The sample whose area the centre lies in: Pillow's `NEAREST`, scikit-image's order 0,
-    /// PyTorch's `nearest-exact`, OpenCV's `INTER_NEAREST_EXACT`. Antialiasing makes no difference
-    /// to it.
+    /// PyTorch's `nearest-exact`, OpenCV's `INTER_NEAREST_EXACT`. Antialiasing does not change it.
     Nearest,
-    /// Straight lines between samples. Antialiased it is Pillow's `BILINEAR`, which torchvision's
-    /// presets use. Without, it has two samples an axis, as PyTorch's `bilinear` and OpenCV's
-    /// `INTER_LINEAR`.
+    /// Linear interpolation along each axis. With antialiasing it is Pillow's `BILINEAR`, which
+    /// torchvision's presets use. Without, it takes two samples along each axis, as PyTorch's
+    /// `bilinear` and OpenCV's `INTER_LINEAR` do.
     #[default]
     Bilinear,
-    /// Cubic convolution. Antialiased it is Pillow's `BICUBIC` (a = -0.5), with which timm's and
-    /// Hugging Face's weights of ResNet50 are used. Without, it has four samples an axis, a = -0.75
-    /// and repeats the samples of the edge, as PyTorch's `bicubic` and OpenCV's `INTER_CUBIC`.
+    /// Cubic convolution. With antialiasing it is Pillow's `BICUBIC` (a = -0.5), which timm and
+    /// Hugging Face use with their ResNet50 weights. Without, it takes four samples along each axis
+    /// with a = -0.75 and repeats the samples at the edge, as PyTorch's `bicubic` and OpenCV's
+    /// `INTER_CUBIC` do.
     Bicubic,
 }
 
@@ -28,7 +29,7 @@ impl Interpolation {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Nearest, Self::Bilinear, Self::Bicubic];
 
-    /// Its name in a contract.
+    /// Its name in a model's contract.
     pub fn name(self) -> &'static str {
         match self {
             Self::Nearest => "nearest",
@@ -54,17 +55,17 @@ pub(super) struct Sampling {
 /// The first sample of an output's window, and the weights of its samples.
 pub(super) type Window = (u32, Vec<f64>);
 
-/// Up to this many positions Pillow's steps are followed one by one; no picture is so large.
+/// Up to this many positions, Pillow's additions are repeated one by one. No picture is larger.
 const MAX_STEPS: u64 = 1 << 20;
 
 impl Sampling {
-    /// Whether weights may be below zero, and results outside of the range of the samples.
+    /// Whether weights may be negative, so that results may lie outside of the samples' range.
     pub fn overshoots(self) -> bool {
         self.interpolation == Interpolation::Bicubic
     }
 
-    /// The windows of the wanted positions of `axis`, over `samples` samples that lie `scale` to a
-    /// position, `shift` samples to the right of where they would be.
+    /// The windows of the wanted positions of `axis`. There are `samples` samples, `scale` of them
+    /// to a position, and each lies `shift` samples to the right of where it would be.
     pub fn windows(self, axis: &Axis, scale: f64, shift: f64, samples: u32) -> Vec<Window> {
         let center = |i: u32| ((axis.first + u64::from(i)) as f64 + 0.5) * scale + shift;
         match (self.interpolation, self.antialias) {
@@ -90,7 +91,7 @@ impl Sampling {
 }
 
 /// Pillow's windows (`precompute_coeffs` of its `Resample.c`): `support` samples to each side, more
-/// where the picture becomes smaller. What would lie outside has no part.
+/// where the picture becomes smaller. Samples outside of the picture have no weight.
 fn antialiased(
     center: f64,
     scale: f64,
@@ -116,8 +117,8 @@ fn antialiased(
     (low as u32, weights)
 }
 
-/// `support` samples to each side of the centre, whatever the scale; where the picture ends, its
-/// last sample goes on.
+/// `support` samples to each side of the centre, whatever the scale. The samples at the edge are
+/// repeated beyond it.
 fn sampled(center: f64, samples: u32, support: i64, filter: impl Fn(f64) -> f64) -> Window {
     let first = (center - 0.5).floor() as i64 - (support - 1);
     let within = |x: i64| x.clamp(0, i64::from(samples) - 1);
@@ -129,8 +130,8 @@ fn sampled(center: f64, samples: u32, support: i64, filter: impl Fn(f64) -> f64)
     (low as u32, weights)
 }
 
-/// Pillow's positions (`ImagingScaleAffine` of its `Geometry.c`), which are summed up step by step:
-/// at the border between two samples it is the sum's rounding that decides.
+/// Pillow's positions (`ImagingScaleAffine` of its `Geometry.c`). They are summed up step by step,
+/// since the sum's rounding decides at the border between two samples.
 fn nearest(axis: &Axis, scale: f64, shift: f64, samples: u32) -> Vec<Window> {
     let mut center = 0.5 * scale;
     let mut skip = axis.first;
@@ -171,17 +172,8 @@ fn cubic<const A: i32>(x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::geometry::tests::axis;
     use super::*;
-
-    fn axis(input: u32, scaled: u32) -> Axis {
-        Axis {
-            input,
-            scaled: scaled.into(),
-            first: 0,
-            len: scaled,
-            dest: 0,
-        }
-    }
 
     fn windows(interpolation: Interpolation, antialias: bool, input: u32, to: u32) -> Vec<Window> {
         let sampling = Sampling {
@@ -192,9 +184,9 @@ mod tests {
         sampling.windows(&axis(input, to), scale, 0.0, input)
     }
 
-    /// Half the size without antialiasing: the two samples in the middle of each window, and of
-    /// the cubic their neighbours, whose weights at half a sample are known; at the edge the last
-    /// sample stands for those that are missing.
+    /// Half the size without antialiasing: the two samples in the middle of each window, and for
+    /// the cubic filter their neighbours too, with the known weights at half a sample. At the edge
+    /// the last sample replaces those that are missing.
     #[test]
     fn without_antialiasing() {
         let w = windows(Interpolation::Bilinear, false, 8, 2);

@@ -3,31 +3,31 @@
 //!
 //! The reference is the transform of torchvision's classification presets: resize the shorter side
 //! with Pillow's antialiased bilinear filter, cut out the centre, divide by 255, subtract the mean,
-//! divide by the standard deviation. From RGB and grey frames the result equals it to the last bit,
-//! as it does with Pillow's bicubic filter and with its nearest ([`Interpolation`]).
+//! divide by the standard deviation. For RGB and grey frames the result is bit-identical, with
+//! Pillow's bicubic and nearest filters too ([`Interpolation`]).
 //!
-//! Nothing of the picture that the tensor does not need is touched, and there is no conversion of
-//! the whole frame: every component is resampled as it lies in its plane (`filter`, `resample`,
-//! `kernel`), eight rows of the tensor at a time, and each finished row then goes through one pass
-//! of colour conversion, normalization and layout into the slot (`tensor`). All of it is integer arithmetic up to the table of
-//! normalized values, so every [`Backend`] gives the same bits.
+//! Only the part of the picture that the tensor needs is read, and no frame is converted as a whole.
+//! Every component is resampled as it lies in its plane (`filter`, `resample`, `kernel`), eight rows
+//! of the tensor at a time. One pass then does colour conversion, normalization and layout for each
+//! finished row (`tensor`). All arithmetic up to the table of normalized values is in integers, so
+//! every [`Backend`] gives bit-identical results.
 //!
-//! This room knows pixel formats and memory, and nothing of pads, caps or models.
+//! This module knows pixel formats and memory, but no pads, caps or models.
 
 mod convert;
 mod filter;
 mod format;
-mod frame;
 mod geometry;
 mod interpolation;
 mod kernel;
 mod resample;
 mod tensor;
 
+pub use crate::planes::{Picture, Plane};
+pub use crate::rect::Rect;
 pub use convert::{ConvertError, Converter, all_formats, is_read};
 pub use format::FORMATS;
-pub use frame::{Picture, Plane};
-pub use geometry::{Axis, Fit, Geometry, Rect, Resize};
+pub use geometry::{Axis, Fit, Geometry, Resize};
 pub use interpolation::Interpolation;
 pub use kernel::Backend;
 pub use resample::ShortPlane;
@@ -36,11 +36,11 @@ pub use tensor::{ColorOrder, ElementType, Layout, Slot, is_valid_mean, is_valid_
 use filter::Filter;
 use format::{Color, Component};
 use interpolation::Sampling;
-use kernel::GROUP;
+use kernel::STRIP_ROWS;
 use resample::Resampler;
 use tensor::{Tables, Writer};
 
-/// What the model wants.
+/// The input that the model expects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// Columns of the tensor.
@@ -55,11 +55,11 @@ pub struct Target {
     pub order: ColorOrder,
     /// How a picture becomes as large as the tensor.
     pub fit: Fit,
-    /// What the picture becomes before the crop.
+    /// The picture's size before the crop.
     pub resize: Resize,
-    /// How it is resized.
+    /// How the picture is resized.
     pub interpolation: Interpolation,
-    /// Whether every sample has a part in a picture that becomes smaller; see [`Interpolation`].
+    /// Whether every sample contributes when a picture becomes smaller; see [`Interpolation`].
     pub antialias: bool,
     /// Mean of red, green and blue, in units where white is 1.
     pub mean: [f64; 3],
@@ -68,7 +68,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Elements of the tensor of one picture.
+    /// The number of elements of one picture's tensor.
     pub fn elements(&self) -> usize {
         3 * self.width as usize * self.height as usize
     }
@@ -81,7 +81,7 @@ pub enum Error {
     /// The frame has fewer bytes than its caps say.
     #[error(transparent)]
     ShortPlane(#[from] ShortPlane),
-    /// The slot is not the model's tensor.
+    /// The slot has not the size or the type of the model's tensor.
     #[error(
         "the slot holds {found} elements of type {element:?}, and the tensor needs {expected} of type {wanted:?}"
     )]
@@ -97,15 +97,15 @@ pub enum Error {
     },
 }
 
-/// Everything about caps, model and part of the picture that does not change from frame to frame:
-/// windows, weights, tables, and the rows in work.
+/// Pre-processing for one kind of frame, one crop of it and one model: windows, weights, tables and
+/// buffers, which stay the same from frame to frame.
 #[derive(Debug)]
 pub struct Preprocessor {
     target: Target,
     geometry: Geometry,
-    /// One for each plane that has a part in the colours.
+    /// One for each plane that carries colour.
     resamplers: Vec<Resampler>,
-    /// Of each component, the resampler and its number there.
+    /// For each component, the index of its resampler and its index there.
     components: Vec<(usize, usize)>,
     color: Color,
     writer: Writer,
@@ -121,9 +121,9 @@ impl Preprocessor {
         Self::with_backend(info, target, Backend::detect())
     }
 
-    /// Prepares for a part of such frames, which is treated as a picture of its own: the tensor is
-    /// the one that it would have if it were cut out first, and nothing beside it has a part in it.
-    /// Where it begins between two chroma samples, these keep their places.
+    /// Prepares for a part of such frames. The tensor is the same as if the part were cut out
+    /// first: nothing beside it contributes. Where the part begins between two chroma samples,
+    /// these keep their places.
     ///
     /// # Panics
     /// If `part` is not within the frame, or empty ([`Rect::clip`] sees to both).
@@ -131,7 +131,7 @@ impl Preprocessor {
         Self::prepare(info, part, target, Backend::detect())
     }
 
-    /// As [`Self::new`], with a given backend, to compare them.
+    /// As [`Self::new`], with a given backend, to compare backends.
     ///
     /// # Panics
     /// If `backend` is not one of [`Backend::available`].
@@ -148,7 +148,7 @@ impl Preprocessor {
         );
         assert!(
             Backend::available().contains(&backend),
-            "this processor does not run {backend:?}"
+            "this CPU does not run {backend:?}"
         );
         let par = info.par();
         let geometry = Geometry::new(
@@ -219,7 +219,7 @@ impl Preprocessor {
     ///
     /// # Errors
     /// [`Error::WrongSlot`] if `slot` is not of the target's type and size, [`Error::ShortPlane`]
-    /// if the picture's memory ends too early; the slot's contents are then unspecified.
+    /// if the picture's memory ends too early. The slot's contents are then unspecified.
     pub fn process(&mut self, picture: &Picture<'_>, slot: &mut Slot<'_>) -> Result<(), Error> {
         if slot.len() != self.target.elements() || slot.element() != self.target.element {
             return Err(Error::WrongSlot {
@@ -236,11 +236,11 @@ impl Preprocessor {
 
         self.resamplers.iter_mut().for_each(Resampler::reset);
         let rows = y.len as usize;
-        for first in (0..rows).step_by(GROUP) {
+        for first in (0..rows).step_by(STRIP_ROWS) {
             for resampler in &mut self.resamplers {
-                resampler.group(self.backend, picture, first)?;
+                resampler.strip(self.backend, picture, first)?;
             }
-            for i in 0..GROUP.min(rows - first) {
+            for i in 0..STRIP_ROWS.min(rows - first) {
                 self.rgb_row(i);
                 let rgb = self.rgb.each_ref().map(Vec::as_slice);
                 let row = y.dest as usize + first + i;
@@ -250,11 +250,11 @@ impl Preprocessor {
         Ok(())
     }
 
-    /// Converts row `i` of the newest group to 8-bit R'G'B' in `self.rgb`.
+    /// Converts row `i` of the newest strip to 8-bit R'G'B' in `self.rgb`.
     fn rgb_row(&mut self, i: usize) {
         let mut rows: [&[i16]; 3] = [&[]; 3];
-        for (row, (resampler, strand)) in rows.iter_mut().zip(&self.components) {
-            *row = self.resamplers[*resampler].row(*strand, i);
+        for (row, (resampler, channel)) in rows.iter_mut().zip(&self.components) {
+            *row = self.resamplers[*resampler].row(*channel, i);
         }
         if self.components.len() == 1 {
             rows = [rows[0]; 3];
@@ -281,7 +281,7 @@ impl Preprocessor {
         }
     }
 
-    /// What [`Fit::Letterbox`] leaves free is black.
+    /// Fills the bars of [`Fit::Letterbox`] with black.
     fn fill_black(&self, slot: &mut Slot<'_>) {
         let (x, y) = (self.geometry.x, self.geometry.y);
         let (left, top) = (x.dest as usize, y.dest as usize);

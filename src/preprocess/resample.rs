@@ -1,83 +1,83 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The components of one plane, resampled a group of rows at a time.
+//! Resamples the components of one plane, a strip of rows at a time.
 
 use std::ops::Range;
 
 use super::filter::{Align, EXACT_DEPTH, Filter, Pairs};
 use super::format::Component;
-use super::frame::{Picture, Plane};
-use super::kernel::{self, Backend, Fine, GROUP, PAIR, Packing, Rows};
+use super::kernel::{self, Backend, PAIR, Packing, PlaneWindow, RingWindow, STRIP_ROWS};
+use crate::planes::{Picture, Plane};
 
-/// How many output rows before its use a row of the plane is sent for. The parts of a frame that
-/// are wanted lie so far apart in memory that the processor does not foresee them.
-const AHEAD: usize = 4;
+/// How many output rows before its use a row of the plane is prefetched. The wanted parts of a
+/// frame's rows lie so far apart that the CPU's own prefetcher does not see the pattern.
+const PREFETCH_ROWS: usize = 4;
 
-/// Resamples the components that lie in one plane. Only the rows that the next output rows need
-/// are kept, so that the working set stays in the nearest caches whatever the size of the picture.
+/// Resamples the components that lie in one plane. It keeps only the rows that the next output
+/// rows need, so that the working set fits the nearest caches whatever the size of the picture.
 #[derive(Debug)]
 pub(super) struct Resampler {
     source: Source,
     rows: Filter,
     order: Order,
-    strands: Vec<Strand>,
-    group: Group,
+    channels: Vec<Channel>,
+    strip: Strip,
 }
 
-/// What is read of the plane.
+/// The part of the plane that is read.
 #[derive(Debug)]
 struct Source {
     plane: usize,
-    /// How the first component's samples lie. Those of the others differ in their step alone.
+    /// How the first component's samples lie. The other components differ in their step alone.
     packing: Packing,
     /// The bytes of a row that the components' windows cover.
     span: Range<usize>,
 }
 
-/// Which way the filter goes first.
+/// Which of the two filters runs first.
 #[derive(Debug)]
 enum Order {
-    /// Along the rows, as Pillow does it; also where weights are below zero, which the other order
-    /// has no room for.
-    Across {
+    /// The horizontal one, as in Pillow. Also where weights are negative, which the other order
+    /// does not support.
+    HorizontalFirst {
         /// The rows' weights.
         pairs: Pairs,
-        /// Rows that a ring holds: those of the longest window, in whole groups.
+        /// Rows that a ring holds: those of the longest window, in whole strips.
         capacity: usize,
-        /// Rows of the filter's span that have been read.
+        /// How many rows of the filter's span have been read.
         read: usize,
     },
-    /// Along the columns: when a picture is made smaller, far fewer samples are left to be sorted
-    /// into components and filtered across. The result differs by rounding only.
-    Down {
-        /// The rows' weights, `rows.taps` an output.
+    /// The vertical one: when a picture is made smaller, far fewer samples are left to deinterleave
+    /// and to filter horizontally. The result differs by rounding only.
+    VerticalFirst {
+        /// The rows' weights, `rows.taps` for each output.
         weights: Vec<u16>,
-        /// A group of rows that have been filtered along their columns, with the samples of all
-        /// components; where these are not mixed, there is no need of it.
+        /// A strip of vertically filtered rows with the samples of all components. Unused where
+        /// the samples are not interleaved.
         lines: Vec<i16>,
     },
 }
 
-/// One of the components.
+/// The horizontal filter of one component.
 #[derive(Debug)]
-struct Strand {
-    /// Bytes from the first one of the source's span to the first sample.
+struct Channel {
+    /// Bytes from the start of the source's span to the first sample.
     start: usize,
     packing: Packing,
     columns: Filter,
     pairs: Pairs,
-    /// Rows that wait for the filter along the columns ([`Order::Across`]).
+    /// Horizontally filtered rows for the vertical filter ([`Order::HorizontalFirst`]).
     ring: Vec<i16>,
-    /// The newest finished rows.
+    /// The newest strip of finished rows.
     out: Vec<i16>,
 }
 
-/// Rows of one component's samples that are to be filtered across together.
+/// Rows of one component's samples, to be filtered horizontally together.
 #[derive(Debug)]
-struct Group {
+struct Strip {
     samples: Vec<i16>,
     stride: usize,
-    /// Room for all samples, turned, and for a whole window behind the last.
-    turned: Vec<i16>,
+    /// The samples transposed, with room for a whole window behind the last one.
+    transposed: Vec<i16>,
 }
 
 /// A plane that ends before its last row does.
@@ -86,98 +86,100 @@ struct Group {
 pub struct ShortPlane {
     /// Index of the plane.
     pub plane: usize,
-    /// The row that is not all there.
+    /// The row that is incomplete.
     pub row: usize,
-    /// Bytes that the plane would need to have at least.
+    /// Bytes that the plane needs at least.
     pub needed: usize,
     /// Bytes that it has.
     pub found: usize,
 }
 
 impl Resampler {
-    /// For the components of one plane, each with the filter of its columns, and the filter of the
-    /// rows that they share.
+    /// Prepares for the components of one plane, each with the filter of its columns, and for the
+    /// filter of the rows that they share.
     pub fn new(components: Vec<(Component, Filter)>, rows: Filter) -> Self {
         let source = Source::new(&components);
         let packing = source.packing;
         let exact = packing.target == EXACT_DEPTH;
-        let across_first =
-            exact || rows.span.len() <= rows.len || rows.taps > kernel::LONGEST || rows.is_signed();
-        let order = if across_first {
-            Order::Across {
+        let horizontal_first = exact
+            || rows.span.len() <= rows.len
+            || rows.taps > kernel::MAX_TAPS
+            || rows.is_signed();
+        let order = if horizontal_first {
+            Order::HorizontalFirst {
                 pairs: Pairs::new(&rows, Align::Window),
-                // A group may be read for the sake of its first row.
-                capacity: (rows.taps + GROUP - 1).next_multiple_of(GROUP),
+                // A strip may be read for its first row alone.
+                capacity: (rows.taps + STRIP_ROWS - 1).next_multiple_of(STRIP_ROWS),
                 read: 0,
             }
         } else {
-            Order::Down {
-                weights: kernel::fine_weights(&rows),
-                lines: vec![0; GROUP * source.span.len() / packing.bytes()],
+            Order::VerticalFirst {
+                weights: kernel::vertical_first_weights(&rows),
+                lines: vec![0; STRIP_ROWS * source.span.len() / packing.bytes()],
             }
         };
-        let waiting = match order {
-            Order::Across { capacity, .. } => capacity,
-            Order::Down { .. } => 0,
+        let ring_rows = match order {
+            Order::HorizontalFirst { capacity, .. } => capacity,
+            Order::VerticalFirst { .. } => 0,
         };
-        let strands: Vec<Strand> = components
+        let channels: Vec<Channel> = components
             .into_iter()
-            .map(|(component, columns)| Strand {
+            .map(|(component, columns)| Channel {
                 start: component.bytes(&columns.span).start - source.span.start,
                 packing: component.packing,
                 pairs: Pairs::new(&columns, Align::Even),
-                ring: vec![0; waiting * columns.first.len()],
-                out: vec![0; GROUP * columns.first.len()],
+                ring: vec![0; ring_rows * columns.first.len()],
+                out: vec![0; STRIP_ROWS * columns.first.len()],
                 columns,
             })
             .collect();
         Self {
-            group: Group::new(&strands),
+            strip: Strip::new(&channels),
             source,
             rows,
             order,
-            strands,
+            channels,
         }
     }
 
-    /// Begins a new picture.
+    /// Starts a new picture.
     pub fn reset(&mut self) {
-        if let Order::Across { read, .. } = &mut self.order {
+        if let Order::HorizontalFirst { read, .. } = &mut self.order {
             *read = 0;
         }
     }
 
-    /// Resamples output rows `y` to `y + GROUP`, as far as there are so many. Groups must be asked
-    /// for from the first on.
-    pub fn group(
+    /// Resamples output rows `y` to `y + STRIP_ROWS`, or as many as there are. Strips must be
+    /// requested in order, from the first one on.
+    pub fn strip(
         &mut self,
         backend: Backend,
         picture: &Picture<'_>,
         y: usize,
     ) -> Result<(), ShortPlane> {
         let plane = &picture.planes[self.source.plane];
-        let outputs = y..self.rows.len.min(y + GROUP);
+        let outputs = y..self.rows.len.min(y + STRIP_ROWS);
         match self.order {
-            Order::Across { .. } => self.across_first(backend, plane, outputs),
-            Order::Down { .. } => self.down_first(backend, plane, outputs),
+            Order::HorizontalFirst { .. } => self.horizontal_first(backend, plane, outputs),
+            Order::VerticalFirst { .. } => self.vertical_first(backend, plane, outputs),
         }
     }
 
-    /// Row `i` of the newest group of component `strand`, at its target depth.
-    pub fn row(&self, strand: usize, i: usize) -> &[i16] {
-        let Strand { columns, out, .. } = &self.strands[strand];
+    /// Row `i` of the newest strip of component `channel`, at its target depth.
+    pub fn row(&self, channel: usize, i: usize) -> &[i16] {
+        let Channel { columns, out, .. } = &self.channels[channel];
         let width = columns.first.len();
         &out[i * width..][..width]
     }
 
-    /// [`Self::group`] with [`Order::Across`].
-    fn across_first(
+    /// [`Self::strip`] with [`Order::HorizontalFirst`].
+    fn horizontal_first(
         &mut self,
         backend: Backend,
         plane: &Plane<'_>,
         outputs: Range<usize>,
     ) -> Result<(), ShortPlane> {
-        let Order::Across {
+        let Order::HorizontalFirst {
             pairs,
             capacity,
             read,
@@ -190,82 +192,83 @@ impl Resampler {
             let needed = rows.window(y).end - rows.span.start;
             while *read < needed {
                 let from = rows.span.start + *read;
-                let new = from..rows.span.end.min(from + GROUP);
+                let new = from..rows.span.end.min(from + STRIP_ROWS);
                 let bytes = self.source.rows(plane, new.clone())?;
-                for strand in &mut self.strands {
+                for channel in &mut self.channels {
                     for r in 0..new.len() {
-                        let samples = self.group.row(r, strand.columns.span.len());
-                        let row = &bytes[r * plane.stride + strand.start..];
-                        kernel::unpack(backend, row, strand.packing, samples);
+                        let samples = self.strip.row(r, channel.columns.span.len());
+                        let row = &bytes[r * plane.stride + channel.start..];
+                        kernel::unpack(backend, row, channel.packing, samples);
                     }
-                    let width = strand.columns.first.len();
+                    let width = channel.columns.first.len();
                     let place = *read % *capacity * width;
-                    let out = &mut strand.ring[place..][..GROUP * width];
-                    self.group
-                        .across(backend, &strand.columns, &strand.pairs, max, out);
+                    let out = &mut channel.ring[place..][..STRIP_ROWS * width];
+                    self.strip
+                        .filter(backend, &channel.columns, &channel.pairs, max, out);
                 }
-                *read += GROUP;
+                *read += STRIP_ROWS;
             }
-            for strand in &mut self.strands {
-                let width = strand.columns.first.len();
-                let window = Rows {
-                    ring: &strand.ring,
+            for channel in &mut self.channels {
+                let width = channel.columns.first.len();
+                let window = RingWindow {
+                    ring: &channel.ring,
                     width,
                     filter: rows,
                     pairs,
                     y,
                     max,
                 };
-                kernel::down(backend, window, &mut strand.out[i * width..][..width]);
+                kernel::vertical(backend, window, &mut channel.out[i * width..][..width]);
             }
         }
         Ok(())
     }
 
-    /// [`Self::group`] with [`Order::Down`].
-    fn down_first(
+    /// [`Self::strip`] with [`Order::VerticalFirst`].
+    fn vertical_first(
         &mut self,
         backend: Backend,
         plane: &Plane<'_>,
         outputs: Range<usize>,
     ) -> Result<(), ShortPlane> {
-        let Order::Down { weights, lines } = &mut self.order else {
+        let Order::VerticalFirst { weights, lines } = &mut self.order else {
             return Ok(());
         };
         let packing = self.source.packing;
         let bytes = packing.bytes();
         let width = self.source.span.len() / bytes;
         let is_mixed = packing.step > bytes;
-        // The last row of a window, counted from a row.
-        let last = |y: usize, from: usize| self.rows.window(y.min(self.rows.len - 1)).end - from;
+        // The end of output row `y`'s window, counted from row `from`.
+        let end = |y: usize, from: usize| self.rows.window(y.min(self.rows.len - 1)).end - from;
         for (i, y) in outputs.clone().enumerate() {
-            let window = self.rows.window(y);
-            let fine = Fine {
+            let rows = self.rows.window(y);
+            let window = PlaneWindow {
                 stride: plane.stride,
                 depth: packing.depth,
                 shift: packing.shift,
-                weights: &weights[y * self.rows.taps..][..window.len()],
-                ahead: last(y + AHEAD - 1, window.start)..last(y + AHEAD, window.start),
-                rows: self.source.rows(plane, window)?,
+                weights: &weights[y * self.rows.taps..][..rows.len()],
+                prefetch: end(y + PREFETCH_ROWS - 1, rows.start)
+                    ..end(y + PREFETCH_ROWS, rows.start),
+                rows: self.source.rows(plane, rows)?,
             };
             let line = if is_mixed {
                 &mut lines[i * width..][..width]
             } else {
-                self.group.row(i, width)
+                self.strip.row(i, width)
             };
-            kernel::down_fine(backend, fine, line);
+            kernel::vertical_first(backend, window, line);
         }
-        for strand in &mut self.strands {
+        for channel in &mut self.channels {
             if is_mixed {
-                let (start, step) = (strand.start / bytes, strand.packing.step / bytes);
+                let (start, step) = (channel.start / bytes, channel.packing.step / bytes);
                 for (i, line) in lines.chunks_exact(width).enumerate() {
-                    let samples = self.group.row(i, strand.columns.span.len());
-                    kernel::pick(backend, &line[start..], step, samples);
+                    let samples = self.strip.row(i, channel.columns.span.len());
+                    kernel::deinterleave(backend, &line[start..], step, samples);
                 }
             }
-            let (columns, pairs, out) = (&strand.columns, &strand.pairs, &mut strand.out);
-            self.group
-                .across(backend, columns, pairs, packing.max(), out);
+            let (columns, pairs, out) = (&channel.columns, &channel.pairs, &mut channel.out);
+            self.strip
+                .filter(backend, columns, pairs, packing.max(), out);
         }
         Ok(())
     }
@@ -284,7 +287,7 @@ impl Source {
         }
     }
 
-    /// The span of some rows: from the first one's first byte to the last one's last.
+    /// The span of some rows, from the first byte of the first row to the last byte of the last.
     fn rows<'a>(&self, plane: &Plane<'a>, rows: Range<usize>) -> Result<&'a [u8], ShortPlane> {
         let start = |row: usize| row * plane.stride + self.span.start;
         let end = |row: usize| row * plane.stride + self.span.end;
@@ -305,15 +308,15 @@ impl Source {
     }
 }
 
-impl Group {
-    fn new(strands: &[Strand]) -> Self {
-        let samples = strands.iter().map(|s| s.columns.span.len()).max();
-        let window = strands.iter().map(|s| s.pairs.count).max();
-        let stride = samples.unwrap_or(0).next_multiple_of(GROUP);
+impl Strip {
+    fn new(channels: &[Channel]) -> Self {
+        let samples = channels.iter().map(|s| s.columns.span.len()).max();
+        let window = channels.iter().map(|s| s.pairs.count).max();
+        let stride = samples.unwrap_or(0).next_multiple_of(STRIP_ROWS);
         Self {
-            samples: vec![0; GROUP * stride],
+            samples: vec![0; STRIP_ROWS * stride],
             stride,
-            turned: vec![0; (stride / 2 + window.unwrap_or(0)) * PAIR],
+            transposed: vec![0; (stride / 2 + window.unwrap_or(0)) * PAIR],
         }
     }
 
@@ -322,8 +325,8 @@ impl Group {
         &mut self.samples[r * self.stride..][..len]
     }
 
-    /// Filters the rows across.
-    fn across(
+    /// Filters the rows horizontally.
+    fn filter(
         &mut self,
         backend: Backend,
         columns: &Filter,
@@ -331,8 +334,13 @@ impl Group {
         max: i16,
         out: &mut [i16],
     ) {
-        let len = columns.span.len().next_multiple_of(GROUP) / 2 * PAIR;
-        kernel::turn(backend, &self.samples, self.stride, &mut self.turned[..len]);
-        kernel::across(backend, &self.turned, columns, pairs, max, out);
+        let len = columns.span.len().next_multiple_of(STRIP_ROWS) / 2 * PAIR;
+        kernel::transpose(
+            backend,
+            &self.samples,
+            self.stride,
+            &mut self.transposed[..len],
+        );
+        kernel::horizontal(backend, &self.transposed, columns, pairs, max, out);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The tensor that pre-processing fills: shape, element type, and the values of its pixels.
+//! The tensor that pre-processing fills: its layout, its element type, its values.
 
 use half::f16;
 
@@ -19,7 +19,7 @@ pub enum ElementType {
     F32,
     /// 16-bit float, normalized.
     F16,
-    /// The 8-bit value itself: such a model normalizes within its graph.
+    /// The 8-bit values: the model normalizes them itself.
     U8,
 }
 
@@ -32,7 +32,7 @@ pub enum ColorOrder {
     Bgr,
 }
 
-/// Whether a number can be a mean: it must be finite as the 32-bit float that it is used as.
+/// Whether a number can be a mean: it must be finite as a 32-bit float.
 pub fn is_valid_mean(mean: f64) -> bool {
     (mean as f32).is_finite()
 }
@@ -43,7 +43,7 @@ pub fn is_valid_std(std: f64) -> bool {
     (std as f32).is_normal() && std > 0.0
 }
 
-/// Where one picture's tensor goes: `3 * height * width` elements.
+/// The memory for one picture's tensor: `3 * height * width` elements.
 #[derive(Debug)]
 pub enum Slot<'a> {
     /// For [`ElementType::F32`].
@@ -55,7 +55,7 @@ pub enum Slot<'a> {
 }
 
 impl Slot<'_> {
-    /// Elements that it holds.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         match self {
             Self::F32(s) => s.len(),
@@ -64,7 +64,7 @@ impl Slot<'_> {
         }
     }
 
-    /// Whether it holds none.
+    /// Whether it has no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -79,11 +79,11 @@ impl Slot<'_> {
     }
 }
 
-/// The tensor's element for each of the 256 values of a channel: R, G, B.
+/// The tensor's element for each of the 256 values of red, green and blue.
 type Table<T> = Box<[[T; 256]; 3]>;
 
-/// Normalization by table: `(value / 255 - mean) / std` in the 32-bit arithmetic of torchvision's
-/// `ToTensor` and `Normalize`, once for each of the 256 values instead of once a pixel.
+/// Normalization by table: `(value / 255 - mean) / std`, in the 32-bit arithmetic of torchvision's
+/// `ToTensor` and `Normalize`.
 #[derive(Debug)]
 pub(super) enum Tables {
     F32(Table<f32>),
@@ -105,7 +105,7 @@ impl Tables {
     }
 }
 
-/// Places rows of 8-bit R'G'B' in a tensor.
+/// Writes rows of 8-bit R'G'B' to a tensor.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub layout: Layout,
@@ -116,7 +116,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Writes `rgb[channel][x]` into row `y` of the tensor, from column `x0` on.
+    /// Writes `rgb[channel]` to row `y` of the tensor, from column `x0` on.
     pub fn row(&self, slot: &mut Slot<'_>, y: usize, x0: usize, rgb: [&[u8]; 3]) {
         match (slot, &self.tables) {
             (Slot::F32(s), Tables::F32(t)) => self.put(s, y, x0, rgb, |c, v| t[c][v as usize]),

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
-//! From Y'CbCr to R'G'B'.
+//! Y'CbCr to R'G'B'.
 
 use super::{Backend, dispatch};
 
 /// Y'CbCr to R'G'B' in fixed point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Matrix {
-    /// The value of black, and that of no colour.
+    /// The luma of black.
     pub black: i32,
+    /// The colour difference of grey.
     pub neutral: i32,
-    /// Weights, `1 << Self::PRECISION` is one.
+    /// Weight of luma. As in the other weights, `1 << Self::PRECISION` is one.
     pub luma: i32,
     pub cr_to_red: i32,
     pub cb_to_green: i32,
@@ -18,7 +19,7 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
-    /// Bits behind the binary point of the weights.
+    /// Fractional bits of the weights.
     pub const PRECISION: u32 = 20;
 }
 

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The loops that touch every sample, in a portable form and for AVX2.
+//! The loops over the samples, in a portable form and for AVX2.
 //!
-//! All arithmetic is in integers, so that every backend gives the same result to the last bit.
+//! All arithmetic is in integers, so every backend gives bit-identical results.
 
-mod across;
 mod color;
-mod down;
-mod fine;
+mod horizontal;
 mod unpack;
+mod vertical;
+mod vertical_first;
 
-pub(super) use across::{GROUP, PAIR, across, turn};
 pub(super) use color::{Matrix, to_rgb};
-pub(super) use down::{Rows, down};
-pub(super) use fine::{Fine, LONGEST, down_fine, fine_weights};
-pub(super) use unpack::{Packing, pick, unpack};
+pub(super) use horizontal::{PAIR, STRIP_ROWS, horizontal, transpose};
+pub(super) use unpack::{Packing, deinterleave, unpack};
+pub(super) use vertical::{RingWindow, vertical};
+pub(super) use vertical_first::{MAX_TAPS, PlaneWindow, vertical_first, vertical_first_weights};
 
-/// Which instructions the loops use.
+/// The instructions that the loops use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
-    /// Plain loops for the build's target (on aarch64 that includes NEON).
+    /// Plain loops, compiled for the build's target (on aarch64 that includes NEON).
     Portable,
     /// AVX2 on x86-64.
     #[cfg(target_arch = "x86_64")]
@@ -26,12 +26,12 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// The best backend that this processor runs.
+    /// The best backend that this CPU runs.
     pub fn detect() -> Self {
         *Self::available().last().unwrap_or(&Self::Portable)
     }
 
-    /// Every backend that this processor runs, the best last.
+    /// All backends that this CPU runs, the best one last.
     pub fn available() -> &'static [Self] {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
@@ -41,8 +41,7 @@ impl Backend {
     }
 }
 
-/// Gives a function with an AVX2 twin a common entry. The twin is compiled from the same loops
-/// with the wider instructions allowed.
+/// Defines a function that calls its portable or its AVX2 form.
 macro_rules! dispatch {
     ($(#[$doc:meta])* $name:ident, $plain:ident, $avx2:ident, ($($arg:ident: $ty:ty),*)) => {
         $(#[$doc])*
@@ -50,7 +49,7 @@ macro_rules! dispatch {
             match backend {
                 Backend::Portable => $plain($($arg),*),
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: a Preprocessor is made only with a backend that the processor runs.
+                // SAFETY: `Preprocessor` only accepts a backend that this CPU runs.
                 Backend::Avx2 => unsafe { $avx2($($arg),*) },
             }
         }

@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Samples as 16-bit values, one beside the other.
+//! Samples out of a row of a plane, as contiguous 16-bit values.
 
 use super::{Backend, dispatch};
 
-/// How samples lie in a row of a plane.
+/// How the samples of a component lie in a row of a plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Packing {
     /// Bytes from one sample of the component to the next.
     pub step: usize,
-    /// Bits of a sample, and how far it is shifted up in its 16-bit word; 8 bits are one byte.
+    /// Bits of a sample. 8 bits are one byte; more are a 16-bit word.
     pub depth: u32,
+    /// Bits of a word below its sample.
     pub shift: u32,
-    /// Bits that the sample is to have.
+    /// Bits that samples have in the resampler.
     pub target: u32,
 }
 
 impl Packing {
-    /// Bytes that one sample takes.
+    /// Bytes of a sample.
     pub fn bytes(&self) -> usize {
         if self.depth > 8 { 2 } else { 1 }
     }
 
-    /// The greatest value at the target depth.
+    /// The maximum value at the target depth.
     pub fn max(&self) -> i16 {
         ((1i32 << self.target) - 1) as i16
     }
 }
 
 dispatch! {
-    /// Takes every `packing.step`-th sample of `row` into `out`, at the target depth. `row` starts
+    /// Copies every `packing.step`-th sample of `row` to `out`, at the target depth. `row` starts
     /// with the first sample wanted and may end with the last byte of the last one.
     unpack, unpack_plain, unpack_avx2, (row: &[u8], packing: Packing, out: &mut [i16])
 }
@@ -61,7 +62,7 @@ fn unpack_plain(row: &[u8], packing: Packing, out: &mut [i16]) {
 
 #[inline(always)]
 fn unpack_each<const STEP: usize>(row: &[u8], sample: impl Fn(&[u8]) -> i16, out: &mut [i16]) {
-    // The last sample stands apart: its row may end before the step does.
+    // The last sample is read by itself: its row may end before the step does.
     let Some((last, head)) = out.split_last_mut() else {
         return;
     };
@@ -78,23 +79,23 @@ fn unpack_avx2(row: &[u8], packing: Packing, out: &mut [i16]) {
 }
 
 dispatch! {
-    /// Takes every `step`-th of `values` into `out`. They start with the first one wanted and may
-    /// end with the last.
-    pick, pick_plain, pick_avx2, (values: &[i16], step: usize, out: &mut [i16])
+    /// Copies every `step`-th of `values` to `out`. They start with the first one wanted and may
+    /// end with the last one.
+    deinterleave, deinterleave_plain, deinterleave_avx2, (values: &[i16], step: usize, out: &mut [i16])
 }
 
 #[inline(always)]
-fn pick_plain(values: &[i16], step: usize, out: &mut [i16]) {
+fn deinterleave_plain(values: &[i16], step: usize, out: &mut [i16]) {
     match step {
         1 => out.copy_from_slice(&values[..out.len()]),
-        2 => pick_each::<2>(values, out),
-        3 => pick_each::<3>(values, out),
-        _ => pick_each::<4>(values, out),
+        2 => deinterleave_each::<2>(values, out),
+        3 => deinterleave_each::<3>(values, out),
+        _ => deinterleave_each::<4>(values, out),
     }
 }
 
 #[inline(always)]
-fn pick_each<const STEP: usize>(values: &[i16], out: &mut [i16]) {
+fn deinterleave_each<const STEP: usize>(values: &[i16], out: &mut [i16]) {
     let Some((last, head)) = out.split_last_mut() else {
         return;
     };
@@ -106,6 +107,6 @@ fn pick_each<const STEP: usize>(values: &[i16], out: &mut [i16]) {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn pick_avx2(values: &[i16], step: usize, out: &mut [i16]) {
-    pick_plain(values, step, out);
+fn deinterleave_avx2(values: &[i16], step: usize, out: &mut [i16]) {
+    deinterleave_plain(values, step, out);
 }

@@ -1,56 +1,58 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The filter along the columns, straight from the rows of a plane.
+//! The vertical filter, straight from the rows of a plane.
 //!
-//! Where no rounding between the passes has to equal another's, a picture that becomes smaller is
-//! filtered along its columns first: that leaves far fewer samples to be sorted into components
-//! and filtered across. All samples of a row are treated alike, whatever components they belong
-//! to, since those of one plane share its rows.
+//! Where the rounding between the passes has no reference to be equal to, a picture that becomes
+//! smaller is filtered vertically first. That leaves far fewer samples to deinterleave and to filter
+//! horizontally. All samples of a row are treated alike, whatever components they belong to: the
+//! components of a plane share its rows.
 
 use super::super::filter::Filter;
 use super::{Backend, dispatch};
 
-/// The longest window that [`down_fine`] takes.
-pub(crate) const LONGEST: usize = 64;
+/// The most rows in a window of [`vertical_first`].
+pub(crate) const MAX_TAPS: usize = 64;
 
-/// Bits that a sum has and a result, of 12 bits, has not.
-const SPARE: u32 = 4;
+/// Bits of a sum below the 12 bits of a result.
+const EXTRA_BITS: u32 = 4;
 
-/// Columns that are filtered at once.
+/// Columns that are filtered together.
 const BLOCK: usize = 64;
 
 /// A window of rows, and its weights.
 #[derive(Debug, Clone)]
-pub(crate) struct Fine<'a> {
-    /// The plane, from the first sample wanted of the window's first row on.
+pub(crate) struct PlaneWindow<'a> {
+    /// The plane, beginning with the first sample wanted of the window's first row.
     pub rows: &'a [u8],
     /// Bytes from one row to the next.
     pub stride: usize,
-    /// Bits of a sample: one byte, or a word of 16 bits with the sample in its low or high bits.
+    /// Bits of a sample. 8 bits are one byte; more are a 16-bit word.
     pub depth: u32,
-    /// How far a word's sample is shifted up already.
+    /// Bits of a word below its sample.
     pub shift: u32,
-    /// A weight for each row, at most [`LONGEST`], where `1 << 16` is one.
+    /// A weight for each row, at most [`MAX_TAPS`] of them. `1 << 16` is one.
     pub weights: &'a [u16],
-    /// Rows, counted from the window's first, that a later window will be the first to need.
-    pub ahead: std::ops::Range<usize>,
+    /// Rows to prefetch, counted from the window's first: those that a later window is the first
+    /// to need.
+    pub prefetch: std::ops::Range<usize>,
 }
 
-impl Fine<'_> {
-    /// How far a word's sample is to be shifted up to fill it.
+impl PlaneWindow<'_> {
+    /// How far a sample must be shifted up to fill its word.
     fn up(&self) -> u32 {
         16 - self.depth - self.shift
     }
 
-    /// What the sums begin with: half of a result's last bit, and half a unit for each product.
+    /// The initial value of the sums: half of a result's last bit, and half a unit for each
+    /// product.
     fn round(&self) -> u16 {
-        (1 << (SPARE - 1)) + self.weights.len() as u16 / 2
+        (1 << (EXTRA_BITS - 1)) + self.weights.len() as u16 / 2
     }
 }
 
-/// A filter's weights as [`Fine`] has them, `filter.taps` an output.
-pub(crate) fn fine_weights(filter: &Filter) -> Vec<u16> {
+/// A filter's weights for [`PlaneWindow`], `filter.taps` for each output.
+pub(crate) fn vertical_first_weights(filter: &Filter) -> Vec<u16> {
     let up = 16 - filter.precision;
-    // One itself is more than 16 bits hold.
+    // One itself does not fit 16 bits.
     let weight = |w: &i32| (w << up).min(u16::MAX.into()) as u16;
     filter.weights.iter().map(weight).collect()
 }
@@ -58,13 +60,13 @@ pub(crate) fn fine_weights(filter: &Filter) -> Vec<u16> {
 dispatch! {
     /// Filters as many columns as `out` holds. The results have 12 bits.
     ///
-    /// A sample is taken as a fraction of 16 bits, and so is its product with a weight: each
-    /// product loses half a unit on average, which is given back. White may come to more than 1 by
-    /// the rounding of the weights: the sums saturate.
-    down_fine, down_fine_plain, down_fine_avx2, (window: Fine<'_>, out: &mut [i16])
+    /// Samples, and their products with the weights, are fractions of 16 bits. Each product loses
+    /// half a unit on average, which the sums' initial value makes up for. The rounded weights may
+    /// bring white above 1, so the sums saturate.
+    vertical_first, vertical_first_plain, vertical_first_avx2, (window: PlaneWindow<'_>, out: &mut [i16])
 }
 
-fn down_fine_plain(window: Fine<'_>, out: &mut [i16]) {
+fn vertical_first_plain(window: PlaneWindow<'_>, out: &mut [i16]) {
     if window.depth == 8 {
         columns::<1>(window, out, |byte| u16::from(byte[0]) << 8);
     } else {
@@ -74,7 +76,7 @@ fn down_fine_plain(window: Fine<'_>, out: &mut [i16]) {
 }
 
 fn columns<const BYTES: usize>(
-    window: Fine<'_>,
+    window: PlaneWindow<'_>,
     out: &mut [i16],
     sample: impl Fn(&[u8; BYTES]) -> u16,
 ) {
@@ -89,16 +91,16 @@ fn columns<const BYTES: usize>(
             }
         }
         for (o, sum) in block.iter_mut().zip(sums) {
-            *o = (sum >> SPARE) as i16;
+            *o = (sum >> EXTRA_BITS) as i16;
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn down_fine_avx2(window: Fine<'_>, out: &mut [i16]) {
+fn vertical_first_avx2(window: PlaneWindow<'_>, out: &mut [i16]) {
     if out.len() < BLOCK {
-        down_fine_plain(window, out);
+        vertical_first_plain(window, out);
     } else if window.depth == 8 {
         columns_avx2::<1>(window, out);
     } else {
@@ -106,14 +108,14 @@ fn down_fine_avx2(window: Fine<'_>, out: &mut [i16]) {
     }
 }
 
-/// As many columns at a time as four registers hold; the last block may overlap the one before it.
+/// As many columns at a time as four registers hold. The last block may overlap the one before it.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn columns_avx2<const BYTES: usize>(window: Fine<'_>, out: &mut [i16]) {
+fn columns_avx2<const BYTES: usize>(window: PlaneWindow<'_>, out: &mut [i16]) {
     use std::arch::x86_64::*;
 
-    // What makes the loads and stores below sound.
-    let Fine { rows, stride, .. } = window;
+    // These make the loads and stores below sound.
+    let PlaneWindow { rows, stride, .. } = window;
     let len = out.len();
     assert!(len >= BLOCK && !window.weights.is_empty());
     assert!(rows.len() >= (window.weights.len() - 1) * stride + len * BYTES);
@@ -124,7 +126,7 @@ fn columns_avx2<const BYTES: usize>(window: Fine<'_>, out: &mut [i16]) {
     for start in (0..len).step_by(BLOCK) {
         let start = start.min(len - BLOCK);
         let mut sums = [round; 4];
-        for row in window.ahead.clone() {
+        for row in window.prefetch.clone() {
             let place = rows.as_ptr().wrapping_add(row * stride + start * BYTES);
             for line in 0..BYTES {
                 _mm_prefetch::<_MM_HINT_T0>(place.wrapping_add(64 * line).cast());
@@ -138,7 +140,7 @@ fn columns_avx2<const BYTES: usize>(window: Fine<'_>, out: &mut [i16]) {
                 _mm256_loadu_si256(row.add(i * 32).cast())
             };
             let samples = if BYTES == 1 {
-                // A byte above a zero is the byte times 256.
+                // With a zero byte below it, a byte is multiplied by 256.
                 let (a, b) = (load(0), load(1));
                 [
                     _mm256_unpacklo_epi8(zero, a),
@@ -153,7 +155,7 @@ fn columns_avx2<const BYTES: usize>(window: Fine<'_>, out: &mut [i16]) {
                 *sum = _mm256_adds_epu16(*sum, _mm256_mulhi_epu16(s, weight));
             }
         }
-        let [a, b, c, d] = sums.map(|sum| _mm256_srli_epi16(sum, SPARE as i32));
+        let [a, b, c, d] = sums.map(|sum| _mm256_srli_epi16(sum, EXTRA_BITS as i32));
         let results = if BYTES == 1 {
             [
                 _mm256_permute2x128_si256(a, b, 0x20),

@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The filter along the columns, over rows that have been filtered across.
+//! The vertical filter, over rows that have been filtered horizontally.
 
 use super::super::filter::{Filter, LANES, Pairs};
 use super::{Backend, dispatch};
 
-/// The rows of one window, in a ring.
+/// The rows of one window, in a ring buffer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rows<'a> {
-    /// Rows of `width` values each, row `r` of the span at `r % (ring.len() / width)`.
+pub(crate) struct RingWindow<'a> {
+    /// Rows of `width` values each. Row `r` of the filter's span is at `r % (ring.len() / width)`.
     pub ring: &'a [i16],
+    /// Values of a row.
     pub width: usize,
+    /// The filter of the rows.
     pub filter: &'a Filter,
     /// Its weights, with `Align::Window`.
     pub pairs: &'a Pairs,
-    /// The output, and so the window.
+    /// The output row, which has this window.
     pub y: usize,
+    /// The largest value of a result.
     pub max: i16,
 }
 
-impl<'a> Rows<'a> {
-    /// The window's rows in the order of its weights. It goes round the end of the ring at most
-    /// once.
+impl<'a> RingWindow<'a> {
+    /// The window's rows in the order of its weights. The window wraps around the ring's end at
+    /// most once.
     fn iter(&self) -> impl Iterator<Item = &'a [i16]> + use<'a> {
         let capacity = self.ring.len() / self.width;
         let first = self.filter.first[self.y] as usize - self.filter.span.start;
@@ -35,10 +38,10 @@ impl<'a> Rows<'a> {
 dispatch! {
     /// Filters the rows of one window into the first `rows.width` values of `out` (a multiple of
     /// [`LANES`]).
-    down, down_plain, down_avx2, (rows: Rows<'_>, out: &mut [i16])
+    vertical, vertical_plain, vertical_avx2, (rows: RingWindow<'_>, out: &mut [i16])
 }
 
-fn down_plain(rows: Rows<'_>, out: &mut [i16]) {
+fn vertical_plain(rows: RingWindow<'_>, out: &mut [i16]) {
     let Filter {
         precision, taps, ..
     } = *rows.filter;
@@ -58,23 +61,24 @@ fn down_plain(rows: Rows<'_>, out: &mut [i16]) {
     }
 }
 
-/// Sixteen columns at a time, two rows at a time: `vpmaddwd` multiplies both with their weights
-/// and adds the products.
+/// Sixteen columns and two rows at a time. `vpmaddwd` multiplies both rows by their weights and adds
+/// the products.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn down_avx2(rows: Rows<'_>, out: &mut [i16]) {
+fn vertical_avx2(rows: RingWindow<'_>, out: &mut [i16]) {
     use std::arch::x86_64::*;
 
-    /// Windows with more rows go the portable way: they are those of pictures so large that the
-    /// columns take nearly all of the time.
-    const MOST: usize = 64;
+    /// Windows with more rows take the portable path. They belong to pictures so large that the
+    /// horizontal filter takes nearly all of the time.
+    const MAX_ROWS: usize = 64;
     let count = rows.filter.count[rows.y] as usize;
-    if count > MOST {
-        return down_plain(rows, out);
+    if count > MAX_ROWS {
+        return vertical_plain(rows, out);
     }
     assert!(rows.width.is_multiple_of(LANES) && out.len() >= rows.width);
-    // An odd window ends in a pair with a weight of zero, for which any row will do.
-    let mut pointers = [rows.ring.as_ptr(); MOST];
+    // A window with an odd number of rows ends in a pair whose second weight is zero. Any row will
+    // do for it.
+    let mut pointers = [rows.ring.as_ptr(); MAX_ROWS];
     for (pointer, row) in pointers.iter_mut().zip(rows.iter()) {
         *pointer = row.as_ptr();
     }
@@ -87,7 +91,7 @@ fn down_avx2(rows: Rows<'_>, out: &mut [i16]) {
     let (zero, max) = (_mm256_setzero_si256(), _mm256_set1_epi16(rows.max));
 
     for x in (0..rows.width).step_by(LANES) {
-        // Sums of columns 0 to 3 and 8 to 11, and of the others: as `vpunpck` leaves them and
+        // One sum for columns 0 to 3 and 8 to 11, one for the others: as `vpunpck` leaves them and
         // `vpackssdw` takes them.
         let sums = |pairs: &[i32]| {
             let mut sums = [zero; 2];

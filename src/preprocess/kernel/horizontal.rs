@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The filter along the rows.
+//! The horizontal filter.
 //!
-//! The outputs of one row begin anywhere and overlap, which suits no SIMD register. The same
-//! output of several rows has the same window and the same weights: so a group of rows is turned
-//! first, and each lane is a row.
+//! The windows of one row's outputs begin anywhere and overlap, which suits no SIMD register. But
+//! the same output of several rows has the same window and the same weights. So a strip of rows is
+//! transposed first, and each lane is a row.
 
 use super::super::filter::{Filter, Pairs};
 use super::{Backend, dispatch};
 
-/// Rows that are filtered at once: the lanes of 32 bits in a register of AVX2.
-pub(crate) const GROUP: usize = 8;
+/// Rows of a strip, which are filtered together: the 32-bit lanes of an AVX2 register.
+pub(crate) const STRIP_ROWS: usize = 8;
 
-/// Values that a pair of neighbouring samples of all rows takes in a turned group.
-pub(crate) const PAIR: usize = 2 * GROUP;
+/// Values of a transposed strip for each pair of neighbouring samples: the pair of every row.
+pub(crate) const PAIR: usize = 2 * STRIP_ROWS;
 
 dispatch! {
-    /// Turns a group of rows: `rows` holds [`GROUP`] of them, `stride` values from one to the
-    /// next. Pair `k` of the result is the samples `2 * k` and `2 * k + 1` of each row in turn.
-    /// `turned` holds [`PAIR`] values for each pair, in a multiple of four pairs; a row has at
-    /// least as many samples.
-    turn, turn_plain, turn_avx2, (rows: &[i16], stride: usize, turned: &mut [i16])
+    /// Transposes a strip. `rows` holds [`STRIP_ROWS`] rows, `stride` values from one to the next.
+    /// Pair `k` of the result is the samples `2 * k` and `2 * k + 1` of each row, one row after the
+    /// other. `transposed` holds [`PAIR`] values for each pair, in a multiple of four pairs; a row
+    /// has at least as many samples.
+    transpose, transpose_plain, transpose_avx2, (rows: &[i16], stride: usize, transposed: &mut [i16])
 }
 
-fn turn_plain(rows: &[i16], stride: usize, turned: &mut [i16]) {
-    let (pairs, _) = turned.as_chunks_mut::<PAIR>();
-    for (r, row) in rows.chunks(stride).take(GROUP).enumerate() {
+fn transpose_plain(rows: &[i16], stride: usize, transposed: &mut [i16]) {
+    let (pairs, _) = transposed.as_chunks_mut::<PAIR>();
+    for (r, row) in rows.chunks(stride).take(STRIP_ROWS).enumerate() {
         for (pair, samples) in pairs.iter_mut().zip(row.as_chunks::<2>().0) {
             pair[2 * r..2 * r + 2].copy_from_slice(samples);
         }
@@ -34,19 +34,19 @@ fn turn_plain(rows: &[i16], stride: usize, turned: &mut [i16]) {
 /// Four pairs at a time: a transposition of 32-bit values, four rows in each half of a register.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn turn_avx2(rows: &[i16], stride: usize, turned: &mut [i16]) {
+fn transpose_avx2(rows: &[i16], stride: usize, transposed: &mut [i16]) {
     use std::arch::x86_64::*;
 
-    let (quads, rest) = turned.as_chunks_mut::<{ 4 * PAIR }>();
-    assert!(rest.is_empty() && quads.len() * GROUP <= stride);
-    assert!(rows.len() >= (GROUP - 1) * stride + quads.len() * GROUP);
+    let (quads, rest) = transposed.as_chunks_mut::<{ 4 * PAIR }>();
+    assert!(rest.is_empty() && quads.len() * STRIP_ROWS <= stride);
+    assert!(rows.len() >= (STRIP_ROWS - 1) * stride + quads.len() * STRIP_ROWS);
     for (q, quad) in quads.iter_mut().enumerate() {
         // Rows `r` and `r + 4`.
         let load = |r: usize| {
             // SAFETY: eight samples from `8 * q` on lie within each of the rows.
             unsafe {
-                let low = rows.as_ptr().add(r * stride + q * GROUP);
-                let high = low.add(GROUP / 2 * stride);
+                let low = rows.as_ptr().add(r * stride + q * STRIP_ROWS);
+                let high = low.add(STRIP_ROWS / 2 * stride);
                 _mm256_loadu2_m128i(high.cast(), low.cast())
             }
         };
@@ -67,25 +67,31 @@ fn turn_avx2(rows: &[i16], stride: usize, turned: &mut [i16]) {
 }
 
 dispatch! {
-    /// Filters a group of turned rows. `turned` holds all pairs of the filter's span, and as many
-    /// beyond it as a window has; `pairs` are the filter's weights with [`Align::Even`]. Writes
-    /// `filter.first.len()` values from 0 to `max` of each row to `out`, a row after the other.
+    /// Filters a transposed strip. `transposed` holds all pairs of the filter's span, and as many
+    /// beyond it as a window has. `pairs` are the filter's weights with [`Align::Even`]. Writes
+    /// `filter.first.len()` values from 0 to `max` of each row to `out`, one row after the other.
     ///
     /// [`Align::Even`]: super::super::filter::Align::Even
-    across, across_plain, across_avx2,
-    (turned: &[i16], filter: &Filter, pairs: &Pairs, max: i16, out: &mut [i16])
+    horizontal, horizontal_plain, horizontal_avx2,
+    (transposed: &[i16], filter: &Filter, pairs: &Pairs, max: i16, out: &mut [i16])
 }
 
-fn across_plain(turned: &[i16], filter: &Filter, _pairs: &Pairs, max: i16, out: &mut [i16]) {
+fn horizontal_plain(
+    transposed: &[i16],
+    filter: &Filter,
+    _pairs: &Pairs,
+    max: i16,
+    out: &mut [i16],
+) {
     let outputs = filter.first.len();
     let round = 1i32 << (filter.precision - 1);
-    let (turned, _) = turned.as_chunks::<PAIR>();
+    let (transposed, _) = transposed.as_chunks::<PAIR>();
     for x in 0..filter.len {
         let start = filter.first[x] as usize - filter.span.start;
         let weights = &filter.weights[x * filter.taps..][..filter.count[x] as usize];
-        let mut sums = [round; GROUP];
+        let mut sums = [round; STRIP_ROWS];
         for (t, weight) in (start..).zip(weights) {
-            let (samples, _) = turned[t / 2].as_chunks::<2>();
+            let (samples, _) = transposed[t / 2].as_chunks::<2>();
             for (sum, sample) in sums.iter_mut().zip(samples) {
                 *sum += i32::from(sample[t % 2]) * *weight;
             }
@@ -98,19 +104,19 @@ fn across_plain(turned: &[i16], filter: &Filter, _pairs: &Pairs, max: i16, out: 
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn across_avx2(turned: &[i16], filter: &Filter, pairs: &Pairs, max: i16, out: &mut [i16]) {
+fn horizontal_avx2(transposed: &[i16], filter: &Filter, pairs: &Pairs, max: i16, out: &mut [i16]) {
     match pairs.parts {
-        2 => across_parts_avx2::<2>(turned, filter, pairs, max, out),
-        _ => across_parts_avx2::<1>(turned, filter, pairs, max, out),
+        2 => horizontal_parts_avx2::<2>(transposed, filter, pairs, max, out),
+        _ => horizontal_parts_avx2::<1>(transposed, filter, pairs, max, out),
     }
 }
 
-/// Eight outputs of eight rows at a time: `vpmaddwd` multiplies a pair of samples of every row
-/// with their weights, and the block is turned back.
+/// Eight outputs of eight rows at a time. `vpmaddwd` multiplies a pair of samples of every row
+/// by their weights, and the block is transposed back.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn across_parts_avx2<const PARTS: usize>(
-    turned: &[i16],
+fn horizontal_parts_avx2<const PARTS: usize>(
+    transposed: &[i16],
     filter: &Filter,
     pairs: &Pairs,
     max: i16,
@@ -118,14 +124,14 @@ fn across_parts_avx2<const PARTS: usize>(
 ) {
     use std::arch::x86_64::*;
 
-    // What makes the loads and stores below sound; that every window lies within `filter.span` is
-    // how a Filter is made.
+    // These make the loads and stores below sound. `Filter::new` sees to it that every window lies
+    // within `filter.span`.
     let outputs = filter.first.len();
     let count = pairs.count;
-    assert!(outputs.is_multiple_of(GROUP) && out.len() >= GROUP * outputs);
+    assert!(outputs.is_multiple_of(STRIP_ROWS) && out.len() >= STRIP_ROWS * outputs);
     assert!(pairs.parts == PARTS && pairs.first.len() == outputs);
     assert!(pairs.weights.len() == outputs * count * PARTS);
-    assert!(turned.len() >= (filter.span.len().div_ceil(2) + count) * PAIR);
+    assert!(transposed.len() >= (filter.span.len().div_ceil(2) + count) * PAIR);
 
     let split = _mm_cvtsi32_si128(filter.split as i32);
     let precision = _mm_cvtsi32_si128(filter.precision as i32);
@@ -134,11 +140,11 @@ fn across_parts_avx2<const PARTS: usize>(
     // Output `x` of each row.
     let output = |x: usize| {
         // SAFETY: `x < outputs`; a window's first pair lies within the span, and `count` pairs
-        // from there on within `turned`.
+        // from there on within `transposed`.
         let (samples, weights) = unsafe {
             let first = *pairs.first.get_unchecked(x) as usize;
             let weights = pairs.weights.as_ptr().add(x * count * PARTS);
-            (turned.as_ptr().add(first * PAIR), weights)
+            (transposed.as_ptr().add(first * PAIR), weights)
         };
         let mut high = if PARTS == 2 {
             _mm256_setzero_si256()
@@ -166,7 +172,7 @@ fn across_parts_avx2<const PARTS: usize>(
         _mm256_sra_epi32(sums, precision)
     };
 
-    for x in (0..outputs).step_by(GROUP) {
+    for x in (0..outputs).step_by(STRIP_ROWS) {
         // Two outputs to a register: of rows 0 to 3 in its low half, of rows 4 to 7 in the high.
         let both = |a: usize, b: usize| _mm256_packs_epi32(output(x + a), output(x + b));
         let (a, b, c, d) = (both(0, 2), both(1, 3), both(4, 6), both(5, 7));
@@ -183,10 +189,10 @@ fn across_parts_avx2<const PARTS: usize>(
         ];
         for (r, values) in rows.into_iter().enumerate() {
             let values = _mm256_max_epi16(_mm256_min_epi16(values, max), zero);
-            // SAFETY: `out` holds GROUP rows of `outputs` values, and `x + GROUP` is not more.
+            // SAFETY: `out` holds STRIP_ROWS rows of `outputs` values, and `x + STRIP_ROWS` is not more.
             unsafe {
                 let low = out.as_mut_ptr().add(r * outputs + x);
-                let high = low.add(GROUP / 2 * outputs);
+                let high = low.add(STRIP_ROWS / 2 * outputs);
                 _mm256_storeu2_m128i(high.cast(), low.cast(), values);
             }
         }
