@@ -6,7 +6,7 @@
 //! trust a GstVideoMeta that claims more memory than there is. Here each plane ends where its
 //! mapped memory ends.
 
-use gst_video::{prelude::*, video_frame::IsVideoFrame};
+use gst_video::{VideoFrameRef, prelude::*, video_frame::IsVideoFrame};
 
 /// A plane that can be read: its mapped bytes and the distance between its rows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,6 +42,54 @@ impl<'a> Picture<'a> {
             }
         }
         Self { planes }
+    }
+}
+
+/// A plane that can be written.
+#[derive(Debug)]
+pub struct PlaneMut<'a> {
+    index: usize,
+    data: &'a mut [u8],
+    stride: usize,
+}
+
+impl<'a> PlaneMut<'a> {
+    /// Plane `index` of a frame. A plane with a negative stride, or outside of its memory, is
+    /// empty.
+    pub fn new(frame: &'a mut VideoFrameRef<&mut gst::BufferRef>, index: usize) -> Self {
+        let (data, stride) = match Bounds::new(frame.as_raw(), index) {
+            // SAFETY: these bytes lie within the frame's map, which is writable, and which nothing
+            // else can reach as long as the frame is borrowed mutably.
+            Some(bounds) => unsafe {
+                let data = std::slice::from_raw_parts_mut(bounds.first, bounds.len);
+                (data, bounds.stride)
+            },
+            None => (Default::default(), 0),
+        };
+        Self {
+            index,
+            data,
+            stride,
+        }
+    }
+
+    /// Bytes `start..start + length` of row `y`.
+    ///
+    /// # Errors
+    /// If they do not all lie in the plane's memory.
+    pub fn row(
+        &mut self,
+        y: usize,
+        start: usize,
+        length: usize,
+    ) -> Result<&mut [u8], glib::BoolError> {
+        let (size, start) = (self.data.len(), y * self.stride + start);
+        self.data.get_mut(start..start + length).ok_or_else(|| {
+            glib::bool_error!(
+                "plane {} has {size} bytes, and row {y} does not lie in them",
+                self.index
+            )
+        })
     }
 }
 

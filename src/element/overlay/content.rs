@@ -1,94 +1,95 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What is to be shown, in words and whole percents: as long as this stays equal, so does what is
-//! drawn.
+//! What is shown, in words and whole percents. As long as this stays equal, so does the drawing.
 
 use gst::ClockTime;
 
-use super::layout::Rect;
-use super::memory::Known;
+use super::last_answer::Shown;
 use super::settings::{Settings, Show};
 use crate::meta::{Class, Classification, Region};
+use crate::rect::Rect;
 
-/// From this age on an answer is old.
-const OLD: ClockTime = ClockTime::from_mseconds(500);
+/// Only ages above this one are shown.
+const MIN_SHOWN_AGE: ClockTime = ClockTime::from_mseconds(500);
 
-/// Longer names are cut here; what does not fit is cut by its width.
-const MOST_CHARACTERS: usize = 200;
+/// Longer labels are cut at this length. What does not fit the frame is cut later, by its width.
+const MAX_CHARACTERS: usize = 200;
 
-/// A class.
+/// One line: a class or a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Row {
+    /// The name.
     pub label: String,
-    /// Confidence, none where there is no class.
+    /// The confidence; `None` for a decision for no class.
     pub percent: Option<u32>,
 }
 
 /// What is shown for the whole frame.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Panel {
+    /// The classes, best first.
     pub rows: Vec<Row>,
-    /// Rate and age; may be empty.
+    /// Rate and age, or empty.
     pub footer: String,
 }
 
 /// What is shown for a region.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Boxed {
-    /// As the detector has it: it need not lie in the frame.
+pub struct RegionBox {
+    /// Where the detector found it, which may be outside of the frame.
     pub place: Rect,
+    /// Its label.
     pub row: Row,
 }
 
 /// All that is shown on a frame.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Content {
+    /// For the whole frame.
     pub panel: Option<Panel>,
-    pub boxes: Vec<Boxed>,
+    /// For regions.
+    pub boxes: Vec<RegionBox>,
 }
 
 impl Content {
+    /// What the settings want to be shown of a frame's answer and of its regions' answers.
     pub fn new(
-        known: Option<&Known<'_>>,
+        shown: Option<&Shown<'_>>,
         regions: &[(Region, Option<Classification>)],
         settings: &Settings,
     ) -> Self {
         let boxes = regions.iter().filter_map(|(region, answer)| {
-            let place = Rect {
-                x: region.x,
-                y: region.y,
-                width: region.width,
-                height: region.height,
-            };
-            let row = tag(answer.as_ref()?, settings)?;
-            Some(Boxed { place, row })
+            let place = Rect::from((region.x, region.y, region.width, region.height));
+            let row = label_row(answer.as_ref()?, settings)?;
+            Some(RegionBox { place, row })
         });
         let boxes = match settings.show.contains(Show::REGIONS) {
             true => boxes.collect(),
             false => Vec::new(),
         };
-        let panel = known.and_then(|known| panel(known, settings));
+        let panel = shown.and_then(|shown| panel(shown, settings));
         Self { panel, boxes }
     }
 
+    /// Whether there is nothing to draw.
     pub fn is_empty(&self) -> bool {
         self.panel.is_none() && self.boxes.is_empty()
     }
 }
 
-fn panel(known: &Known<'_>, settings: &Settings) -> Option<Panel> {
+fn panel(shown: &Shown<'_>, settings: &Settings) -> Option<Panel> {
     let names = Show::LABEL | Show::BAR;
     let rows = match settings.show.intersects(names) {
-        true => rows(known.answer, settings),
+        true => rows(shown.answer, settings),
         false => Vec::new(),
     };
-    // Below classes that are all too weak it would be a box with nothing in it.
+    // If no class has enough confidence, no panel is drawn for rate and age alone.
     if rows.is_empty() && settings.show.intersects(names) {
         return None;
     }
-    let rate = known.rate.filter(|_| settings.show.contains(Show::RATE));
-    let age = known
+    let rate = shown.rate.filter(|_| settings.show.contains(Show::RATE));
+    let age = shown
         .age
-        .filter(|age| *age > OLD && settings.show.contains(Show::AGE));
+        .filter(|age| *age > MIN_SHOWN_AGE && settings.show.contains(Show::AGE));
     let parts: Vec<String> = rate
         .map(rate_text)
         .into_iter()
@@ -103,7 +104,7 @@ fn rows(answer: &Classification, settings: &Settings) -> Vec<Row> {
         Some(decision) => {
             let shown = decision.label.is_none() || decision.confidence >= settings.min_confidence;
             let row = Row {
-                label: tidy(decision.name()),
+                label: single_line(decision.name()),
                 percent: decision
                     .label
                     .is_some()
@@ -113,7 +114,7 @@ fn rows(answer: &Classification, settings: &Settings) -> Vec<Row> {
         }
         None => classes(answer, settings)
             .map(|class| Row {
-                label: tidy(&class.label),
+                label: single_line(&class.label),
                 percent: Some(percent(class.confidence)),
             })
             .take(settings.max_labels as usize)
@@ -125,18 +126,18 @@ fn rows(answer: &Classification, settings: &Settings) -> Vec<Row> {
     }
 }
 
-/// The classes that are sure enough.
+/// The classes with enough confidence.
 fn classes<'a>(
     answer: &'a Classification,
     settings: &'a Settings,
 ) -> impl Iterator<Item = &'a Class> {
-    let least = settings.min_confidence;
-    answer.results.iter().filter(move |c| c.confidence >= least)
+    let min = settings.min_confidence;
+    answer.results.iter().filter(move |c| c.confidence >= min)
 }
 
-/// What stands at a region's box; none if nothing is sure enough for a box. A decision for nothing
-/// is one to be shown, as in the panel.
-fn tag(answer: &Classification, settings: &Settings) -> Option<Row> {
+/// The label of a region's box; `None` if no class has enough confidence for a box. A decision for
+/// no class is shown, as in the panel.
+fn label_row(answer: &Classification, settings: &Settings) -> Option<Row> {
     let (label, confidence) = match &answer.decision {
         Some(decision) => match &decision.label {
             Some(label) => (&**label, decision.confidence),
@@ -153,18 +154,18 @@ fn tag(answer: &Classification, settings: &Settings) -> Option<Row> {
         }
     };
     (confidence >= settings.min_confidence).then(|| Row {
-        label: tidy(label),
+        label: single_line(label),
         percent: Some(percent(confidence)),
     })
 }
 
-/// A confidence as it is written. The space stays with the number.
+/// A confidence as text. The space is a no-break space.
 pub fn percent_text(percent: u32) -> String {
     format!("{percent}\u{a0}%")
 }
 
 fn percent(confidence: f32) -> u32 {
-    // A NaN becomes 0.
+    // NaN becomes 0.
     (confidence * 100.0).round().clamp(0.0, 100.0) as u32
 }
 
@@ -184,13 +185,13 @@ fn age_text(age: ClockTime) -> String {
     }
 }
 
-/// A name on one line: line ends and other control characters have no place in a picture.
-fn tidy(label: &str) -> String {
+/// A label on a single line, with spaces for line ends and other control characters.
+fn single_line(label: &str) -> String {
     let blank = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     label
         .chars()
         .map(|c| if blank(c) { ' ' } else { c })
-        .take(MOST_CHARACTERS)
+        .take(MAX_CHARACTERS)
         .collect()
 }
 
@@ -218,8 +219,8 @@ mod tests {
         }
     }
 
-    fn known(answer: &Classification) -> Known<'_> {
-        Known {
+    fn held(answer: &Classification) -> Shown<'_> {
+        Shown {
             answer,
             age: Some(ClockTime::from_mseconds(1260)),
             rate: Some(4.84),
@@ -227,7 +228,7 @@ mod tests {
     }
 
     fn shown(answer: &Classification, settings: &Settings) -> Option<(Vec<String>, String)> {
-        let panel = Content::new(Some(&known(answer)), &[], settings).panel?;
+        let panel = Content::new(Some(&held(answer)), &[], settings).panel?;
         let rows = panel.rows.into_iter().map(|r| match r.percent {
             Some(percent) => format!("{} {percent}", r.label),
             None => r.label,
@@ -239,7 +240,7 @@ mod tests {
         Some((rows.iter().map(|r| (*r).into()).collect(), footer.into()))
     }
 
-    /// The best classes come in their order, as many as are wanted and sure enough.
+    /// The best classes are shown in their order: at most `max-labels`, with enough confidence.
     #[test]
     fn best_classes() {
         let answer = answer(&[("a", 0.615), ("b", 0.3), ("c", 0.05)]);
@@ -261,7 +262,7 @@ mod tests {
         assert_eq!(shown(&answer, &settings), None);
     }
 
-    /// What is below one per cent is left out, unless it is asked for.
+    /// Classes below one per cent are left out by default.
     #[test]
     fn below_one_per_cent() {
         let answer = answer(&[("a", 0.98), ("b", 0.01), ("c", 0.0099), ("d", 0.0)]);
@@ -275,7 +276,7 @@ mod tests {
         assert_eq!(shown(&answer, &settings), all);
     }
 
-    /// A decision stands in the place of the classes, and says so if it is for nothing.
+    /// A decision replaces the classes, also if it is for no class.
     #[test]
     fn decision() {
         let mut answer = answer(&[("a", 0.6)]);
@@ -298,7 +299,7 @@ mod tests {
         assert_eq!(shown(&answer, &settings), texts(&["nothing"], ""));
     }
 
-    /// Rate and age stand alone where no classes are wanted; age only where it is old.
+    /// Rate and age are shown alone where no classes are wanted, and age only from half a second on.
     #[test]
     fn footer() {
         let answer = answer(&[("a", 0.6)]);
@@ -310,16 +311,16 @@ mod tests {
         settings.show = Show::RATE;
         assert_eq!(shown(&answer, &settings), texts(&[], "4.8/s"));
         settings.show = Show::AGE;
-        let young = Known {
-            age: Some(OLD),
-            ..known(&answer)
+        let young = Shown {
+            age: Some(MIN_SHOWN_AGE),
+            ..held(&answer)
         };
         assert_eq!(Content::new(Some(&young), &[], &settings).panel, None);
         settings.show = Show::empty();
         assert_eq!(shown(&answer, &settings), None);
     }
 
-    /// Regions without an answer, or with one that is too weak, have no box.
+    /// Regions without an answer, or with too little confidence, have no box.
     #[test]
     fn regions() {
         let region = Region {
@@ -341,7 +342,7 @@ mod tests {
             ..Settings::default()
         };
         let boxes = Content::new(None, &regions, &settings).boxes;
-        let expected = Boxed {
+        let expected = RegionBox {
             place: Rect {
                 x: 1,
                 y: 2,
@@ -368,7 +369,7 @@ mod tests {
                 confidence,
                 since: None,
             });
-            tag(&answer, settings)
+            label_row(&answer, settings)
         };
         let settings = Settings {
             min_confidence: 0.5,
@@ -385,7 +386,7 @@ mod tests {
         assert_eq!(text(Some("nothing"), 0.7, &settings), class);
     }
 
-    /// Times and rates are as long as can be read.
+    /// Ages and rates have two or three digits.
     #[test]
     fn numbers() {
         let age = |ms| age_text(ClockTime::from_mseconds(ms));

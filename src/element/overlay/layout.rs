@@ -1,66 +1,65 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Where everything goes, in whole pixels. Lengths are measured in heights of the font, "em", so
-//! that the picture looks the same at any size.
+//! The layout of panel, boxes and labels, in whole pixels. Lengths are measured in the font's height,
+//! "em", so that the drawing looks the same at any size.
 
 use super::settings::Position;
+use crate::rect::Rect;
 
-/// A part of the frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Rect {
-    pub x: u32,
-    pub y: u32,
-    pub width: u32,
-    pub height: u32,
-}
+/// The minimum height of the font in pixels, for legibility.
+const MIN_FONT_HEIGHT: f64 = 6.0;
 
-/// The least height of a font that can be read.
-const LEAST: f64 = 6.0;
-
-/// The height of the font for a frame of this size: it follows the shorter side, so that as much
-/// text has room in a frame that stands upright as in one that lies.
+/// The height of the font for a frame of this size. It follows the shorter side, so that upright
+/// frames have room for as much text as others.
 pub fn em(scale: f64, (width, height): (u32, u32)) -> u32 {
     let side = f64::from(width.min(height));
-    (scale * side).round().clamp(LEAST, 4096.0) as u32
+    (scale * side).round().clamp(MIN_FONT_HEIGHT, 4096.0) as u32
 }
 
-/// The height of the font of what is less important: footer and labels of regions.
+/// The height of the smaller font, for the footer and the labels of regions.
 pub fn small(em: u32) -> u32 {
-    (em * 70 / 100).max(LEAST as u32)
+    (em * 70 / 100).max(MIN_FONT_HEIGHT as u32)
 }
 
-/// How large the words are that the panel is made of.
+/// The sizes of the texts in the panel, in pixels.
 #[derive(Debug, Clone, Default)]
-pub struct Words {
-    /// Widths of the labels; empty where none are shown.
+pub struct TextSizes {
+    /// Widths of the labels; empty if none are shown.
     pub labels: Vec<u32>,
-    /// How many rows there are.
+    /// Number of rows.
     pub rows: usize,
     /// Height of a row's text.
     pub height: u32,
-    /// Width of the widest number, where bars are shown.
+    /// Width of the widest percentage, if bars are shown.
     pub number: Option<u32>,
-    /// Width and height of the footer.
+    /// Width and height of the footer, if there is one.
     pub footer: Option<(u32, u32)>,
 }
 
-/// A column of the panel, from its left edge.
+/// A column of the panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
+    /// Left edge, from the panel's left edge.
     pub x: u32,
+    /// Width.
     pub width: u32,
 }
 
-/// The panel. Everything in it is relative to its upper left corner.
+/// The layout of the panel. What it contains is relative to its upper left corner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Panel {
+    /// Where it is in the frame.
     pub place: Rect,
+    /// Radius of its corners.
     pub radius: u32,
-    /// Upper edges of the rows' texts.
+    /// Top edges of the rows' texts.
     pub rows: Vec<u32>,
+    /// The labels.
     pub label: Option<Column>,
+    /// The bars.
     pub bar: Option<Column>,
+    /// The percentages.
     pub number: Option<Column>,
-    /// Left and upper edge, and room.
+    /// Left edge, top edge and maximum width of the footer.
     pub footer: Option<(u32, u32, u32)>,
 }
 
@@ -69,63 +68,63 @@ fn part(em: u32, hundredths: u32) -> u32 {
     ((em * hundredths + 50) / 100).max(1)
 }
 
-/// The distance between the panel and the frame's edge: even, so that the panel's edges are those
-/// of subsampled colours too.
+/// The distance between the panel and the frame's edge. It is even, so that the panel covers whole
+/// samples of subsampled chroma.
 pub fn margin(em: u32) -> u32 {
     part(em, 50).next_multiple_of(2)
 }
 
-/// The distance between the panel's edge and what is in it.
+/// The distance between the panel's edge and its content.
 pub fn padding(em: u32) -> u32 {
     part(em, 50)
 }
 
-/// Lays the panel out; nothing if it has no place in the frame. Bars go before labels do, and the
-/// last rows before the first.
+/// Lays the panel out; `None` if the frame has no room for it. In a small frame, bars are left out
+/// before labels are, and the last rows before the first.
 pub fn panel(
     (width, height): (u32, u32),
     em: u32,
-    words: &Words,
+    texts: &TextSizes,
     position: Position,
 ) -> Option<Panel> {
     let (margin, padding, gap) = (margin(em), padding(em), part(em, 60));
     let around = 2 * (margin + padding);
     let (room, tall) = (width.checked_sub(around)?, height.checked_sub(around)?);
 
-    let has_labels = !words.labels.is_empty();
+    let has_labels = !texts.labels.is_empty();
     let near = part(em, 30);
-    let widest = words.labels.iter().copied().max().unwrap_or(0);
+    let widest = texts.labels.iter().copied().max().unwrap_or(0);
     let widest = widest.min(part(em, 1600));
     // A bar is shorter where a label would be cut otherwise.
     let bar_width = {
-        let others = words.number.unwrap_or(0) + near + if has_labels { widest + gap } else { 0 };
+        let others = texts.number.unwrap_or(0) + near + if has_labels { widest + gap } else { 0 };
         let left = room.saturating_sub(others);
         left.clamp(part(em, 200), part(em, 400))
     };
-    let bars = words.number.map(|number| bar_width + near + number);
-    let least = if has_labels { part(em, 300) + gap } else { 0 };
-    let bars = bars.filter(|bars| least + bars <= room);
+    let bars = texts.number.map(|number| bar_width + near + number);
+    let min = if has_labels { part(em, 300) + gap } else { 0 };
+    let bars = bars.filter(|bars| min + bars <= room);
     let label_width = has_labels.then(|| {
         let room = bars.map_or(room, |bars| room - bars - gap);
-        // An ellipsis alone says nothing.
+        // An ellipsis alone would tell nothing.
         if room < widest.min(part(em, 100)) {
             return None;
         }
-        // A column that is never too narrow keeps the bars in their place.
-        let least = if bars.is_some() { part(em, 700) } else { 0 };
-        Some(widest.max(least).min(room))
+        // A minimum width keeps the bars in their place when the labels change.
+        let min = if bars.is_some() { part(em, 700) } else { 0 };
+        Some(widest.max(min).min(room))
     });
     let label_width = label_width.flatten();
 
-    let pitch = words.height + part(em, 20);
+    let pitch = texts.height + part(em, 20);
     let fits = (tall + part(em, 20)) / pitch.max(1);
     let rows = match label_width.is_some() || bars.is_some() {
-        true => words.rows.min(fits as usize),
+        true => texts.rows.min(fits as usize),
         false => 0,
     };
     let rows: Vec<u32> = (0..rows as u32).map(|i| padding + i * pitch).collect();
-    let mut bottom = rows.last().map_or(padding, |y| y + words.height);
-    let footer = words.footer.and_then(|(width, height)| {
+    let mut bottom = rows.last().map_or(padding, |y| y + texts.height);
+    let footer = texts.footer.and_then(|(width, height)| {
         let y = bottom + if rows.is_empty() { 0 } else { part(em, 35) };
         (y + height <= padding + tall && room >= part(em, 100)).then(|| {
             bottom = y + height;
@@ -179,13 +178,13 @@ pub fn panel(
     })
 }
 
-/// The part of a region that lies in the frame, with its edges on even pixels, for one sample of
-/// colour is that of two pixels in most formats; none if nothing does.
+/// The part of a region that lies within the frame; `None` if that is empty. Its edges are on even
+/// pixels, so that it covers whole samples of subsampled chroma.
 pub fn clip((width, height): (u32, u32), region: Rect) -> Option<Rect> {
-    let cut = |start: u32, length: u32, most: u32| {
-        let end = start.saturating_add(length).min(most);
+    let cut = |start: u32, length: u32, size: u32| {
+        let end = start.saturating_add(length).min(size);
         let start = (end > start).then_some(start & !1)?;
-        Some((start, end.next_multiple_of(2).min(most) - start))
+        Some((start, end.next_multiple_of(2).min(size) - start))
     };
     let (x, width) = cut(region.x, region.width, width)?;
     let (y, height) = cut(region.y, region.height, height)?;
@@ -197,51 +196,51 @@ pub fn clip((width, height): (u32, u32), region: Rect) -> Option<Rect> {
     })
 }
 
-/// How thick the lines of a box are.
+/// The thickness of a box's lines.
 pub fn thickness(em: u32) -> u32 {
     part(em, 10).next_multiple_of(2)
 }
 
-/// The lines of a box, inside of it and without touching one another.
+/// The lines of a box: inside of it, without overlap.
 pub fn outline(em: u32, at: Rect) -> Vec<Rect> {
     let thick = thickness(em);
     if at.width <= 2 * thick || at.height <= 2 * thick {
         return vec![at];
     }
-    let across = |y| Rect {
+    let horizontal = |y| Rect {
         y,
         height: thick,
         ..at
     };
-    let down = |x| Rect {
+    let vertical = |x| Rect {
         x,
         y: at.y + thick,
         width: thick,
         height: at.height - 2 * thick,
     };
     vec![
-        across(at.y),
-        across(at.y + at.height - thick),
-        down(at.x),
-        down(at.x + at.width - thick),
+        horizontal(at.y),
+        horizontal(at.y + at.height - thick),
+        vertical(at.x),
+        vertical(at.x + at.width - thick),
     ]
 }
 
-/// Room between the edge of a tag and its text: beside it, and above and below.
-pub fn tag_padding(em: u32) -> (u32, u32) {
+/// The padding of a region's label: to the left and right, and above and below.
+pub fn label_padding(em: u32) -> (u32, u32) {
     (part(em, 25), part(em, 10))
 }
 
-/// The widest that the text of a tag may be; none if there is no place for one.
-pub fn tag_room((width, _): (u32, u32), em: u32) -> Option<u32> {
-    let room = width.checked_sub(2 * tag_padding(em).0)?;
+/// The maximum width of the text of a region's label; `None` if the frame has no room for one.
+pub fn label_room((width, _): (u32, u32), em: u32) -> Option<u32> {
+    let room = width.checked_sub(2 * label_padding(em).0)?;
     (room >= em).then_some(room.min(part(em, 1600)))
 }
 
-/// How wide the parts of a tag are: its label, and its number where there is room for both.
-pub fn tag(room: u32, em: u32, label: u32, number: Option<u32>) -> (u32, Option<Column>) {
+/// The width of a region's label text, and the column of its percentage if there is room for both.
+pub fn label(room: u32, em: u32, label: u32, number: Option<u32>) -> (u32, Option<Column>) {
     let gap = part(em, 35);
-    // A label that is cut has to say something still.
+    // A part of the text must stay legible.
     let number = number.filter(|number| label.min(3 * em) + gap + number <= room);
     let beside = number.map_or(0, |number| gap + number);
     let label = label.min(room - beside);
@@ -255,8 +254,8 @@ mod tests {
 
     const HD: (u32, u32) = (1920, 1080);
 
-    fn words() -> Words {
-        Words {
+    fn texts() -> TextSizes {
+        TextSizes {
             labels: vec![100, 310],
             rows: 2,
             height: 50,
@@ -265,7 +264,7 @@ mod tests {
         }
     }
 
-    /// The panel stays inside of the frame and its parts inside of the panel, whatever the size.
+    /// The panel stays inside of the frame, and its parts inside of the panel, at any size.
     #[test]
     fn fits() {
         let positions = [
@@ -278,7 +277,7 @@ mod tests {
         for width in (1..900).step_by(13) {
             for height in (1..500).step_by(7) {
                 for position in positions {
-                    let Some(p) = panel((width, height), 40, &words(), position) else {
+                    let Some(p) = panel((width, height), 40, &texts(), position) else {
                         continue;
                     };
                     count += 1;
@@ -303,10 +302,10 @@ mod tests {
         assert!(count > 1000, "{count}");
     }
 
-    /// Each corner is a corner.
+    /// The panel is placed in each corner.
     #[test]
     fn corners() {
-        let at = |position| panel(HD, 40, &words(), position).expect("room").place;
+        let at = |position| panel(HD, 40, &texts(), position).expect("room").place;
         let (a, d) = (at(Position::TopLeft), at(Position::BottomRight));
         assert_eq!((a.x, a.y), (20, 20));
         assert_eq!((d.x + d.width, d.y + d.height), (1900, 1060));
@@ -314,27 +313,27 @@ mod tests {
         assert_eq!((b.x, b.y, c.x, c.y), (d.x, a.y, a.x, d.y));
     }
 
-    /// Where it is narrow, bars go; where it is low, the last rows; and then all.
+    /// Bars are left out in a narrow frame, the last rows in a low one, and in the end the panel.
     #[test]
     fn gives_way() {
-        let narrow = panel((340, 1080), 40, &words(), Position::TopLeft).expect("room");
+        let narrow = panel((340, 1080), 40, &texts(), Position::TopLeft).expect("room");
         assert_eq!((narrow.bar, narrow.number), (None, None));
         assert!(narrow.label.is_some());
-        let low = panel((1920, 140), 40, &words(), Position::TopLeft).expect("room");
+        let low = panel((1920, 140), 40, &texts(), Position::TopLeft).expect("room");
         assert_eq!((low.rows.len(), low.footer), (1, None));
-        assert_eq!(panel((1920, 100), 40, &words(), Position::TopLeft), None);
-        assert_eq!(panel((1, 1), 6, &words(), Position::TopLeft), None);
+        assert_eq!(panel((1920, 100), 40, &texts(), Position::TopLeft), None);
+        assert_eq!(panel((1, 1), 6, &texts(), Position::TopLeft), None);
     }
 
-    /// A bar gives way to a label, down to half its length.
+    /// Long labels shorten the bars, down to half their length.
     #[test]
     fn bars_are_shorter_beside_long_labels() {
         let look = |width| {
-            let words = Words {
+            let texts = TextSizes {
                 labels: vec![400],
-                ..words()
+                ..texts()
             };
-            let panel = panel((width, 1080), 40, &words, Position::TopLeft).expect("room");
+            let panel = panel((width, 1080), 40, &texts, Position::TopLeft).expect("room");
             (
                 panel.label.expect("labels").width,
                 panel.bar.expect("bars").width,
@@ -348,17 +347,17 @@ mod tests {
         assert_eq!(look(646), (360, 80));
     }
 
-    /// Bars do not move when labels of a usual length change.
+    /// Bars stay in place when labels of usual length change.
     #[test]
     fn bars_stay() {
         let bar = |labels| {
-            let words = Words { labels, ..words() };
-            panel(HD, 40, &words, Position::TopLeft).expect("room").bar
+            let texts = TextSizes { labels, ..texts() };
+            panel(HD, 40, &texts, Position::TopLeft).expect("room").bar
         };
         assert_eq!(bar(vec![30, 60]), bar(vec![250, 10]));
     }
 
-    /// A box is cut at the frame's edge; outside of it there is none.
+    /// A box is cut at the frame's edges; outside of the frame nothing is left.
     #[test]
     fn clips() {
         let rect = |x, y, width, height| Rect {
@@ -382,7 +381,7 @@ mod tests {
         assert_eq!(clip(HD, all), Some(rect(0, 0, 1920, 1080)));
     }
 
-    /// The lines of a box cover its edge once.
+    /// The lines cover each pixel of the box's edge once.
     #[test]
     fn outlines() {
         for (width, height) in [(1, 1), (4, 9), (5, 5), (100, 60)] {
@@ -408,7 +407,7 @@ mod tests {
         }
     }
 
-    /// The font follows the shorter side, and can be read in the smallest frame.
+    /// The font follows the shorter side and has a minimum height.
     #[test]
     fn font() {
         assert_eq!(em(0.04, HD), 43);
@@ -417,16 +416,16 @@ mod tests {
         assert_eq!((small(43), small(6)), (30, 6));
     }
 
-    /// The number of a tag stays whole, and its label is cut; where there is no room for both, the
-    /// number goes.
+    /// The text is cut and the percentage stays whole. Where there is no room for both, the
+    /// percentage is left out.
     #[test]
-    fn tags() {
+    fn labels() {
         let number = |x| Some(Column { x, width: 40 });
-        assert_eq!(tag(200, 20, 100, Some(40)), (100, number(107)));
-        assert_eq!(tag(200, 20, 190, Some(40)), (153, number(160)));
-        assert_eq!(tag(200, 20, 190, None), (190, None));
-        assert_eq!(tag(107, 20, 190, Some(40)), (60, number(67)));
-        assert_eq!(tag(106, 20, 190, Some(40)), (106, None));
-        assert_eq!(tag(60, 20, 10, Some(40)), (10, number(17)));
+        assert_eq!(label(200, 20, 100, Some(40)), (100, number(107)));
+        assert_eq!(label(200, 20, 190, Some(40)), (153, number(160)));
+        assert_eq!(label(200, 20, 190, None), (190, None));
+        assert_eq!(label(107, 20, 190, Some(40)), (60, number(67)));
+        assert_eq!(label(106, 20, 190, Some(40)), (106, None));
+        assert_eq!(label(60, 20, 10, Some(40)), (10, number(17)));
     }
 }

@@ -35,24 +35,21 @@
  *
  * Since: plugins-resnet50-0.1.0
  */
-mod color;
+mod bitmap;
+mod blend;
+mod caps;
 mod content;
-mod format;
-mod frame;
 mod imp;
-mod kernel;
+mod inference_rate;
+mod label_placement;
+mod last_answer;
 mod layout;
-mod memory;
-mod pads;
 mod painter;
-mod patch;
-mod rate;
-mod regions;
+mod region_boxes;
 mod render;
 mod settings;
-mod stamp;
-mod tags;
-mod veil;
+mod sprite;
+mod stream;
 
 #[cfg(feature = "doc")]
 use gst::prelude::*;

@@ -1,62 +1,72 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What has been drawn, kept as long as it can be used, and how it comes onto frames.
+//! Draws on frames, and keeps what it has drawn as long as it can be used.
 
 use std::sync::Arc;
 
 use gst_video::{VideoFrameRef, VideoInfo, VideoOverlayComposition, VideoOverlayCompositionMeta};
 
+use super::blend;
 use super::content::{self, Content};
-use super::format;
-use super::patch::Patch;
-use super::regions::Regions;
+use super::region_boxes::RegionBoxes;
 use super::render;
 use super::settings::Settings;
+use super::sprite::Sprite;
 
 /// Why a frame cannot be drawn on.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Text or bars cannot be drawn.
     #[error(transparent)]
     Render(#[from] render::Error),
+    /// The frame's memory does not fit its caps, or cannot be written.
     #[error("a frame cannot be mapped for writing: {0}")]
     Map(String),
+    /// Blending failed.
     #[error("a frame cannot be drawn on: {0}")]
     Blend(glib::BoolError),
 }
 
-/// Draws on the frames of one kind.
+/// Draws on the frames of one format and size.
 #[derive(Debug)]
 pub struct Painter {
     info: VideoInfo,
-    /// Whether the drawing goes beside the pixels.
+    /// Whether the drawing is attached as an overlay composition, and not blended into the pixels.
     attach: bool,
     settings: Arc<Settings>,
-    panel: Option<(content::Panel, Option<Arc<Patch>>)>,
-    regions: Regions,
-    composition: Option<(Vec<Arc<Patch>>, VideoOverlayComposition)>,
+    /// The panel drawn last; no sprite where the frame has no room for it.
+    panel: Option<(content::Panel, Option<Arc<Sprite>>)>,
+    regions: RegionBoxes,
+    /// The composition made last, and its sprites.
+    composition: Option<(Vec<Arc<Sprite>>, VideoOverlayComposition)>,
 }
 
 impl Painter {
+    /// Prepares for frames of `info`.
     pub fn new(info: VideoInfo, attach: bool, settings: Arc<Settings>) -> Self {
         Self {
             info,
             attach,
             settings,
             panel: None,
-            regions: Regions::default(),
+            regions: RegionBoxes::default(),
             composition: None,
         }
     }
 
-    /// What the frames are.
+    /// Format and size of the frames.
     pub fn info(&self) -> &VideoInfo {
         &self.info
     }
 
+    /// Whether the drawing is attached as an overlay composition.
     pub fn is_attaching(&self) -> bool {
         self.attach
     }
 
-    /// Draws on a frame. Where there is nothing to draw, it stays as it is and shared.
+    /// Draws on a frame. A frame with nothing to draw stays as it is, even if it is shared.
+    ///
+    /// # Errors
+    /// If text cannot be drawn, or the frame's memory does not fit its caps.
     pub fn draw(
         &mut self,
         buffer: &mut gst::Buffer,
@@ -66,26 +76,26 @@ impl Painter {
         if !Arc::ptr_eq(&self.settings, settings) {
             *self = Self::new(self.info.clone(), self.attach, Arc::clone(settings));
         }
-        if !self.attach && !format::can_be_drawn_on(self.info.format()) {
+        if !self.attach && !blend::can_blend(self.info.format()) {
             return Ok(());
         }
-        let patches = self.patches(content)?;
-        if patches.is_empty() {
+        let sprites = self.sprites(content)?;
+        if sprites.is_empty() {
             return Ok(());
         }
         if self.attach {
-            self.attach(buffer, patches);
+            self.attach(buffer, sprites);
             return Ok(());
         }
-        self.blend(buffer, &patches)
+        self.blend(buffer, &sprites)
     }
 
     fn size(&self) -> (u32, u32) {
         (self.info.width(), self.info.height())
     }
 
-    /// What is shown, drawn: as far as possible that of the frame before.
-    fn patches(&mut self, content: Content) -> Result<Vec<Arc<Patch>>, Error> {
+    /// The sprites for this content. Those of the frame before are reused as far as possible.
+    fn sprites(&mut self, content: Content) -> Result<Vec<Arc<Sprite>>, Error> {
         let size = self.size();
         let panel = match content.panel {
             None => None,
@@ -99,19 +109,19 @@ impl Painter {
                 }
             },
         };
-        let avoided = panel.as_ref().map(|panel| panel.place);
+        let place = panel.as_ref().map(|panel| panel.place);
         let boxes = content.boxes;
-        let regions = self.regions.draw(boxes, avoided, &self.settings, size)?;
-        // The classes of the frame lie over its regions.
-        let patches = regions.iter().cloned().chain(panel);
-        Ok(patches.collect())
+        let regions = self.regions.draw(boxes, place, &self.settings, size)?;
+        // The panel is drawn over the regions.
+        let sprites = regions.iter().cloned().chain(panel);
+        Ok(sprites.collect())
     }
 
-    /// The pixels stay where they are, and are shared with whoever has them too.
-    fn attach(&mut self, buffer: &mut gst::Buffer, patches: Vec<Arc<Patch>>) {
-        let composition = self.composition(patches);
+    /// Attaches the sprites. The frame's memory is neither changed nor copied.
+    fn attach(&mut self, buffer: &mut gst::Buffer, sprites: Vec<Arc<Sprite>>) {
+        let composition = self.composition(sprites);
         let buffer = buffer.make_mut();
-        // Another overlay has been here: ours goes on top of it.
+        // Another overlay came before: this one goes on top of it.
         if let Some(mut meta) = buffer.meta_mut::<VideoOverlayCompositionMeta>() {
             let below = meta.overlay_owned();
             let both = below.iter().chain(composition.iter());
@@ -124,28 +134,28 @@ impl Painter {
         VideoOverlayCompositionMeta::add(buffer, &composition);
     }
 
-    fn composition(&mut self, patches: Vec<Arc<Patch>>) -> VideoOverlayComposition {
-        let is_same = |before: &[Arc<Patch>]| {
-            let pairs = before.iter().zip(&patches);
-            before.len() == patches.len() && pairs.into_iter().all(|(a, b)| Arc::ptr_eq(a, b))
+    fn composition(&mut self, sprites: Vec<Arc<Sprite>>) -> VideoOverlayComposition {
+        let is_same = |before: &[Arc<Sprite>]| {
+            let pairs = before.iter().zip(&sprites);
+            before.len() == sprites.len() && pairs.into_iter().all(|(a, b)| Arc::ptr_eq(a, b))
         };
         match &self.composition {
             Some((before, composition)) if is_same(before) => composition.clone(),
             _ => {
-                let rectangles = patches.iter().map(|p| p.rectangle());
+                let rectangles = sprites.iter().map(|p| p.rectangle());
                 let composition =
                     VideoOverlayComposition::new(rectangles).expect("there are rectangles");
-                self.composition = Some((patches, composition.clone()));
+                self.composition = Some((sprites, composition.clone()));
                 composition
             }
         }
     }
 
-    /// Into the pixels, in the frame's own format.
-    fn blend(&mut self, buffer: &mut gst::Buffer, patches: &[Arc<Patch>]) -> Result<(), Error> {
-        let composition = match patches.iter().all(|p| p.stamp(&self.info).is_some()) {
+    /// Blends the sprites into the pixels, in the frame's own format.
+    fn blend(&mut self, buffer: &mut gst::Buffer, sprites: &[Arc<Sprite>]) -> Result<(), Error> {
+        let composition = match sprites.iter().all(|p| p.blend(&self.info).is_some()) {
             true => None,
-            false => Some(self.composition(patches.to_vec())),
+            false => Some(self.composition(sprites.to_vec())),
         };
         let found = buffer.size();
         let mut frame = VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), &self.info)
@@ -153,16 +163,16 @@ impl Painter {
         if let Some(composition) = composition {
             return composition.blend(&mut frame).map_err(Error::Blend);
         }
-        for patch in patches {
-            if let Some(stamp) = patch.stamp(&self.info) {
-                stamp.apply(&mut frame).map_err(Error::Blend)?;
+        for sprite in sprites {
+            if let Some(blend) = sprite.blend(&self.info) {
+                blend.apply(&mut frame).map_err(Error::Blend)?;
             }
         }
         Ok(())
     }
 }
 
-/// Why a frame of so many bytes cannot be.
+/// Why a frame of `found` bytes cannot be mapped.
 fn unmappable(info: &VideoInfo, found: usize) -> Error {
     let (format, width, height) = (info.format(), info.width(), info.height());
     let expected = info.size();

@@ -9,21 +9,21 @@ use super::super::chosen;
 use super::super::strings::{self, NotText};
 use super::super::time::clock_time;
 
-/// The corner that the classes of the frame are drawn in.
+/// The corner in which the classes of the frame are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstResnet50OverlayPosition")]
 pub enum Position {
-    /// Above, on the left.
+    /// Top left.
     #[default]
     #[enum_value(name = "Top left", nick = "top-left")]
     TopLeft,
-    /// Above, on the right.
+    /// Top right.
     #[enum_value(name = "Top right", nick = "top-right")]
     TopRight,
-    /// Below, on the left.
+    /// Bottom left.
     #[enum_value(name = "Bottom left", nick = "bottom-left")]
     BottomLeft,
-    /// Below, on the right.
+    /// Bottom right.
     #[enum_value(name = "Bottom right", nick = "bottom-right")]
     BottomRight,
 }
@@ -34,16 +34,16 @@ pub enum Show {
     /// The names of the classes.
     #[flags_value(name = "Names of the decision or of the best classes", nick = "label")]
     LABEL = 1,
-    /// Their confidences.
+    /// The confidences of the classes.
     #[flags_value(name = "Confidence as a bar and a number", nick = "bar")]
     BAR = 1 << 1,
-    /// Inferences a second.
+    /// Inferences per second.
     #[flags_value(name = "Inferences a second of stream time", nick = "rate")]
     RATE = 1 << 2,
-    /// The age of an old answer.
+    /// The age of an old result.
     #[flags_value(name = "Age of an answer that is older than 0.5 s", nick = "age")]
     AGE = 1 << 3,
-    /// The regions.
+    /// Boxes and labels of regions.
     #[flags_value(name = "Box and label of each classified region", nick = "regions")]
     REGIONS = 1 << 4,
 }
@@ -57,28 +57,32 @@ const DEFAULT_ACCENT: u32 = 0xff3d_dc97;
 const DEFAULT_SCALE: f64 = 0.04;
 const DEFAULT_HOLD: u64 = 1_000_000_000;
 
-/// What the properties say.
+/// The values of the properties.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Whose answers are drawn; none for the last classifier's.
+    /// The classifier whose results are drawn; `None` for the last one.
     pub model_name: Option<Arc<str>>,
-    /// A font as Pango describes it; its size does not count.
+    /// Pango's description of the font. A size in it is ignored.
     pub font: String,
+    /// Corner of the panel.
     pub position: Position,
+    /// Maximum number of classes of the frame.
     pub max_labels: u32,
-    /// From 0 to 1.
+    /// Minimum confidence of a class, from 0 to 1.
     pub min_confidence: f32,
+    /// What is drawn.
     pub show: Show,
-    /// Text, 0xAARRGGBB as the other colours.
+    /// Colour of the text, 0xAARRGGBB as for the other colours.
     pub color: u32,
-    /// What is behind the text.
+    /// Colour behind the text.
     pub background: u32,
-    /// Bars and boxes.
+    /// Colour of bars and boxes.
     pub accent: u32,
-    /// Height of the font in lengths of the frame's shorter side.
+    /// Height of the font as a fraction of the frame's shorter side.
     pub scale: f64,
-    /// How long an answer stays where no other comes.
+    /// How long a result is drawn on frames without one.
     pub hold: gst::ClockTime,
+    /// String properties that were set to something that is not text.
     pub not_text: NotText,
 }
 
@@ -102,7 +106,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Takes over a property that GObject has checked.
+    /// Sets a property, whose value GObject has checked.
     pub fn set(&mut self, name: &'static str, value: &glib::Value) {
         fn get<'v, T: glib::value::FromValue<'v>>(value: &'v glib::Value) -> T {
             value.get().expect("GObject checks the type")
@@ -127,7 +131,7 @@ impl Settings {
         }
     }
 
-    /// Gives a property back.
+    /// The value of a property.
     pub fn get(&self, name: &str) -> glib::Value {
         if let Some(not_text) = self.not_text.get(name) {
             return not_text;
@@ -149,7 +153,7 @@ impl Settings {
     }
 }
 
-/// All of them.
+/// The properties of the element.
 pub fn properties() -> &'static [glib::ParamSpec] {
     static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         let color = |name: &'static str, nick, blurb, default| {

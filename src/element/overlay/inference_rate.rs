@@ -1,37 +1,38 @@
 // SPDX-License-Identifier: MPL-2.0
-//! How many inferences a second there are.
+//! The number of inferences per second.
 
 use std::collections::VecDeque;
 
 use gst::ClockTime;
 
-/// What the average is taken of.
+/// The time that the average is taken over.
 const WINDOW: ClockTime = ClockTime::from_seconds(2);
 
-/// How long two inferences still make a rate, where they are farther apart than the window.
-const PATIENCE: ClockTime = ClockTime::from_seconds(10);
+/// Without an inference for so long, there is no rate.
+const MAX_SILENCE: ClockTime = ClockTime::from_seconds(10);
 
-/// A number that changes more often cannot be read.
-const SPACING: ClockTime = ClockTime::from_mseconds(500);
+/// The shown number changes no more often, so that it can be read.
+const UPDATE_INTERVAL: ClockTime = ClockTime::from_mseconds(500);
 
-/// Most inferences that are kept: more than a window of 240 frames a second.
-const MOST: usize = 512;
+/// The maximum number of inferences that are kept: more than a window at 240 frames per second.
+const MAX_FRAMES: usize = 512;
 
-/// Counts inferences by the stream time of the frames that they were made on, so that the rate
-/// means the same however fast the pipeline runs, and also where answers come late.
+/// Counts inferences by the stream time of the inferred frames. So the rate does not depend on the
+/// pipeline's speed or on the delay of the answers.
 #[derive(Debug, Default)]
-pub struct Rate {
-    /// Stream time of inferred frames, rising.
+pub struct InferenceRate {
+    /// Stream times of inferred frames, ascending.
     frames: VecDeque<ClockTime>,
-    /// Stream time of the frame that first carried the last one's answer: in live mode later.
+    /// Stream time of the frame that first carried the last one's answer. In mode live it is a
+    /// later frame.
     noted: ClockTime,
-    /// What is shown, and since when.
+    /// Since when the shown rate is shown, and the rate.
     shown: Option<(ClockTime, Option<f64>)>,
 }
 
-impl Rate {
-    /// The frame at `now` carries the answer of the one at `inferred`. Of an answer that several
-    /// frames carry, the first counts.
+impl InferenceRate {
+    /// The frame at `now` carries the answer of the frame at `inferred`. If several frames carry the
+    /// same answer, only the first one counts.
     pub fn note(&mut self, inferred: ClockTime, now: ClockTime) {
         match self.frames.back() {
             Some(last) if inferred == *last => return,
@@ -45,17 +46,17 @@ impl Rate {
         while self.frames.len() > 2 && self.frames.front().is_some_and(is_past) {
             self.frames.pop_front();
         }
-        if self.frames.len() > MOST {
+        if self.frames.len() > MAX_FRAMES {
             self.frames.pop_front();
         }
     }
 
-    /// Inferences a second at this stream time; nothing as long as there are not two.
+    /// Inferences per second at this stream time; `None` until there are two.
     pub fn at(&mut self, now: ClockTime) -> Option<f64> {
         if let Some((since, rate)) = self.shown
             && rate.is_some()
             && now >= since
-            && now - since < SPACING
+            && now - since < UPDATE_INTERVAL
         {
             return rate;
         }
@@ -67,7 +68,7 @@ impl Rate {
     fn average(&self, now: ClockTime) -> Option<f64> {
         let (first, last) = (*self.frames.front()?, *self.frames.back()?);
         let silence = now.saturating_sub(self.noted);
-        if silence > PATIENCE {
+        if silence > MAX_SILENCE {
             return None;
         }
         let steps = self.frames.len() - 1;
@@ -75,7 +76,7 @@ impl Rate {
         if steps == 0 || span <= 0.0 {
             return None;
         }
-        // What is overdue lowers the rate while nothing comes.
+        // Overdue inferences lower the rate.
         let silence = seconds(silence);
         if silence > 2.0 * span / steps as f64 {
             span += silence;
@@ -96,12 +97,11 @@ mod tests {
         ClockTime::from_mseconds(milliseconds)
     }
 
-    /// Five inferences a second are five, at 25 and at 60 frames a second, from fresh answers and
-    /// from answers that frames carry along.
+    /// Each inference counts once at any frame rate, however many frames carry its answer.
     #[test]
     fn counts_each_inference_once() {
         for spacing in [40, 17] {
-            let mut rate = Rate::default();
+            let mut rate = InferenceRate::default();
             let mut found = None;
             for now in (0..6000).step_by(spacing) {
                 rate.note(ms(now / 200 * 200), ms(now));
@@ -112,10 +112,10 @@ mod tests {
         }
     }
 
-    /// One answer makes no rate.
+    /// A rate needs two inferences.
     #[test]
     fn needs_two() {
-        let mut rate = Rate::default();
+        let mut rate = InferenceRate::default();
         assert_eq!(rate.at(ms(0)), None);
         rate.note(ms(0), ms(0));
         rate.note(ms(0), ms(0));
@@ -124,10 +124,10 @@ mod tests {
         assert_eq!(rate.at(ms(140)), Some(10.0));
     }
 
-    /// The number is kept for half a second, though it moves.
+    /// The shown number stays for half a second.
     #[test]
     fn is_steady() {
-        let mut rate = Rate::default();
+        let mut rate = InferenceRate::default();
         for time in [0, 100] {
             rate.note(ms(time), ms(time));
         }
@@ -137,10 +137,10 @@ mod tests {
         assert_eq!(rate.at(ms(600)), Some(5.0));
     }
 
-    /// It falls when inferences stop, and is gone in the end.
+    /// The rate falls when inferences stop, and then disappears.
     #[test]
     fn falls() {
-        let mut rate = Rate::default();
+        let mut rate = InferenceRate::default();
         for time in [0, 100, 200] {
             rate.note(ms(time), ms(time));
         }
@@ -150,10 +150,10 @@ mod tests {
         assert_eq!(rate.at(ms(20_000)), None);
     }
 
-    /// Going back in the stream begins anew.
+    /// The count starts again when the stream goes back.
     #[test]
-    fn begins_anew() {
-        let mut rate = Rate::default();
+    fn starts_again() {
+        let mut rate = InferenceRate::default();
         for time in [5000, 5100, 5200] {
             rate.note(ms(time), ms(time));
         }

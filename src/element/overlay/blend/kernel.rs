@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The inner loops of drawing: each takes one row of samples, what each of them is multiplied
-//! with and what is added to it. They are plain enough to become vector instructions.
+//! The inner loops of blending. Each takes a row of samples, a factor for each of them (`keep`), and
+//! a summand (`add`). They are simple enough for the compiler to vectorize.
 
-/// What a whole sample is multiplied with, among bytes and among words.
-pub const WHOLE_BYTE: u8 = u8::MAX;
-pub const WHOLE_WORD: u16 = u16::MAX;
+/// The factor 1 for bytes.
+pub const BYTE_ONE: u8 = u8::MAX;
+/// The factor 1 for words.
+pub const WORD_ONE: u16 = u16::MAX;
 
-/// Bytes: `keep` is in 255ths.
+/// Blends bytes. `keep` is in 255ths.
 pub fn bytes(row: &mut [u8], keep: &[u8], add: &[u8]) {
     for ((value, keep), add) in row.iter_mut().zip(keep).zip(add) {
-        // Exactly the product divided by 255 and rounded.
+        // The product divided by 255 and rounded to nearest.
         let product = u16::from(*value) * u16::from(*keep) + 128;
         *value = (((product + (product >> 8)) >> 8) as u8).saturating_add(*add);
     }
 }
 
-/// Words of `16 - shift` bits or fewer, above `shift` bits that mean nothing and stay as they are:
-/// `keep` and `add` are in 65535ths, and `add` is at most `(65535 - keep) * 65535`.
+/// Blends words with a sample of `16 - shift` bits or fewer above `shift` unused bits, which are
+/// left alone. `keep` and `add` are in 65535ths, and `add` is at most `(65535 - keep) * 65535`.
 pub fn words<const BIG_ENDIAN: bool>(row: &mut [u8], keep: &[u16], add: &[u32], shift: u32) {
     let (words, _) = row.as_chunks_mut::<2>();
     for ((word, keep), add) in words.iter_mut().zip(keep).zip(add) {
         change::<BIG_ENDIAN>(word, shift, |value| {
-            // Exactly the sum divided by 65535 and rounded. It is at most 65535 * 65535, so that
+            // The sum divided by 65535 and rounded to nearest. It is at most 65535 * 65535, so
             // nothing overflows.
             let sum = u32::from(value) * u32::from(*keep) + *add + 0x8000;
             ((sum + (sum >> 16)) >> 16) as u16
@@ -29,6 +30,7 @@ pub fn words<const BIG_ENDIAN: bool>(row: &mut [u8], keep: &[u16], add: &[u32], 
     }
 }
 
+/// Changes the sample of a word and leaves the bits below it alone.
 #[inline(always)]
 fn change<const BIG_ENDIAN: bool>(word: &mut [u8; 2], shift: u32, to: impl Fn(u16) -> u16) {
     let before = match BIG_ENDIAN {
@@ -43,10 +45,10 @@ fn change<const BIG_ENDIAN: bool>(word: &mut [u8; 2], shift: u32, to: impl Fn(u1
     };
 }
 
-/// Pixels of four bytes, one of them, number `ALPHA`, an alpha that the others are not multiplied
-/// with: "over" for both. `keep` is the same for the four bytes of a pixel.
+/// Blends pixels of four bytes. Byte `ALPHA` is the alpha; the others are not premultiplied with it.
+/// This is Porter and Duff's "over" for all four. `keep` is the same for the bytes of a pixel.
 pub fn pixels<const ALPHA: usize>(row: &mut [u8], keep: &[u8], add: &[u8]) {
-    // Of opaque pixels all four bytes are mixed in the same way.
+    // In opaque pixels all four bytes are blended in the same way.
     let all = row.as_chunks().0.iter();
     let all = all.fold(u32::MAX, |all, p| all & u32::from_ne_bytes(*p));
     if all.to_ne_bytes()[ALPHA] == u8::MAX {
@@ -65,10 +67,10 @@ pub fn pixels<const ALPHA: usize>(row: &mut [u8], keep: &[u8], add: &[u8]) {
     }
 }
 
-/// Bytes of the pixels that are mixed at once.
+/// Bytes of the pixels that are blended together.
 const BLOCK: usize = 32;
 
-/// A few pixels, of `BYTES` in all.
+/// Blends a few pixels, of `BYTES` bytes in all.
 #[inline(always)]
 fn over<const ALPHA: usize, const BYTES: usize>(
     pixels: &mut [u8; BYTES],
@@ -78,12 +80,13 @@ fn over<const ALPHA: usize, const BYTES: usize>(
     let (mut old, mut new) = ([0.0; BYTES], [0.0; BYTES]);
     for at in (0..BYTES).step_by(4) {
         let kept = f32::from(keep[at + ALPHA]);
-        // What remains of the pixel, and all that there will be, both times 255 * 255.
+        // What remains of the frame's alpha, and the reciprocal of the resulting alpha, both in
+        // units of 255 * 255.
         let below = f32::from(pixels[at + ALPHA]) * kept;
         let share = 1.0 / (below + (255.0 - kept) * 255.0);
-        // Where nothing comes on top there may be nothing at all.
+        // Where the bitmap is empty, the frame may be fully transparent, too.
         let (one, other) = match keep[at + ALPHA] {
-            WHOLE_BYTE => (1.0, 0.0),
+            BYTE_ONE => (1.0, 0.0),
             _ => (below * share, 255.0 * 255.0 * share),
         };
         old[at..at + 4].fill(one);
@@ -92,41 +95,41 @@ fn over<const ALPHA: usize, const BYTES: usize>(
     }
     for i in 0..BYTES {
         let value = f32::from(pixels[i]) * old[i] + f32::from(add[i]) * new[i];
-        // At most 255, as what is added is at most what is taken.
+        // At most 255, since no more is added than was taken.
         pixels[i] = rounded(value) as u8;
     }
 }
 
-/// The nearest whole number below 2^16, without the care that a conversion takes for others: from
-/// 2^23 on, numbers have no digits after the point.
+/// The nearest integer, for values from 0 to 2^16 - 1. Cheaper than a checked conversion: from 2^23
+/// on, a float has no fractional bits, and its lowest bits are the integer.
 fn rounded(value: f32) -> u16 {
     (value + 8_388_608.0).to_bits() as u16
 }
 
-/// Samples that lie `step` apart, each multiplied with its own of `old`, while what is added to it
-/// is multiplied with its own of `new`. What goes beyond 255, where the rounding of little has been
-/// made larger, is 255.
-pub fn veiled_bytes(row: &mut [u8], add: &[u8], step: usize, old: &[f32], new: &[f32]) {
+/// Blends samples that lie `step` bytes apart: each is multiplied by its factor of `keep`, and its
+/// summand by its factor of `scale`. The result is at most 255, which magnified rounding errors may
+/// exceed.
+pub fn transparent_bytes(row: &mut [u8], add: &[u8], step: usize, keep: &[f32], scale: &[f32]) {
     let values = row.iter_mut().zip(add).step_by(step);
-    for ((value, add), (old, new)) in values.zip(old.iter().zip(new)) {
-        *value = rounded((f32::from(*value) * old + f32::from(*add) * new).min(255.0)) as u8;
+    for ((value, add), (keep, scale)) in values.zip(keep.iter().zip(scale)) {
+        *value = rounded((f32::from(*value) * keep + f32::from(*add) * scale).min(255.0)) as u8;
     }
 }
 
-/// The same of words as [`words`] has them, up to `max`.
-pub fn veiled_words<const BIG_ENDIAN: bool>(
+/// As [`transparent_bytes`], for the words of [`words`] with samples up to `max`.
+pub fn transparent_words<const BIG_ENDIAN: bool>(
     row: &mut [u8],
     add: &[u32],
     step: usize,
     (shift, max): (u32, u16),
-    old: &[f32],
-    new: &[f32],
+    keep: &[f32],
+    scale: &[f32],
 ) {
     let words = row.as_chunks_mut::<2>().0.iter_mut();
     let words = words.zip(add).step_by(step);
-    for ((word, add), (old, new)) in words.zip(old.iter().zip(new)) {
+    for ((word, add), (keep, scale)) in words.zip(keep.iter().zip(scale)) {
         change::<BIG_ENDIAN>(word, shift, |value| {
-            let sum = f32::from(value) * old + *add as f32 / 65535.0 * new;
+            let sum = f32::from(value) * keep + *add as f32 / 65535.0 * scale;
             rounded(sum.min(f32::from(max)))
         });
     }
@@ -136,8 +139,7 @@ pub fn veiled_words<const BIG_ENDIAN: bool>(
 mod tests {
     use super::*;
 
-    /// A byte that is kept whole is not changed, one that is covered is replaced, and between the
-    /// two it is mixed to the nearest number.
+    /// Bytes are multiplied exactly, rounded to nearest, and saturate.
     #[test]
     fn mixes_bytes() {
         for value in 0..=255u8 {
@@ -153,7 +155,7 @@ mod tests {
         assert_eq!(row[0], 255, "no overflow");
     }
 
-    /// The same of words, of each order of bytes, and at the ends of their range.
+    /// Words are, in both byte orders and up to the ends of their range.
     #[test]
     fn mixes_words() {
         let numbers = || (0..=u16::MAX).step_by(771);
@@ -173,12 +175,12 @@ mod tests {
         }
     }
 
-    /// Bits below a sample are not its own; samples that are kept whole stay, whatever is in them.
+    /// Bits below a sample are left alone, and a sample with the factor 1 keeps its value.
     #[test]
     fn leaves_bits() {
         for word in 0..=u16::MAX {
             let mut row = word.to_le_bytes();
-            words::<false>(&mut row, &[WHOLE_WORD], &[0], 6);
+            words::<false>(&mut row, &[WORD_ONE], &[0], 6);
             assert_eq!(u16::from_le_bytes(row), word);
         }
         let mut row = 0xffffu16.to_le_bytes();
@@ -186,7 +188,8 @@ mod tests {
         assert_eq!(u16::from_le_bytes(row), 5 << 6 | 0x3f);
     }
 
-    /// "Over" as Porter and Duff have it, for every pair of alphas; and what nothing comes on stays.
+    /// Pixels are blended by Porter and Duff's "over", for every pair of alphas. Where the bitmap is
+    /// empty, they stay as they are.
     #[test]
     fn covers_pixels() {
         for below in 0..=255u8 {

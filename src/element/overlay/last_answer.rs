@@ -3,49 +3,52 @@
 
 use gst::ClockTime;
 
-use super::rate::Rate;
+use super::inference_rate::InferenceRate;
 use crate::meta::Classification;
 
-/// When a frame is: each none where it has no time.
+/// The times of a frame, as far as it has any.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Now {
+pub struct FrameTime {
+    /// Running time.
     pub running: Option<ClockTime>,
+    /// Stream time.
     pub stream: Option<ClockTime>,
 }
 
-/// An answer, and when a frame has last carried it.
+/// An answer, and the running time of the last frame that carried it.
 #[derive(Debug)]
 struct Held {
     answer: Classification,
     seen: Option<ClockTime>,
 }
 
-/// What is known from the frames before.
+/// The answer that frames carried last, and how often there was a new one.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct LastAnswer {
     held: Option<Held>,
-    rate: Rate,
+    rate: InferenceRate,
 }
 
-/// What there is to show.
+/// What can be shown on a frame.
 #[derive(Debug)]
-pub struct Known<'a> {
+pub struct Shown<'a> {
+    /// The frame's own answer or the last one.
     pub answer: &'a Classification,
-    /// From the classified frame to this one, none if that is not known.
+    /// The time from the classified frame to this one, if it is known.
     pub age: Option<ClockTime>,
-    /// Inferences a second.
+    /// Inferences per second, if there have been enough.
     pub rate: Option<f64>,
 }
 
-impl Memory {
-    /// Takes a frame's answer, and says what is to be shown on that frame: its own answer, or the
-    /// last one if that has been carried by a frame less than `hold` ago.
+impl LastAnswer {
+    /// Takes a frame's answer and returns the one to show on that frame: its own, or else the last
+    /// one if a frame carried it less than `hold` ago.
     pub fn update(
         &mut self,
-        now: Now,
+        now: FrameTime,
         found: Option<Classification>,
         hold: ClockTime,
-    ) -> Option<Known<'_>> {
+    ) -> Option<Shown<'_>> {
         let mut idle = ClockTime::ZERO;
         if let Some(answer) = found {
             if let Some(stream) = now.stream {
@@ -59,7 +62,7 @@ impl Memory {
                 seen: now.running,
             });
         } else {
-            // Without times on both frames there is no telling how long ago that was.
+            // Unknown unless both frames have a time.
             let seen = self.held.as_ref().and_then(|held| held.seen);
             let since = now.running.zip(seen).and_then(|(n, s)| n.checked_sub(s));
             match since {
@@ -68,7 +71,7 @@ impl Memory {
             }
         }
         let held = self.held.as_ref()?;
-        Some(Known {
+        Some(Shown {
             answer: &held.answer,
             age: held
                 .answer
@@ -87,9 +90,9 @@ impl Memory {
 mod tests {
     use super::*;
 
-    fn at(milliseconds: u64) -> Now {
+    fn at(milliseconds: u64) -> FrameTime {
         let time = Some(ClockTime::from_mseconds(milliseconds));
-        Now {
+        FrameTime {
             running: time,
             stream: time,
         }
@@ -113,53 +116,52 @@ mod tests {
         }
     }
 
-    /// An answer is held as long as it is to be, not longer, and grows older meanwhile.
+    /// An answer is held for the set time, and its age grows meanwhile.
     #[test]
     fn holds() {
-        let mut memory = Memory::default();
-        assert!(memory.update(at(0), None, ms(100)).is_none());
-        memory.update(at(0), Some(answer(Some(30))), ms(100));
-        let known = memory.update(at(99), None, ms(100)).expect("held");
-        assert_eq!(known.age, Some(ms(129)));
-        assert!(memory.update(at(100), None, ms(100)).is_none());
+        let mut last = LastAnswer::default();
+        assert!(last.update(at(0), None, ms(100)).is_none());
+        last.update(at(0), Some(answer(Some(30))), ms(100));
+        let shown = last.update(at(99), None, ms(100)).expect("held");
+        assert_eq!(shown.age, Some(ms(129)));
+        assert!(last.update(at(100), None, ms(100)).is_none());
         assert!(
-            memory.update(at(101), None, ms(1000)).is_none(),
-            "gone is gone"
+            last.update(at(101), None, ms(1000)).is_none(),
+            "it does not come back"
         );
     }
 
-    /// Nothing is held with a hold of 0, without times, or back in time.
+    /// Nothing is held with a hold of 0, without times, or when the time goes back.
     #[test]
     fn does_not_hold() {
-        let mut memory = Memory::default();
-        memory.update(at(0), Some(answer(Some(0))), ms(0));
-        assert!(memory.update(at(0), None, ms(0)).is_none());
-        memory.update(Now::default(), Some(answer(None)), ms(100));
-        assert!(memory.update(Now::default(), None, ms(100)).is_none());
-        memory.update(at(50), Some(answer(Some(0))), ms(100));
-        assert!(memory.update(at(49), None, ms(100)).is_none());
+        let mut last = LastAnswer::default();
+        last.update(at(0), Some(answer(Some(0))), ms(0));
+        assert!(last.update(at(0), None, ms(0)).is_none());
+        last.update(FrameTime::default(), Some(answer(None)), ms(100));
+        assert!(last.update(FrameTime::default(), None, ms(100)).is_none());
+        last.update(at(50), Some(answer(Some(0))), ms(100));
+        assert!(last.update(at(49), None, ms(100)).is_none());
     }
 
-    /// An age that is not known stays unknown.
+    /// An unknown age stays unknown.
     #[test]
     fn invents_no_age() {
-        let mut memory = Memory::default();
-        memory.update(at(0), Some(answer(None)), ms(100));
-        let known = memory.update(at(50), None, ms(100)).expect("held");
-        assert_eq!(known.age, None);
+        let mut last = LastAnswer::default();
+        last.update(at(0), Some(answer(None)), ms(100));
+        let shown = last.update(at(50), None, ms(100)).expect("held");
+        assert_eq!(shown.age, None);
     }
 
-    /// The answers of live mode, none of which is fresh, are counted by the frames that they are
-    /// of.
+    /// The answers of mode live, none of which is fresh, are counted by their own frames.
     #[test]
     fn counts_late_answers() {
-        let mut memory = Memory::default();
+        let mut last = LastAnswer::default();
         let mut rate = None;
         for frame in 0..50u64 {
             let inferred = (frame / 5 * 5).saturating_sub(5);
             let found = answer(Some(1000 + (frame - inferred) * 40));
-            let known = memory.update(at(2000 + frame * 40), Some(found), ms(100));
-            rate = known.expect("an answer").rate;
+            let shown = last.update(at(2000 + frame * 40), Some(found), ms(100));
+            rate = shown.expect("an answer").rate;
         }
         assert_eq!(rate, Some(5.0));
     }

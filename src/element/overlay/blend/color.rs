@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Colours in the numbers of a frame.
+//! Colours in the values of a frame's components.
 
 use gst_video::{VideoColorMatrix, VideoInfo};
 
 use super::format::ALPHA;
 
-/// How a component's number comes about: from red, green and blue as numbers from 0 to 255, and
-/// from what stands for zero, as a share of an alpha from 0 to 255.
+/// The weights that make a component's value out of red, green and blue, each from 0 to 255, and the
+/// weight of an alpha from 0 to 255 that stands for the value of black or grey.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Weights {
+    /// Of red, green and blue.
     pub rgb: [f64; 3],
-    pub zero: f64,
+    /// Of the alpha: the component's offset. For the alpha itself, its scale.
+    pub alpha: f64,
 }
 
 impl Weights {
-    /// Those of a component in the frame's matrix and range.
+    /// For a component, in the frame's matrix and range.
     pub fn new(info: &VideoInfo, component: usize) -> Self {
         let format = info.format_info();
         let colorimetry = info.colorimetry();
@@ -23,7 +25,7 @@ impl Weights {
         if component == ALPHA {
             return Self {
                 rgb: [0.0; 3],
-                zero: scale,
+                alpha: scale,
             };
         }
         let rgb = match (format.is_rgb(), component) {
@@ -38,27 +40,25 @@ impl Weights {
         };
         Self {
             rgb: rgb.map(|w| w * scale),
-            zero: f64::from(offsets[component]) / 255.0,
+            alpha: f64::from(offsets[component]) / 255.0,
         }
     }
 
-    /// The number of a colour that is multiplied with its alpha, multiplied with it too.
+    /// The component's value for a premultiplied colour, premultiplied as well.
     pub fn of(&self, [alpha, r, g, b]: [f64; 4]) -> f64 {
         let [red, green, blue] = self.rgb;
-        red * r + green * g + blue * b + self.zero * alpha
+        red * r + green * g + blue * b + self.alpha * alpha
     }
 }
 
+/// The weights of luma. Video whose matrix is unknown is taken as BT.601.
 fn luma(matrix: VideoColorMatrix) -> [f64; 3] {
-    let matrix = match matrix {
-        VideoColorMatrix::Unknown | VideoColorMatrix::Rgb => VideoColorMatrix::Bt601,
-        matrix => matrix,
-    };
     let (kr, kb) = matrix.kr_kb().unwrap_or((0.299, 0.114));
     [kr, 1.0 - kr - kb, kb]
 }
 
-/// A colour less luma, scaled to reach from -0.5 to 0.5.
+/// The weights of a colour difference: colour number `own` minus luma, scaled to reach from -0.5 to
+/// 0.5.
 fn difference(luma: [f64; 3], own: usize) -> [f64; 3] {
     let size = 2.0 * (1.0 - luma[own]);
     let mut weights = luma.map(|w| -w / size);
@@ -85,7 +85,7 @@ mod tests {
     const WHITE: [f64; 3] = [255.0; 3];
     const RED: [f64; 3] = [255.0, 0.0, 0.0];
 
-    /// Plain colours in the formats' own numbers.
+    /// Plain colours in the values of several formats, matrices and ranges.
     #[test]
     fn numbers() {
         use VideoFormat::{Bgrx, Gray8, I420, I42010le, P012Le, Y44416le};

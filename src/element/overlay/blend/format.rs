@@ -5,28 +5,27 @@ use std::sync::LazyLock;
 
 use gst_video::{VideoFormat, VideoFormatFlags, VideoFormatInfo};
 
-/// The formats that [`super::stamp`] or GStreamer's own blending can draw on, and behind them those
-/// on which nothing can be drawn but beside the pixels.
-pub fn all() -> &'static [VideoFormat] {
+/// All raw formats: first those that can be blended onto, then those for which there is only an
+/// overlay composition.
+pub fn all_formats() -> &'static [VideoFormat] {
     static FORMATS: LazyLock<Vec<VideoFormat>> = LazyLock::new(|| {
         let (drawn, others): (Vec<_>, Vec<_>) =
-            VideoFormat::iter_raw().partition(|f| can_be_drawn_on(*f));
+            VideoFormat::iter_raw().partition(|f| can_blend(*f));
         [drawn, others].concat()
     });
     &FORMATS
 }
 
-/// Whether [`super::stamp`] or GStreamer's own blending can draw on such frames.
-pub fn can_be_drawn_on(format: VideoFormat) -> bool {
+/// Whether [`super::PreparedBlend`] or GStreamer's own blending can draw on frames of this format.
+pub fn can_blend(format: VideoFormat) -> bool {
     // A palette has no colours but its own.
     !VideoFormatInfo::from_format(format)
         .flags()
         .contains(VideoFormatFlags::PALETTE)
 }
 
-/// Formats of whole words of which GStreamer 1.22 tells wrongly where the words lie or in which
-/// order their bytes come.
-const MISTOLD: [VideoFormat; 6] = [
+/// Formats of whole words for which GStreamer 1.22 has the wrong places or the wrong byte order.
+const WRONG_LAYOUT: [VideoFormat; 6] = [
     VideoFormat::V216,
     VideoFormat::Y210,
     VideoFormat::Y212Le,
@@ -35,17 +34,23 @@ const MISTOLD: [VideoFormat; 6] = [
     VideoFormat::Y412Be,
 ];
 
-/// The component that says how opaque the others are, in formats with four.
+/// The index of the alpha, in formats with four components.
 pub const ALPHA: usize = 3;
 
-/// Whether samples are bytes or words of two.
+/// How a sample is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sample {
+    /// In a byte.
     Byte,
-    Word { big_endian: bool },
+    /// In a word of two bytes.
+    Word {
+        /// Whether the high byte comes first.
+        big_endian: bool,
+    },
 }
 
 impl Sample {
+    /// Bytes of a sample.
     pub fn bytes(self) -> usize {
         match self {
             Self::Byte => 1,
@@ -54,33 +59,37 @@ impl Sample {
     }
 }
 
-/// Where the samples of a component lie.
+/// Where the samples of a component lie. Places are counted in samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Component {
+    /// Index of the plane.
     pub plane: usize,
-    /// Samples of the plane's row before the first one, and from one to the next.
+    /// The place of the first one in the plane's row.
     pub first: usize,
+    /// The distance from one to the next.
     pub step: usize,
-    /// Subsampling, as powers of two.
+    /// Horizontal subsampling, as a power of two.
     pub w_sub: u32,
+    /// Vertical subsampling, as a power of two.
     pub h_sub: u32,
 }
 
-/// A format whose samples lie evenly in bytes or words, all of one kind.
+/// The layout of a format whose samples are evenly spaced bytes or words of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
+pub struct SampleLayout {
+    /// How samples are stored.
     pub sample: Sample,
     /// Bits of a sample.
     pub depth: u32,
     /// Bits of its word below it.
     pub shift: u32,
-    /// The fourth, if any, is the alpha.
+    /// Luma or red first. The fourth one, if there is one, is the alpha.
     pub components: Vec<Component>,
 }
 
-impl Layout {
-    /// None for formats that are made otherwise: those whose components share a byte, that lie in
-    /// tiles, or that have fewer than 8 bits.
+impl SampleLayout {
+    /// `None` for formats with another layout: components that share a byte, tiles, or fewer than
+    /// 8 bits.
     pub fn new(format: &VideoFormatInfo) -> Option<Self> {
         let odd = VideoFormatFlags::PALETTE | VideoFormatFlags::COMPLEX | VideoFormatFlags::TILED;
         let (depth, shift) = (*format.depth().first()?, *format.shift().first()?);
@@ -93,7 +102,7 @@ impl Layout {
             _ => return None,
         };
         if format.flags().intersects(odd)
-            || MISTOLD.contains(&format.format())
+            || WRONG_LAYOUT.contains(&format.format())
             || !is_even(format.depth(), depth)
             || !is_even(format.shift(), shift)
         {
@@ -101,15 +110,15 @@ impl Layout {
         }
         let bytes = sample.bytes();
         let component = |c| {
-            // Where samples do not follow one another evenly, their distance is 0.
+            // GStreamer has a stride of 0 where samples are not evenly spaced.
             let step = usize::try_from(format.pixel_stride()[c]).ok()?;
             (step >= bytes && step.is_multiple_of(bytes)).then(|| Component {
                 plane: format.plane()[c] as usize,
                 first: match (format.format(), c) {
-                    // GStreamer 1.22 says that they lie the other way round.
+                    // GStreamer 1.22 has them the wrong way round.
                     (VideoFormat::Vyuy, 1) => 2,
                     (VideoFormat::Vyuy, 2) => 0,
-                    // It says 1 for the Cr of P010, and means the second word.
+                    // For the Cr of P010 it says byte 1, and means the second word.
                     _ => (format.poffset()[c] as usize).div_ceil(bytes),
                 },
                 step: step / bytes,
@@ -119,7 +128,7 @@ impl Layout {
         };
         let count = format.n_components() as usize;
         let components: Vec<Component> = (0..count).map(component).collect::<Option<_>>()?;
-        // Those that share a word are said to begin at the same place.
+        // Components that share a word have the same place.
         let is_apart = |(i, a): (usize, &Component)| {
             let others = components[..i].iter();
             !others
@@ -135,11 +144,12 @@ impl Layout {
         })
     }
 
-    /// The largest number of a sample.
+    /// The maximum value of a sample.
     pub fn max(&self) -> u16 {
         u16::MAX >> (16 - self.depth)
     }
 
+    /// The alpha, if the format has one.
     pub fn alpha(&self) -> Option<&Component> {
         self.components.get(ALPHA)
     }
@@ -149,11 +159,11 @@ impl Layout {
 mod tests {
     use super::*;
 
-    fn layout(format: VideoFormat) -> Option<Layout> {
-        Layout::new(&VideoFormatInfo::from_format(format))
+    fn layout(format: VideoFormat) -> Option<SampleLayout> {
+        SampleLayout::new(&VideoFormatInfo::from_format(format))
     }
 
-    /// The words of P010, whose table is wrong, and the bytes of RGB with an alpha.
+    /// The words of P010, which GStreamer's table has wrong, and the bytes of ARGB.
     #[test]
     fn places() {
         gst::init().expect("GStreamer");
@@ -176,11 +186,11 @@ mod tests {
         assert_eq!(grey.max(), u16::MAX);
     }
 
-    /// Every format that this does not know is one that is made otherwise.
+    /// The formats without such a layout are the known ones.
     #[test]
     fn others() {
         gst::init().expect("GStreamer");
-        let unknown = all().iter().filter(|f| layout(**f).is_none());
+        let unknown = all_formats().iter().filter(|f| layout(**f).is_none());
         let names: Vec<&str> = unknown.map(|f| f.to_str().as_str()).collect();
         for name in names {
             let parts = [
