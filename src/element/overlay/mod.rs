@@ -2,28 +2,28 @@
 /**
  * SECTION:element-resnet50overlay
  *
- * Draws what `resnet50` has found into the picture: the decision or the best classes with their
- * confidences, how old the answer is, how many inferences a second there are, and a box with its
- * label for each classified region.
+ * Draws the results of `resnet50` onto the video: the decision or the best classes with their
+ * confidences, the age of the result, the number of inferences per second, and a box with a label
+ * for each classified region.
  *
- * Where the sink can blend an overlay itself (`meta:GstVideoOverlayComposition`), the pixels stay
- * as they are and the drawing goes beside them. Elsewhere it is blended into the frame, in the
- * format, the matrix and the range that the frame has; a frame that can be seen through stays so.
- * A frame that nothing is to be drawn on passes as it came.
+ * If the sink can blend an overlay itself (`meta:GstVideoOverlayComposition`), the drawing is
+ * attached to the buffer and the pixels stay as they are. Otherwise it is blended into the frame, in
+ * the frame's own format, matrix and range. Transparent frames stay transparent. A frame with
+ * nothing to draw passes unchanged.
  *
- * The font follows the frame's shorter side, and there are as many classes as have room. The labels
- * of regions lie over all boxes, at their own one and outside of each other where there is room.
- * Behind several classifiers, the last one's answers are drawn, or those of the one that
- * `model-name` names.
+ * The size of the font follows the frame's shorter side, and there are as many classes as there is
+ * room for. The labels of regions are drawn over all boxes, each at its own box, and do not overlap
+ * where there is room. After several classifiers, the results of the last one are drawn, or those of
+ * the one that `model-name` names.
  *
- * All formats whose samples are bytes or words of their own are drawn on directly, in well under a
- * millisecond a 1080p frame as long as what is shown does not change. (Those with an alpha that
- * lies in a plane of its own or has more than 8 bits take longer where the frame is not opaque.)
- * The rest is left to GStreamer's blending, which takes a few milliseconds and knows no matrix but
- * BT.709's: formats whose samples share bytes (v210, UYVP, r210, RGB10A2, Y410, RGB16, RGB15 and
- * the like), 4:2:2 and 4:4:4 in packed words (v216, Y210, Y212, Y412), IYU1 and tiles. On frames
- * with a palette (RGB8P), which has no colours for it, nothing is drawn but beside the pixels, and a
- * WARNING says so.
+ * On all formats whose samples are single bytes or words the element draws itself. A 1080p frame
+ * takes well under a millisecond as long as the text does not change. (If the frame is not opaque,
+ * formats whose alpha has a plane of its own or more than 8 bits take longer.) All other formats are
+ * left to GStreamer's blending, which takes a few milliseconds and knows no matrix but BT.709's:
+ * formats whose samples share bytes (v210, UYVP, r210, RGB10A2, Y410, RGB16, RGB15 and the like),
+ * 4:2:2 and 4:4:4 in packed words (v216, Y210, Y212, Y412), IYU1, and tiled formats. Frames with a
+ * palette (RGB8P) have no colours for the drawing. Nothing is blended into them, and a WARNING says
+ * so.
  *
  * ## Example pipelines
  * ```bash
