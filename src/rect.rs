@@ -75,6 +75,13 @@ impl Rect {
             * common((self.y, self.height), (other.y, other.height))
     }
 
+    /// Intersection over union, from 0 to 1; 0 if both are empty.
+    pub fn iou(&self, other: &Self) -> f64 {
+        let both = self.common_area(other) as f64;
+        let either = self.area() as f64 + other.area() as f64 - both;
+        if either > 0.0 { both / either } else { 0.0 }
+    }
+
     /// The rectangle with `margin` more pixels on each side, cut off at the frame's left and top
     /// edges.
     pub fn grown(&self, margin: u32) -> Self {
@@ -109,6 +116,26 @@ mod tests {
             rect(5, 5, 5, 0),
         ] {
             assert_eq!(clip(outside), None);
+        }
+    }
+
+    /// Intersection over union, up to the largest rectangles.
+    #[test]
+    fn overlaps() {
+        const MAX: u32 = u32::MAX;
+        let cases = [
+            ((0, 0, 10, 10), (0, 0, 10, 10), 1.0),
+            ((0, 0, 10, 10), (5, 0, 10, 10), 50.0 / 150.0),
+            ((0, 0, 10, 10), (2, 2, 5, 5), 0.25),
+            ((0, 0, 10, 10), (10, 0, 10, 10), 0.0),
+            ((0, 0, 0, 0), (0, 0, 0, 0), 0.0),
+            ((0, 0, MAX, MAX), (0, 0, MAX, MAX), 1.0),
+            ((MAX, 0, MAX, 1), (0, 0, 1, 1), 0.0),
+        ];
+        for (a, b, expected) in cases {
+            let (a, b) = (Rect::from(a), Rect::from(b));
+            assert!((a.iou(&b) - expected).abs() < 1e-12, "{a:?} {b:?}");
+            assert!((b.iou(&a) - expected).abs() < 1e-12, "{b:?} {a:?}");
         }
     }
 

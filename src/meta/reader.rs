@@ -41,7 +41,7 @@ impl Classification {
     ///     if let Some(best) = classification.top() {
     ///         match region {
     ///             None => println!("{} ({:.0} %)", best.label, best.confidence * 100.0),
-    ///             Some(region) => println!("{} at {}, {}", best.label, region.x, region.y),
+    ///             Some(region) => println!("{} at {}, {}", best.label, region.rect.x, region.rect.y),
     ///         }
     ///     }
     /// }

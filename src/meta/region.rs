@@ -8,6 +8,7 @@ use gst_video::VideoRegionOfInterestMeta;
 
 use super::Classification;
 use super::select::select;
+use crate::rect::Rect;
 
 /// Name of the parameter of a GstVideoRegionOfInterestMeta that holds its classification, in the
 /// fields of [`Classification::to_structure`]. There is one for each element that has classified
@@ -23,14 +24,8 @@ pub struct Region {
     pub tracking_id: Option<i64>,
     /// The type of the region: "face", "person".
     pub kind: Arc<str>,
-    /// Left edge in pixels of the frame.
-    pub x: u32,
-    /// Upper edge in pixels.
-    pub y: u32,
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
+    /// Where it is in the frame, in pixels. It need not lie within the frame.
+    pub rect: Rect,
 }
 
 impl Region {
@@ -39,7 +34,6 @@ impl Region {
     /// The id of a tracker is the field `id` of a parameter `object_id` (Intel's DL Streamer) or
     /// `tracking` (GstAnalytics), or the field `tracking-id` of any parameter.
     pub fn from_meta(meta: &VideoRegionOfInterestMeta) -> Self {
-        let (x, y, width, height) = meta.rect();
         let tracking_id = meta.params().find_map(|param| {
             let field = match param.name().as_str() {
                 "object_id" | "tracking" => "id",
@@ -51,10 +45,7 @@ impl Region {
             id: meta.id(),
             tracking_id,
             kind: kind_of(meta),
-            x,
-            y,
-            width,
-            height,
+            rect: meta.rect().into(),
         }
     }
 
@@ -65,10 +56,10 @@ impl Region {
             .field("id", self.id)
             .field_if_some("tracking-id", self.tracking_id)
             .field("type", &*self.kind)
-            .field("x", self.x)
-            .field("y", self.y)
-            .field("width", self.width)
-            .field("height", self.height)
+            .field("x", self.rect.x)
+            .field("y", self.rect.y)
+            .field("width", self.rect.width)
+            .field("height", self.rect.height)
             .build()
     }
 }

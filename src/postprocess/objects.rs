@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::rect::Rect;
+
 /// The minimum intersection over union of two regions without a tracker's id that show the same object:
 /// the usual bound of detection benchmarks (PASCAL VOC).
 const MIN_OVERLAP: f64 = 0.5;
@@ -22,8 +24,8 @@ pub struct Detection {
     pub tracking_id: Option<i64>,
     /// The type from the detector. Regions of different types never show the same object.
     pub kind: Arc<str>,
-    /// Left edge, upper edge, width and height in pixels.
-    pub place: [u32; 4],
+    /// Where it is in the frame, in pixels.
+    pub place: Rect,
 }
 
 /// An object.
@@ -104,7 +106,7 @@ impl<T: Clone> Objects<T> {
                 continue;
             }
             pairs.extend(same.filter_map(|(o, object)| {
-                let overlap = overlap(object.detection.place, detection.place);
+                let overlap = object.detection.place.iou(&detection.place);
                 (overlap >= MIN_OVERLAP).then_some((object.frame, overlap, d, o))
             }));
         }
@@ -135,31 +137,17 @@ impl<T: Clone> Objects<T> {
     }
 }
 
-/// Intersection over union of two rectangles, from 0 to 1.
-fn overlap(a: [u32; 4], b: [u32; 4]) -> f64 {
-    let shared = |axis: usize| {
-        let end = |r: [u32; 4]| u64::from(r[axis]) + u64::from(r[axis + 2]);
-        end(a)
-            .min(end(b))
-            .saturating_sub(a[axis].max(b[axis]).into())
-    };
-    let area = |r: [u32; 4]| f64::from(r[2]) * f64::from(r[3]);
-    let both = shared(0) as f64 * shared(1) as f64;
-    let either = area(a) + area(b) - both;
-    if either > 0.0 { both / either } else { 0.0 }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn region(tracking_id: Option<i64>, kind: &str, place: [u32; 4]) -> Detection {
+    fn region(tracking_id: Option<i64>, kind: &str, [x, y, width, height]: [u32; 4]) -> Detection {
         Detection {
             tracking_id,
             kind: kind.into(),
-            place,
+            place: (x, y, width, height).into(),
         }
     }
 
@@ -180,23 +168,6 @@ mod tests {
                 self.count += 1;
                 self.count
             })
-        }
-    }
-
-    #[test]
-    fn overlaps() {
-        let cases = [
-            ([0, 0, 10, 10], [0, 0, 10, 10], 1.0),
-            ([0, 0, 10, 10], [5, 0, 10, 10], 50.0 / 150.0),
-            ([0, 0, 10, 10], [2, 2, 5, 5], 0.25),
-            ([0, 0, 10, 10], [10, 0, 10, 10], 0.0),
-            ([0, 0, 0, 0], [0, 0, 0, 0], 0.0),
-            ([0, 0, u32::MAX, u32::MAX], [0, 0, u32::MAX, u32::MAX], 1.0),
-            ([u32::MAX, 0, u32::MAX, 1], [0, 0, 1, 1], 0.0),
-        ];
-        for (a, b, expected) in cases {
-            assert!((overlap(a, b) - expected).abs() < 1e-12, "{a:?} {b:?}");
-            assert!((overlap(b, a) - expected).abs() < 1e-12, "{b:?} {a:?}");
         }
     }
 

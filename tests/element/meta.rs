@@ -143,7 +143,12 @@ fn region_without_a_type() {
         let region = &regions[0].0;
         assert_eq!(&*region.kind, "");
         assert_eq!(
-            (region.x, region.y, region.width, region.height),
+            (
+                region.rect.x,
+                region.rect.y,
+                region.rect.width,
+                region.rect.height
+            ),
             (1, 2, 3, 4)
         );
     }

@@ -93,13 +93,16 @@ fn is_the_face(region: &Region, (width, height): (u32, u32)) -> bool {
         ]
     };
     let (inside, outside) = (place(INSIDE), place(OUTSIDE));
-    let (right, bottom) = (region.x + region.width, region.y + region.height);
-    region.x <= inside[0]
-        && region.y <= inside[1]
+    let (right, bottom) = (
+        region.rect.x + region.rect.width,
+        region.rect.y + region.rect.height,
+    );
+    region.rect.x <= inside[0]
+        && region.rect.y <= inside[1]
         && right >= inside[2]
         && bottom >= inside[3]
-        && region.x >= outside[0]
-        && region.y >= outside[1]
+        && region.rect.x >= outside[0]
+        && region.rect.y >= outside[1]
         && right <= outside[2]
         && bottom <= outside[3]
 }
@@ -139,7 +142,12 @@ fn scores(answer: &Classification) -> Vec<(i32, u32)> {
 
 /// What the classifier says of a part of the photograph that is a frame of its own.
 fn alone(picture: &image::RgbImage, region: &Region) -> Vec<(i32, u32)> {
-    let (x, y, w, h) = (region.x, region.y, region.width, region.height);
+    let (x, y, w, h) = (
+        region.rect.x,
+        region.rect.y,
+        region.rect.width,
+        region.rect.height,
+    );
     let part = image::imageops::crop_imm(picture, x, y, w, h).to_image();
     let info = info(VideoFormat::Rgb, w, h);
     let classifier = classifier();
@@ -326,7 +334,12 @@ fn two_classifiers() {
     mark(
         &mut bare,
         &[spot(
-            (region.x, region.y, region.width, region.height),
+            (
+                region.rect.x,
+                region.rect.y,
+                region.rect.width,
+                region.rect.height,
+            ),
             [0; 3],
         )],
     );

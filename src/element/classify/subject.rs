@@ -233,13 +233,7 @@ impl Subjects {
         let regions = buffer.iter_meta::<gst_video::VideoRegionOfInterestMeta>();
         for (index, meta) in regions.enumerate() {
             let region = Region::from_meta(&meta);
-            let rect = Rect {
-                x: region.x,
-                y: region.y,
-                width: region.width,
-                height: region.height,
-            };
-            let rect = rect.clip(width, height).filter(|rect| {
+            let rect = region.rect.clip(width, height).filter(|rect| {
                 settings.roi_types.contain(&region.kind)
                     && rect.width.min(rect.height) >= settings.roi_min_size
             });
@@ -264,12 +258,7 @@ impl Subjects {
         let detections = places.iter().map(|place| Detection {
             tracking_id: place.region.tracking_id,
             kind: Arc::clone(&place.region.kind),
-            place: [
-                place.rect.x,
-                place.rect.y,
-                place.rect.width,
-                place.rect.height,
-            ],
+            place: place.rect,
         });
         let count = &mut self.count;
         let subjects = self.objects.see(detections.collect(), || {

@@ -89,7 +89,7 @@ fn detection(region: &Region) -> Detection {
     Detection {
         tracking_id: region.tracking_id,
         kind: Arc::clone(&region.kind),
-        place: [region.x, region.y, region.width, region.height],
+        place: region.rect,
     }
 }
 
@@ -126,10 +126,7 @@ mod tests {
             id,
             tracking_id,
             kind: kind.into(),
-            x,
-            y: 0,
-            width: 8,
-            height: 8,
+            rect: (x, 0, 8, 8).into(),
         })
     }
 

@@ -58,9 +58,11 @@ impl Content {
         settings: &Settings,
     ) -> Self {
         let boxes = regions.iter().filter_map(|(region, answer)| {
-            let place = Rect::from((region.x, region.y, region.width, region.height));
             let row = label_row(answer.as_ref()?, settings)?;
-            Some(RegionBox { place, row })
+            Some(RegionBox {
+                place: region.rect,
+                row,
+            })
         });
         let boxes = match settings.show.contains(Show::REGIONS) {
             true => boxes.collect(),
@@ -327,10 +329,7 @@ mod tests {
             id: 1,
             tracking_id: None,
             kind: "face".into(),
-            x: 1,
-            y: 2,
-            width: 3,
-            height: 4,
+            rect: (1, 2, 3, 4).into(),
         };
         let regions = [
             (region.clone(), None),
