@@ -6,7 +6,9 @@
 //! trust a GstVideoMeta that claims more memory than there is. Here each plane ends where its
 //! mapped memory ends.
 
-use gst_video::{VideoFrameRef, prelude::*, video_frame::IsVideoFrame};
+#[cfg(feature = "overlay")]
+use gst_video::VideoFrameRef;
+use gst_video::{prelude::*, video_frame::IsVideoFrame};
 
 /// A plane that can be read: its mapped bytes and the distance between its rows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,6 +48,7 @@ impl<'a> Picture<'a> {
 }
 
 /// A plane that can be written.
+#[cfg(feature = "overlay")]
 #[derive(Debug)]
 pub struct PlaneMut<'a> {
     index: usize,
@@ -53,6 +56,7 @@ pub struct PlaneMut<'a> {
     stride: usize,
 }
 
+#[cfg(feature = "overlay")]
 impl<'a> PlaneMut<'a> {
     /// Plane `index` of a frame. A plane with a negative stride, or outside of its memory, is
     /// empty.

@@ -3,8 +3,9 @@
 //! than 8 bits.
 //!
 //! Such frames are rare: nearly all frames with an alpha are opaque where something is drawn, and
-//! are blended onto as if they had none. GStreamer's blending would do for the others, too, but it
-//! takes several times as long and knows no matrix but BT.709's.
+//! are blended onto as if they had none. GStreamer's blending would do for the others, too. On
+//! Y'CbCr it knows no matrix but BT.709's and takes a third longer (2.2 ms instead of 1.6 ms for
+//! 560x340 pixels on A420 of 1080p). On RGB it would be faster (1.5 ms instead of 2.1 ms on GBRA).
 
 use std::ops::Range;
 
