@@ -11,7 +11,7 @@ use crate::paths;
 /// The 1000 categories of ImageNet-1k, in torchvision's order.
 const IMAGENET: &str = include_str!("../../plugin-meta/imagenet-1k.txt");
 
-/// Bytes of the largest file of names that is read: those of ImageNet-21k have 0.5 MB.
+/// The maximum size of a file of names in bytes; that of ImageNet-21k has 0.5 MB.
 const MAX_FILE: u64 = 64 << 20;
 
 /// The names of a model's classes.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Finding by name what people type: labels and groups.
+//! Look-up of labels and groups by the names that users type.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,32 +12,32 @@ const MAX_TYPED: usize = 100;
 /// The most commas of a name in a list: the name may end at each of them.
 const MAX_COMMAS: usize = 64;
 
-/// Things by their names.
+/// Items by name.
 #[derive(Debug)]
 pub(super) struct Names<T> {
     /// By the name in lower case.
-    folded: HashMap<String, Vec<(Arc<str>, T)>>,
-    /// Most commas in one name.
+    lowercase: HashMap<String, Vec<(Arc<str>, T)>>,
+    /// The maximum number of commas in a name.
     commas: usize,
 }
 
 impl<T: Copy> Names<T> {
-    /// Takes things and their names; several may have the same.
+    /// Takes items with their names; several may have the same name.
     pub fn new(named: impl IntoIterator<Item = (Arc<str>, T)>) -> Self {
-        let mut folded: HashMap<String, Vec<(Arc<str>, T)>> = HashMap::new();
+        let mut lowercase: HashMap<String, Vec<(Arc<str>, T)>> = HashMap::new();
         let mut commas = 0;
         for (name, thing) in named {
             commas = commas.max(name.matches(',').count());
-            let alike = folded.entry(name.to_lowercase()).or_default();
+            let alike = lowercase.entry(name.to_lowercase()).or_default();
             alike.push((name, thing));
         }
-        Self { folded, commas }
+        Self { lowercase, commas }
     }
 
-    /// Everything that has this name; if nothing is written exactly so, everything whose name
-    /// differs in case only. ImageNet has both a Cardigan (a dog) and a cardigan.
+    /// All items of this name; without an exact match, those whose name differs only in case. ImageNet
+    /// has both a Cardigan (a dog) and a cardigan.
     pub fn find(&self, name: &str) -> Vec<T> {
-        let alike = self.folded.get(&name.to_lowercase());
+        let alike = self.lowercase.get(&name.to_lowercase());
         let alike = alike.map_or(&[][..], Vec::as_slice);
         let is_exact = |(known, _): &&(Arc<str>, T)| **known == *name;
         let exact: Vec<T> = alike.iter().filter(is_exact).map(|(_, t)| *t).collect();
@@ -47,8 +47,8 @@ impl<T: Copy> Names<T> {
         }
     }
 
-    /// The items of a list separated by commas, empty ones left out. A name that has commas in
-    /// itself, as "tench, Tinca tinca", is one item where it is known.
+    /// The names in a list separated by commas, without empty ones. A known name that contains commas,
+    /// such as "tench, Tinca tinca", is one name.
     pub fn split<'t>(&self, list: &'t str) -> Vec<&'t str> {
         let mut items = Vec::new();
         let mut rest = list;
@@ -85,11 +85,14 @@ impl<T: Copy> Names<T> {
             let part = part.chars().take(2 * MAX_TYPED).count();
             part.abs_diff(length) <= max_distance
         };
-        self.folded
+        self.lowercase
             .iter()
-            .map(|(folded, alike)| {
-                // Lists of synonyms have commas: one of them is what people type.
-                let parts = folded.split(',').map(str::trim).chain([folded.as_str()]);
+            .map(|(lowercase, alike)| {
+                // A list of synonyms contains commas; users type one of them.
+                let parts = lowercase
+                    .split(',')
+                    .map(str::trim)
+                    .chain([lowercase.as_str()]);
                 let distance = parts
                     .filter(is_near)
                     .map(|part| strsim::osa_distance(&name, part))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What ResNet50 is: K. He, X. Zhang, S. Ren, J. Sun, *Deep Residual Learning for Image
+//! The architecture of ResNet50: K. He, X. Zhang, S. Ren, J. Sun, *Deep Residual Learning for Image
 //! Recognition* (2015), table 1, and the variant that is called v1.5.
 //!
 //! A 7x7 convolution of stride 2 and a 3x3 max pool of stride 2; four stages of bottlenecks; a
@@ -11,7 +11,7 @@
 /// Where the bottlenecks that downsample have their stride of 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Variant {
-    /// In the first 1x1 convolution, as in the paper: it passes three of four pixels over.
+    /// In the first 1x1 convolution, as in the paper: it skips three of four pixels.
     V1,
     /// In the 3x3 convolution, which sees every pixel: about 0.5 % better top-1 for about 5 %
     /// fewer images a second. torchvision's `resnet50`, NVIDIA's and MLPerf's.
@@ -93,9 +93,9 @@ pub struct Parameter {
 /// The whole network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResNet50 {
-    /// Which of the two it is.
+    /// The variant.
     pub variant: Variant,
-    /// Length in pixels of the sides of its pictures.
+    /// The side length of its input images in pixels.
     pub side: usize,
     /// The first convolution.
     pub stem: Conv,
@@ -110,14 +110,14 @@ pub struct ResNet50 {
 /// Channels of the bottlenecks' first two convolutions and the number of bottlenecks, by stage.
 const STAGES: [(usize, usize); 4] = [(64, 3), (128, 4), (256, 6), (512, 3)];
 
-/// A bottleneck's output has this many times the channels of its inside.
+/// The ratio of the output channels of a bottleneck to its inner channels.
 const EXPANSION: usize = 4;
 
-/// Length of the sides of the pictures that it was trained on.
+/// The side length of the images that it was trained on.
 const SIDE: usize = 224;
 
 impl ResNet50 {
-    /// The network with 1000 classes, for pictures of 224x224.
+    /// The network with 1000 classes, for images of 224x224.
     pub fn new(variant: Variant) -> Self {
         let conv = |prefix: &str, name: &str, norm: &str, inputs, outputs, kernel, stride| Conv {
             name: format!("{prefix}{name}"),
@@ -182,7 +182,7 @@ impl ResNet50 {
         self
     }
 
-    /// The network for pictures with sides of another length; its weights are the same.
+    /// The network for images with another side length; its weights are the same.
     pub fn with_side(mut self, side: usize) -> Self {
         self.side = side;
         self
@@ -195,9 +195,9 @@ impl ResNet50 {
     }
 
     /// The tensors between the layers, by the names that they have in the graph, in the order of
-    /// the computation: the input, what each ReLU gives, what a sum takes, and the average pool's
-    /// result. What a ReLU takes is not among them, for no layer sees it; the max pool's result is
-    /// as its input, `relu`.
+    /// the computation: the input, the output of each ReLU, the operands of sums, and the output of the
+    /// average pool. The inputs of ReLUs are not among them, because they are fused; the output of the max
+    /// pool has the range of its input, `relu`.
     pub fn activations(&self) -> Vec<String> {
         let mut all = vec!["input".to_owned(), "relu".to_owned()];
         for block in &self.blocks {
@@ -252,14 +252,13 @@ impl ResNet50 {
         all
     }
 
-    /// How many numbers are learned.
+    /// The number of learned parameters.
     pub fn parameter_count(&self) -> usize {
         let learned = self.parameters().into_iter().filter(|p| p.learned);
         learned.map(|p| p.shape.iter().product::<usize>()).sum()
     }
 
-    /// Multiplications with an addition that one picture takes, in the convolutions and the last
-    /// layer.
+    /// Multiply-accumulate operations for one image, in the convolutions and the last layer.
     pub fn macs(&self) -> usize {
         let mut total = 0;
         let mut run = |conv: &Conv, input: usize| {

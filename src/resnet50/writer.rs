@@ -12,11 +12,11 @@ use crate::onnx::{
     StringEntry, Tensor, TensorType, Type, ValueInfo, attribute_type, data_type,
 };
 
-/// Operators of ONNX 1.12, which every runtime has had for years.
+/// The opset of ONNX 1.12, which all current runtimes support.
 const OPSET: i64 = 17;
 const IR_VERSION: i64 = 8;
 
-/// Pictures a Run.
+/// The number of images of an inference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Batch {
     /// Any number.
@@ -25,24 +25,24 @@ pub enum Batch {
     Fixed(u32),
 }
 
-/// The numbers that the network computes with.
+/// The number format of the network.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Precision {
     /// 32-bit floats.
     Fp32,
-    /// 16-bit floats, the input and the output too.
+    /// 16-bit floats, including the input and the output.
     Fp16,
     /// 8-bit integers between a `QuantizeLinear` and a `DequantizeLinear`; the input and the
     /// output are 32-bit floats.
     Int8 {
-        /// How the activations are stored.
+        /// Scales and zero points of the activations.
         scales: Scales,
         /// Bits of a weight, 7 or 8; see [`QuantizedLayer::new`].
         weight_bits: u32,
     },
 }
 
-/// Builds the model. `contract` is the JSON for the metadata property `resnet50.contract`.
+/// Builds the ONNX model. `contract` is the JSON for the metadata property `resnet50.contract`.
 ///
 /// The input is `input`, `[batch, 3, side, side]`; the output is `output`, `[batch, classes]`:
 /// logits.
@@ -93,7 +93,7 @@ pub fn to_onnx(
 #[derive(Debug, Clone)]
 struct Value {
     name: String,
-    /// How it is stored in bytes, if it is.
+    /// Its scale and zero point, if it is quantized.
     linear: Option<QuantizationParameters>,
 }
 
@@ -157,7 +157,7 @@ impl Writer<'_> {
         self.node("Conv", &conv.name, &operands, attributes)
     }
 
-    /// A node whose one output has its name.
+    /// Adds a node whose only output has its name.
     fn node(&mut self, op: &str, name: &str, inputs: &[&str], attribute: Vec<Attribute>) -> String {
         self.nodes.push(Node {
             input: inputs.iter().map(|i| (*i).to_owned()).collect(),
@@ -170,7 +170,7 @@ impl Writer<'_> {
         name.to_owned()
     }
 
-    /// The tensor `name` as the next layer sees it: in 8 bits, it goes through a byte on its way,
+    /// The tensor `name` as the input of the next layer; with 8 bits it is quantized and dequantized
     /// with the scale of `activation`.
     fn stored(&mut self, name: String, activation: &str) -> Value {
         let Precision::Int8 { scales, .. } = self.precision else {
@@ -240,7 +240,7 @@ impl Writer<'_> {
         let largest = f16::MAX.to_f32();
         let (elem_type, bytes) = match self.precision {
             Precision::Fp16 => {
-                // A value beyond the type's would become infinite.
+                // A value out of range would become infinite.
                 let short = |v: &f32| f16::from_f32(v.clamp(-largest, largest)).to_le_bytes();
                 let bytes = values.iter().flat_map(short).collect();
                 (data_type::FLOAT16, bytes)
@@ -265,12 +265,12 @@ impl Writer<'_> {
     }
 }
 
-/// The name that a tensor has after it was stored in integers.
+/// The name of a tensor after quantization.
 pub fn dequantized(name: &str) -> String {
     format!("{name}.dequantized")
 }
 
-/// The attributes of a window that is the same along both axes.
+/// The attributes of a window that is equal along both axes.
 fn window(kernel: usize, stride: usize, padding: usize) -> Vec<Attribute> {
     let ints = |name: &str, value: usize, count| Attribute {
         name: name.into(),

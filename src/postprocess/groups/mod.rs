@@ -13,7 +13,7 @@ use crate::paths;
 /// Everyday groups of ImageNet-1k's classes.
 const IMAGENET: &str = include_str!("../../../plugin-meta/imagenet-groups.txt");
 
-/// Bytes of the largest file of groups that is read: the built-in ones have 3 kB.
+/// The maximum size of a file of groups in bytes; the built-in ones have 3 kB.
 const MAX_FILE: u64 = 64 << 20;
 
 /// Named groups of a model's classes.
@@ -56,7 +56,7 @@ pub enum GroupsError {
         /// What was expected.
         expected: String,
     },
-    /// There is no group at all.
+    /// There is no group.
     #[error("{0} has no group; expected a line each, such as “pet: tabby, 151-268”")]
     Empty(String),
     /// The built-in groups do not fit the model.
@@ -68,7 +68,7 @@ pub enum GroupsError {
 
 impl Groups {
     /// The built-in `imagenet-groups` for a model of ImageNet-1k's 1000 classes, or of 1001 whose
-    /// first is "background". As with [`Labels::imagenet`], the number of classes is what tells.
+    /// first is "background". As with [`Labels::imagenet`], only the number of classes counts.
     ///
     /// # Errors
     /// [`GroupsError::NotImagenet`] for any other number of classes.
@@ -122,10 +122,10 @@ impl Groups {
     /// other cases, unless one is written exactly so. `#` begins a comment at the beginning of a
     /// line or after a space.
     ///
-    /// A class may be in several groups. The wider of two groups is then never less sure than the
-    /// narrower, and a decision prefers it; leave it out with `deny`, or keep groups apart.
+    /// A class may be in several groups. The wider of two groups then never has less confidence than
+    /// the narrower one, so a decision prefers it; exclude it with `deny`, or use disjoint groups.
     ///
-    /// `source_name` is how errors call the text.
+    /// `source_name` is the name of the text in errors.
     ///
     /// # Errors
     /// [`GroupsError::Line`] for a line without a colon, a group without a name or classes, one
@@ -137,7 +137,7 @@ impl Groups {
         Ok(Self { groups })
     }
 
-    /// How many groups there are; at least one.
+    /// The number of groups; at least one.
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.groups.len()
@@ -161,8 +161,7 @@ impl Groups {
 
     /// For each group its index and the sum of its classes' `confidences`, best first, of equal
     /// ones the lower index first. They are written into `sums`, whose capacity is reused. A sum
-    /// is at most 1, though more than one class may be right; a class that `confidences` does not
-    /// have counts as 0.
+    /// is at most 1, even if several classes are correct. A class missing in `confidences` counts as 0.
     pub fn sum(&self, confidences: &[f32], sums: &mut Vec<(usize, f32)>) {
         sums.clear();
         let groups = self.groups.iter().enumerate();
@@ -174,7 +173,7 @@ impl Groups {
     }
 }
 
-/// The sum of the confidences of some classes, those missing as 0.
+/// The sum of the confidences of some classes; missing ones count as 0.
 pub(super) fn sum_of(classes: &[usize], confidences: &[f32]) -> f64 {
     let known = classes.iter().filter_map(|class| confidences.get(*class));
     known.map(|confidence| f64::from(*confidence)).sum()

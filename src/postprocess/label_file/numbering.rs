@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Names with the numbers of their classes.
+//! Names with class numbers.
 
 use std::fmt;
 
-/// Why numbers are not those of classes.
+/// Why numbers are not class numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Misnumbered {
-    /// It is there again: the place of the second.
+    /// A number occurs twice: the index of the second, and the number.
     Twice(usize, i64),
-    /// They begin with 1.
+    /// The numbers begin with 1.
     FromOne,
-    /// It is not one of so many classes: its place, and their number.
+    /// A number is out of range: its index, the number, and the number of classes.
     Outside(usize, i64, usize),
 }
 
 impl Misnumbered {
-    /// The place among the pairs that it is about.
+    /// The index of the wrong pair.
     pub fn place(&self) -> usize {
         match self {
             Self::Twice(place, _) | Self::Outside(place, ..) => *place,
@@ -38,7 +38,7 @@ impl fmt::Display for Misnumbered {
     }
 }
 
-/// The names in the order of their numbers, which are 0 to one less than there are names.
+/// The names in the order of their numbers, which must be 0 to the number of names less one.
 pub(super) fn by_number(pairs: Vec<(i64, String)>) -> Result<Vec<String>, Misnumbered> {
     let count = pairs.len();
     let last = count as i64;
@@ -57,6 +57,6 @@ pub(super) fn by_number(pairs: Vec<(i64, String)>) -> Result<Vec<String>, Misnum
             return Err(Misnumbered::Twice(place, number));
         }
     }
-    // As many as there are places, and none twice.
+    // There is exactly one name for each number.
     Ok(names.into_iter().flatten().collect())
 }

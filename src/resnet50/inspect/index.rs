@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
-//! A graph with what must be looked up in it.
+//! A graph with look-up tables.
 
 use std::collections::HashMap;
 
 use crate::onnx::{Graph, Node, Tensor};
 use crate::text;
 
-/// The most dimensions of a shape that means anything here. A file may give a value as many as it
-/// likes, and each node that only passes the value on has the same.
+/// The maximum rank of shapes that matter here. A file may claim any rank, and nodes that only pass a
+/// value on repeat it.
 pub(super) const MAX_DIMENSIONS: usize = 8;
 
-/// The most convolutions of a way that are looked at: no block has as many.
+/// The maximum number of convolutions on a path; no block has as many.
 const MAX_CONVS: usize = 16;
 
 /// One convolution of a graph.
@@ -30,24 +30,24 @@ pub(super) struct Block<'a> {
     pub(super) input: &'a str,
 }
 
-/// A graph with what has to be looked up in it. Everything here takes time in proportion to the
-/// file, for that may be anything.
+/// A graph with look-up tables. Everything takes time linear in the size of the file, which may be
+/// hostile.
 pub(super) struct Index<'a> {
     graph: &'a Graph,
     pub(super) producers: HashMap<&'a str, &'a Node>,
-    /// Shapes.
+    /// Shapes of constants.
     pub(super) constants: HashMap<&'a str, Vec<i64>>,
-    /// From where operations of one operand lead to a value; each value has one.
-    ways: HashMap<&'a str, Way<'a>>,
+    /// The path back from each value.
+    paths: HashMap<&'a str, Path<'a>>,
 }
 
-/// The way back from a value through operations of one operand, to the value that is none's: a sum,
-/// a pool, an input. That may be the value itself.
+/// The path back from a value through unary operations, to a value that has another origin: a sum, a
+/// pool, an input. That may be the value itself.
 #[derive(Debug, Clone, Copy)]
-struct Way<'a> {
-    /// Where it ends: one value is always the same piece of memory here, for names may be long.
+struct Path<'a> {
+    /// Its start. Equal values have equal pointers, because comparing long names is slow.
     from: &'a str,
-    /// The last convolution on it, and the value that this takes.
+    /// The last convolution on it, and the input of that convolution.
     conv: Option<(&'a Node, &'a str)>,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Index<'a> {
             .filter(|(_, t)| is_short(&t.dims))
             .map(|(name, t)| (*name, t.dims.clone()))
             .collect();
-        // Weights may be dequantized, or (in files that only show a network) made on the spot.
+        // Weights may be dequantized, or computed (in files that only show an architecture).
         for node in &graph.node {
             let (Some(input), Some(output)) = (node.input.first(), node.output.first()) else {
                 continue;
@@ -87,7 +87,7 @@ impl<'a> Index<'a> {
             graph,
             producers,
             constants,
-            ways: ways(graph),
+            paths: paths(graph),
         }
     }
 
@@ -99,7 +99,7 @@ impl<'a> Index<'a> {
         let &[outputs, _, height, width] = self.constants.get(weight.as_str())?.as_slice() else {
             return None;
         };
-        // Some writers name their nodes, some only their weights.
+        // Some exporters name nodes, others only weights.
         let weight = text::name(weight);
         let name = match node.name.as_str() {
             "" => weight.to_string(),
@@ -114,24 +114,24 @@ impl<'a> Index<'a> {
         })
     }
 
-    /// Goes back from a value on its [`Way`]. Returns the convolutions on it, the last one first,
-    /// and where it ends.
+    /// Follows the [`Path`] back from a value. Returns its convolutions, the last one first, and its
+    /// start.
     pub(super) fn trace(&self, value: &'a str) -> (Vec<Conv>, &'a str) {
-        let way = |value: &'a str| self.ways.get(value);
-        let from = way(value).map_or(value, |way| way.from);
+        let path = |value: &'a str| self.paths.get(value);
+        let from = path(value).map_or(value, |path| path.from);
         let mut convs = Vec::new();
-        let mut next = way(value).and_then(|way| way.conv);
+        let mut next = path(value).and_then(|path| path.conv);
         for _ in 0..MAX_CONVS {
             let Some((node, input)) = next else {
                 break;
             };
             convs.extend(self.conv(node));
-            next = way(input).and_then(|way| way.conv);
+            next = path(input).and_then(|path| path.conv);
         }
         (convs, from)
     }
 
-    /// The sums whose two branches part at one value, in the order of the computation.
+    /// The sums whose two branches start at one value, in the order of the computation.
     pub(super) fn blocks(&self) -> Vec<Block<'a>> {
         let sums = self.graph.node.iter();
         let sums = sums.filter(|n| matches!(n.op_type.as_str(), "Add" | "Sum"));
@@ -164,27 +164,27 @@ pub(super) fn tensors(graph: &Graph) -> impl Iterator<Item = (&str, &Tensor)> {
     initializers.chain(held)
 }
 
-/// The ways of all values that nodes take. The nodes are in the order of the computation.
-fn ways(graph: &Graph) -> HashMap<&str, Way<'_>> {
-    let mut ways: HashMap<&str, Way<'_>> = HashMap::new();
+/// The paths of all inputs of nodes. The nodes are in the order of the computation.
+fn paths(graph: &Graph) -> HashMap<&str, Path<'_>> {
+    let mut paths: HashMap<&str, Path<'_>> = HashMap::new();
     for node in &graph.node {
         for input in &node.input {
             let from = input.as_str();
-            ways.entry(from).or_insert(Way { from, conv: None });
+            paths.entry(from).or_insert(Path { from, conv: None });
         }
         let (Some(input), Some(output)) = (node.input.first(), node.output.first()) else {
             continue;
         };
-        let before = ways[input.as_str()];
+        let before = paths[input.as_str()];
         let conv = match node.op_type.as_str() {
             "Relu" | "Clip" | "BatchNormalization" | "Cast" | "Identity" | "QuantizeLinear"
             | "DequantizeLinear" => before.conv,
             "Conv" | "FusedConv" => Some((node, input.as_str())),
             _ => continue,
         };
-        ways.insert(output, Way { conv, ..before });
+        paths.insert(output, Path { conv, ..before });
     }
-    ways
+    paths
 }
 
 /// The integers of an attribute; empty if the node does not have it.

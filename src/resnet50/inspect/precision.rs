@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The types of the numbers that a network computes with.
+//! The number format of a network.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -23,7 +23,7 @@ pub fn precision(graph: &Graph) -> String {
         let Some(mut name) = node.input.get(place) else {
             continue;
         };
-        // What is only dequantized on the way counts as it is stored.
+        // Dequantized weights count as they are stored.
         if let Some(source) = index.producers.get(name.as_str())
             && source.op_type == "DequantizeLinear"
             && let Some(input) = source.input.first()

@@ -6,13 +6,13 @@ use std::collections::{BTreeSet, HashMap};
 use super::index::{Index, MAX_DIMENSIONS, int, ints};
 use crate::onnx::{Graph, Node};
 
-/// What a network holds and takes.
+/// The number of parameters and operations of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
-    /// Numbers in the weights, biases, and scales and offsets of batch norms.
+    /// The number of weights, biases, and scales and offsets of batch norms.
     pub parameters: u64,
-    /// Multiplications with an addition for one picture, in convolutions and matrix products;
-    /// none where the graph's shapes do not follow from its input's.
+    /// Multiply-accumulate operations for one image, in convolutions and matrix products; `None` if the
+    /// shapes cannot be inferred.
     pub macs: Option<u64>,
 }
 
@@ -55,7 +55,7 @@ pub fn size(graph: &Graph, side: u64) -> Size {
     Size { parameters, macs }
 }
 
-/// The number of elements of a constant; a file may claim anything.
+/// The number of elements of a constant; a file may claim any size.
 fn elements(dims: &[i64]) -> u64 {
     product(dims.iter().map(|d| u64::try_from(*d).unwrap_or(0)))
 }
@@ -64,7 +64,7 @@ fn product(factors: impl Iterator<Item = u64>) -> u64 {
     factors.fold(1, u64::saturating_mul)
 }
 
-/// The shape of a node's result, and its multiplications: none where its work is not known.
+/// The shape of a node's output, and its multiply-accumulate operations; `None` if unknown.
 fn infer(
     index: &Index<'_>,
     node: &Node,
@@ -132,7 +132,7 @@ fn infer(
     }
 }
 
-/// The shape behind a convolution or pool, its channels unchanged.
+/// The output shape of a convolution or pool, with unchanged channels.
 fn windowed(node: &Node, input: &[u64], kernel: &[i64]) -> Vec<u64> {
     let (strides, pads, dilations) = (
         ints(node, "strides"),
@@ -142,7 +142,7 @@ fn windowed(node: &Node, input: &[u64], kernel: &[i64]) -> Vec<u64> {
     let mut shape = input.to_vec();
     let axes = kernel.len();
     for (axis, (size, kernel)) in shape.iter_mut().skip(2).zip(kernel).enumerate() {
-        // 128 bits, for a file may claim anything.
+        // 128 bits, for a file may claim any size.
         let at = |list: &[i64], i: usize, default: i64| {
             i128::from(list.get(i).copied().unwrap_or(default))
         };

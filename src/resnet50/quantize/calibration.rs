@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{Histogram, Method, QuantizationParameters};
 use crate::resnet50::ResNet50;
 
-/// The values that the network's activations take while it sees pictures.
+/// The values of the network's activations on calibration images.
 #[derive(Debug, Clone)]
 pub struct Calibration {
     tensors: BTreeMap<String, Histogram>,
@@ -25,7 +25,7 @@ pub enum CalibrationError {
 }
 
 impl Calibration {
-    /// Nothing seen yet.
+    /// Before the first image.
     pub fn new(network: &ResNet50) -> Self {
         let names = network.activations().into_iter();
         Self {
@@ -33,11 +33,10 @@ impl Calibration {
         }
     }
 
-    /// Takes the values of one activation; those of a tensor that is not stored in bytes are
-    /// passed over.
+    /// Takes the values of one activation. Tensors that are not quantized are ignored.
     ///
     /// # Errors
-    /// [`CalibrationError::NotFinite`].
+    /// [`CalibrationError::NotFinite`] if a value is NaN or infinite.
     pub fn observe(&mut self, name: &str, values: &[f32]) -> Result<(), CalibrationError> {
         let finite = self.tensors.get_mut(name).is_none_or(|t| t.observe(values));
         let error = || CalibrationError::NotFinite(name.to_owned());
@@ -47,7 +46,7 @@ impl Calibration {
     /// Chooses the scales.
     ///
     /// # Errors
-    /// [`CalibrationError::Unseen`].
+    /// [`CalibrationError::Unseen`] if an activation has no values.
     pub fn scales(&self, method: Method) -> Result<Scales, CalibrationError> {
         let scale = |(name, histogram): (&String, &Histogram)| {
             let (min, max) = histogram
@@ -60,14 +59,14 @@ impl Calibration {
     }
 }
 
-/// How each activation of the network is stored.
+/// Scale and zero point of each activation of the network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scales {
     tensors: BTreeMap<String, QuantizationParameters>,
 }
 
 impl Scales {
-    /// That of one.
+    /// Those of one activation.
     ///
     /// # Panics
     /// If the network has no activation of that name; both variants have the same.

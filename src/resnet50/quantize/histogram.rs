@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The values that a tensor takes, and the range that 256 of them are to cover.
+//! Histogram of a tensor's values, and the range for quantization.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How the range of an activation is chosen.
+/// The method that determines the range of an activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Method {
-    /// From the smallest to the largest value: nothing is clipped, and one outlier makes all
-    /// steps coarse.
+    /// From the minimum to the maximum: nothing is clipped, but one outlier makes all steps coarse.
     MinMax,
     /// Without the outermost 0.001 % of the values at each end.
     #[default]
@@ -53,14 +52,14 @@ const TAIL: f64 = 1e-5;
 /// them carry the values of one sign.
 const SIDE: usize = 4096;
 
-/// How often each value occurred, in bins of equal width around 0. The bins grow with the values:
-/// where one is too large, every two bins become one, and nothing has to be kept or seen twice.
+/// The counts of values in bins of equal width around 0. If a value exceeds the range, the width
+/// doubles by merging pairs of bins, so values need not be kept.
 #[derive(Debug, Clone)]
 pub struct Histogram {
     /// Values of `[i - SIDE, i - SIDE + 1)` widths; exact zeros are not in it.
     counts: Vec<u64>,
     zeros: u64,
-    /// What the outermost bins reach to; 0 before the first value.
+    /// The absolute limit of the range; 0 before the first value.
     limit: f32,
     min: f32,
     max: f32,
@@ -81,7 +80,6 @@ impl Default for Histogram {
 impl Histogram {
     /// Counts values. Returns false, and counts none of them, if one is not finite.
     pub fn observe(&mut self, values: &[f32]) -> bool {
-        // (A sum of zeros is zero, and anything else in it stays what it is.)
         if values.is_empty() || values.iter().map(|v| v * 0.0).sum::<f32>() != 0.0 {
             return values.is_empty();
         }
@@ -112,7 +110,7 @@ impl Histogram {
         true
     }
 
-    /// Makes every two bins one, from the middle outwards.
+    /// Merges pairs of bins, from the middle outwards.
     fn widen(&mut self) {
         let mut wider = vec![0; 2 * SIDE];
         for (i, count) in self.counts.iter().enumerate() {
@@ -140,7 +138,7 @@ impl Histogram {
         let total = self.zeros + self.counts.iter().sum::<u64>();
         let tail = (total as f64 * TAIL) as u64;
         let edge = |bin: usize| (bin as f32 - SIDE as f32) * self.width();
-        // Where zeros are the end of the values, no bin is found on their other side.
+        // If no value is on one side of 0, no bin is found there.
         let low = beyond(self.counts[..SIDE].iter(), tail).map_or(0.0, edge);
         let high = beyond(self.counts[SIDE..].iter().rev(), tail)
             .map_or(0.0, |from_end| edge(2 * SIDE - from_end));
@@ -148,7 +146,7 @@ impl Histogram {
     }
 
     fn entropy(&self) -> (f32, f32) {
-        // Both signs together, unless there is only one: then it has all of the values.
+        // Both signs together. With only one sign it has all levels.
         let (above, below) = (&self.counts[SIDE..], self.counts[..SIDE].iter().rev());
         let counts: Vec<f64> = above
             .iter()
@@ -193,14 +191,14 @@ fn divergence(counts: &[f64], bins: usize, levels: usize) -> f64 {
     if total == 0.0 {
         return f64::INFINITY;
     }
-    // What is clipped into an empty bin is unexpected there, but not impossible.
+    // Values clipped into an empty bin are unexpected there, but not impossible.
     let unexpected = 0.5 / total;
     let mut sum = 0.0;
     for level in 0..levels {
         let (from, to) = (level * bins / levels, (level + 1) * bins / levels);
         let group = &inside[from..to];
         let occupied = group.iter().filter(|c| **c > 0.0).count();
-        // A step cannot tell its values apart: each counts as their mean.
+        // The values of a step are not distinguished: each counts as their mean.
         let mean = group.iter().sum::<f64>() / occupied.max(1) as f64 / total;
         for (i, count) in group.iter().enumerate() {
             let last = from + i + 1 == bins;

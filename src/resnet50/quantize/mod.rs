@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Static quantization to 8 bits: which numbers stand for which, and how they are chosen.
+//! Static quantization to 8 bits.
 //!
 //! A real value `r` is stored as the integer `q` with `r = scale * (q - zero_point)`, as in ONNX's
 //! `QuantizeLinear`. Weights are symmetric int8 with a scale for each output channel; activations

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! How far rounded values are from the exact ones.
+//! The signal-to-noise ratio of rounded values.
 
 /// The ratio of the power of exact values to that of the errors, over any number of tensors.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -18,7 +18,7 @@ impl Snr {
         }
     }
 
-    /// In decibels: `10 log10(sum x^2 / sum (x - y)^2)`; infinite where there is no error.
+    /// In decibels: `10 log10(sum x^2 / sum (x - y)^2)`; infinite without errors.
     pub fn decibels(&self) -> f64 {
         if self.noise == 0.0 {
             return f64::INFINITY;

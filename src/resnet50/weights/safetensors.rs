@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Hugging Face's safetensors: the length of a header as u64, the header in JSON, the numbers.
+//! Hugging Face's safetensors: the length of the header as u64, the header in JSON, and the data.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,12 +13,12 @@ use crate::text;
 
 const PART: &str = "the header of the safetensors file";
 
-/// Whether a file has a header like that.
+/// Whether a file has such a header.
 pub(super) fn is(file: &[u8]) -> bool {
     file.get(8) == Some(&b'{') && file[6..8] == [0, 0]
 }
 
-/// Reads a file for which [`is`] holds.
+/// Reads a file that [`is`] accepts.
 pub(super) fn read(file: &Bytes) -> Result<StateDict, WeightsError> {
     let Some((len, rest)) = file.split_first_chunk() else {
         return Err(WeightsError::truncated(PART, 8, file.len() as u64));
@@ -40,8 +40,7 @@ pub(super) fn read(file: &Bytes) -> Result<StateDict, WeightsError> {
     let bad = |problem: &dyn fmt::Display| {
         WeightsError::malformed(PART, text::message(&problem.to_string()).to_string())
     };
-    // This also checks that the tensors cover the numbers without gaps, and that none goes past
-    // the end.
+    // This also checks that the tensors cover the data without gaps, and that none exceeds it.
     let (_, metadata) = ::safetensors::SafeTensors::read_metadata(file).map_err(|e| bad(&e))?;
     let numbers = file.slice(8 + len as usize..);
     let mut dict = StateDict::default();
@@ -89,7 +88,7 @@ fn dtype(dtype: ::safetensors::Dtype) -> Option<DType> {
     })
 }
 
-/// JSON parsers take the last of two entries with the same name, silently.
+/// Refuses duplicate names, because JSON parsers silently keep the last one.
 fn unique(header: &[u8]) -> Result<(), WeightsError> {
     struct Names;
 

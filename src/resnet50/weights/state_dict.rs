@@ -10,7 +10,7 @@ use half::{bf16, f16};
 use super::error::WeightsError;
 use crate::text;
 
-/// Type of a tensor's elements, all of them little-endian.
+/// The type of a tensor's elements, in little-endian byte order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[allow(missing_docs)]
@@ -28,7 +28,7 @@ pub enum DType {
 }
 
 impl DType {
-    /// Bytes of an element.
+    /// The size of an element in bytes.
     pub fn size(self) -> usize {
         match self {
             Self::I8 | Self::U8 | Self::Bool => 1,
@@ -45,7 +45,7 @@ impl DType {
 }
 
 impl fmt::Display for DType {
-    /// PyTorch's names.
+    /// The name in PyTorch.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::F16 => "float16",
@@ -62,11 +62,11 @@ impl fmt::Display for DType {
     }
 }
 
-/// A view into the file.
+/// A tensor: a view into the file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tensor {
     shape: Vec<usize>,
-    /// Elements from one index to the next, by axis.
+    /// The stride of each axis, in elements.
     strides: Vec<usize>,
     dtype: DType,
     /// From the first element to the end of the last one.
@@ -79,14 +79,14 @@ impl fmt::Debug for Tensor {
     }
 }
 
-/// PyTorch allows 64; the weights of a network for pictures have at most four.
+/// The maximum number of axes. PyTorch allows 64; the weights of image networks have at most four.
 const MAX_AXES: usize = 8;
 
 impl Tensor {
     /// A view of `storage` from element `offset` on.
     ///
-    /// The storage has at least as many elements as the tensor: one that repeats elements
-    /// (`expand`) could be of any size. The error tells what is wrong without the tensor's name.
+    /// The storage must have at least as many elements as the tensor: a tensor that repeats elements
+    /// (`expand`) could have any size. The error is without the tensor's name.
     pub(super) fn new(
         storage: &Bytes,
         dtype: DType,
@@ -150,7 +150,7 @@ impl Tensor {
         self.dtype
     }
 
-    /// How many elements it has.
+    /// The number of its elements.
     pub fn len(&self) -> usize {
         // Zeros first: with one of them, the product of the others could overflow.
         if self.is_empty() {
@@ -160,12 +160,12 @@ impl Tensor {
         }
     }
 
-    /// Whether it has none.
+    /// Whether it has no elements.
     pub fn is_empty(&self) -> bool {
         self.shape.contains(&0)
     }
 
-    /// Whether its elements lie one behind the other, row by row.
+    /// Whether its elements are contiguous, in row-major order.
     pub fn is_contiguous(&self) -> bool {
         let mut expected = 1;
         self.is_empty()
@@ -181,7 +181,7 @@ impl Tensor {
                 })
     }
 
-    /// Its elements, row by row; those of 64 bits are rounded. `None` if they are not
+    /// Its elements in row-major order; 64-bit elements are rounded. `None` if they are not
     /// floating-point numbers.
     pub fn to_f32(&self) -> Option<Vec<f32>> {
         match self.dtype {
@@ -205,7 +205,7 @@ impl Tensor {
             values.push(convert(elements[at]));
             for axis in (0..index.len()).rev() {
                 index[axis] += 1;
-                // The stride of an axis of length 1 may be any number: it comes and goes.
+                // The stride of an axis of length 1 may be any number; it has no effect.
                 at = at.wrapping_add(self.strides[axis]);
                 if index[axis] < self.shape[axis] {
                     continue 'elements;
@@ -222,9 +222,9 @@ impl Tensor {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StateDict {
     tensors: BTreeMap<String, Tensor>,
-    /// Where it was in a checkpoint, if it is a part of one.
+    /// Its path in a checkpoint, if it is a part of one.
     pub(super) entry: Option<String>,
-    /// Where other state dicts of such a network are.
+    /// The paths of other state dicts of such a network.
     pub(super) other_entries: Vec<String>,
 }
 
@@ -236,11 +236,10 @@ impl StateDict {
         }
     }
 
-    /// Takes off what wrappers put in front of every name: `nn.DataParallel`, `torch.compile`,
-    /// Lightning.
+    /// Removes the prefixes of wrappers from all names: `nn.DataParallel`, `torch.compile`, Lightning.
     pub(super) fn without_prefix(mut self) -> Self {
         const PREFIXES: [&str; 3] = ["module.", "_orig_mod.", "model."];
-        // Each name may have several; nobody has more than these.
+        // Wrappers may be nested, but hardly deeper than this.
         for _ in 0..PREFIXES.len() {
             let common = PREFIXES
                 .into_iter()
@@ -257,38 +256,37 @@ impl StateDict {
         self
     }
 
-    /// Where it was in a checkpoint (`model_ema`), escaped; nothing if the file is the state dict
-    /// itself.
+    /// Its path in a checkpoint (`model_ema`), escaped; `None` if the file is the state dict itself.
     pub fn entry(&self) -> Option<&str> {
         self.entry.as_deref()
     }
 
-    /// Where the checkpoint has others of the same kind, escaped.
+    /// The paths of similar state dicts in the checkpoint, escaped.
     pub fn other_entries(&self) -> &[String] {
         &self.other_entries
     }
 
-    /// How many tensors there are.
+    /// The number of tensors.
     pub fn len(&self) -> usize {
         self.tensors.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no tensors.
     pub fn is_empty(&self) -> bool {
         self.tensors.is_empty()
     }
 
-    /// All of them.
+    /// All tensors with their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.tensors.iter().map(|(name, t)| (name.as_str(), t))
     }
 
-    /// One of them.
+    /// The tensor of this name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.tensors.get(name)
     }
 
-    /// A tensor's elements, row by row.
+    /// The elements of a tensor in row-major order.
     ///
     /// # Errors
     /// If there is no such tensor, or it has no floating-point numbers.

@@ -2,10 +2,10 @@
 //! What `torch.save` wrote before PyTorch 1.6, and writes since with
 //! `_use_new_zipfile_serialization=False`.
 //!
-//! Five pickles in a row: a magic number, the version of the protocol, the byte order and other
-//! properties of the machine, the object, and a list of the storages' names. Behind them each
-//! storage, in the order of the list: the number of its elements as i64, and the elements. See
-//! `_legacy_save` in PyTorch's `torch/serialization.py`.
+//! Five consecutive pickles: a magic number, the version of the protocol, the byte order and other
+//! properties of the machine, the object, and a list of the storages' names. Each storage follows, in
+//! the order of the list: the number of its elements as i64, and the elements. See `_legacy_save` in
+//! PyTorch's `torch/serialization.py`.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! From the object that `torch.save` was given to the state dict in it.
+//! The state dict in an object that `torch.save` has written.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -12,7 +12,7 @@ use super::pickle::{Pickle, StorageId, Value};
 use super::{StateDict, Tensor};
 use crate::text;
 
-/// Where training programs keep the state dict in a checkpoint, the likeliest first.
+/// Keys of the state dict in the checkpoints of training programs, the most likely first.
 const WRAPPERS: [&str; 7] = [
     "state_dict",
     "model_state_dict",
@@ -23,10 +23,10 @@ const WRAPPERS: [&str; 7] = [
     "params",
 ];
 
-/// Checkpoints in checkpoints.
+/// The maximum depth of nested dicts.
 const MAX_DEPTH: usize = 4;
 
-/// Ends of names that every ResNet50 has.
+/// Suffixes of names that every ResNet50 has.
 const ANCHORS: [&str; 3] = [
     "layer1.0.conv1.weight",
     "stages.0.layers.0.layer.0.convolution.weight",
@@ -36,13 +36,13 @@ const ANCHORS: [&str; 3] = [
 /// A dict whose keys are names.
 #[derive(Debug, Clone)]
 struct Entries<'p> {
-    /// The keys on the way to it.
+    /// The path of keys to it.
     path: Vec<&'p str>,
     items: Vec<(&'p str, &'p Value)>,
 }
 
 impl Entries<'_> {
-    /// The keys on the way to it, for messages.
+    /// The path of keys to it, for messages.
     fn place(&self) -> String {
         text::name(&self.path.join(".")).to_string()
     }
@@ -53,7 +53,7 @@ impl Entries<'_> {
             .any(|(_, v)| matches!(v, Value::Tensor(_)))
     }
 
-    /// Whether a tensor of it has a name that every ResNet50 has.
+    /// Whether it has a tensor with a name that every ResNet50 has.
     fn is_network(&self) -> bool {
         self.items.iter().any(|(name, value)| {
             matches!(value, Value::Tensor(_)) && ANCHORS.iter().any(|end| ends_with(name, end))
@@ -61,13 +61,13 @@ impl Entries<'_> {
     }
 }
 
-/// Whether the last parts of a name are these.
+/// Whether these are the last parts of a name.
 fn ends_with(name: &str, end: &str) -> bool {
     name.strip_suffix(end)
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// The tensors of the object's state dict; `storage` gives the bytes of all of a storage.
+/// The tensors of the object's state dict. `storage` returns all bytes of a storage.
 pub(super) fn state_dict<'p>(
     pickle: &'p Pickle<'_>,
     mut storage: impl FnMut(&'p StorageId) -> Result<Bytes, WeightsError>,
@@ -151,14 +151,14 @@ fn describe(value: &Value) -> String {
 #[derive(Debug)]
 struct Found<'p> {
     items: Vec<(Cow<'p, str>, &'p Value)>,
-    /// Where it is.
+    /// Its path in the object.
     entry: Option<String>,
-    /// Where others like it are.
+    /// The paths of similar ones.
     others: Vec<String>,
 }
 
-/// The names and values of the state dict: of a ResNet50's, wherever it is, else of what lies
-/// where training programs keep it.
+/// The names and values of the state dict: that of a ResNet50 anywhere in the object, else the one
+/// under the usual keys of training programs.
 fn find<'p>(pickle: &'p Pickle<'_>) -> Result<Found<'p>, WeightsError> {
     let Value::Dict(root) = pickle.root else {
         let kind = pickle.root.kind();
@@ -170,7 +170,7 @@ fn find<'p>(pickle: &'p Pickle<'_>) -> Result<Found<'p>, WeightsError> {
     let mut seen = HashSet::new();
     walk(pickle, root, &mut Vec::new(), &mut seen, &mut dicts)?;
     let mut networks: Vec<&Entries<'_>> = dicts.iter().filter(|d| d.is_network()).collect();
-    // Averaged weights are those that training programs evaluate.
+    // Training programs evaluate the averaged weights.
     networks.sort_by_key(|dict| {
         let wrapper = dict
             .path
@@ -185,7 +185,7 @@ fn find<'p>(pickle: &'p Pickle<'_>) -> Result<Found<'p>, WeightsError> {
     let Some((network, others)) = networks.split_first() else {
         return usual(pickle, &dicts);
     };
-    // A network in parts: its last layer has a dict of its own beside the one of the others.
+    // A network in parts: the last layer is in a dict of its own.
     let parent = &network.path[..network.path.len().saturating_sub(1)];
     let has_last = |dict: &Entries<'_>| {
         let mut tensors = dict.items.iter().filter_map(|(_, value)| match value {
@@ -228,7 +228,7 @@ fn find<'p>(pickle: &'p Pickle<'_>) -> Result<Found<'p>, WeightsError> {
     })
 }
 
-/// The dicts of an object whose keys are names, from the outermost on.
+/// Collects the dicts of an object whose keys are strings, the outermost first.
 fn walk<'p>(
     pickle: &'p Pickle<'_>,
     dict: u32,
@@ -274,8 +274,7 @@ fn walk<'p>(
     Ok(())
 }
 
-/// The state dict of some other network: the outermost dict with tensors on the way through
-/// [`WRAPPERS`].
+/// The state dict of another network: the outermost dict with tensors along [`WRAPPERS`].
 fn usual<'p>(pickle: &'p Pickle<'_>, dicts: &[Entries<'p>]) -> Result<Found<'p>, WeightsError> {
     let none = |found: String| Err(WeightsError::NoStateDict { found });
     let Some(mut dict) = dicts.first() else {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Forms that have a class a line, or all of them in one.
+//! Formats with one class a line, or with all classes in one line.
 
 mod field;
 mod numbered;
@@ -15,17 +15,17 @@ use wordnet::synsets;
 
 pub(super) use wordnet::is_synset;
 
-/// A line that is not empty: its number from 1 on, and its text without the space around it.
+/// A line that is not empty: its number from 1, and its trimmed text.
 #[derive(Debug, Clone, Copy)]
 struct Line<'a> {
     number: usize,
     text: &'a str,
 }
 
-/// What a form makes of the lines: names, nothing because they are not in it, or an error.
+/// The result for one format: names, `None` if the lines are not in it, or an error.
 type Form = Result<Option<Vec<String>>, FormError>;
 
-/// The names in a text that is no list or dict of a program.
+/// The names in a text that is not a list or dict.
 pub(super) fn names(text: &str, classes: usize) -> Result<Vec<String>, FormError> {
     let lines: Vec<Line<'_>> = text
         .lines()
@@ -52,7 +52,7 @@ pub(super) fn names(text: &str, classes: usize) -> Result<Vec<String>, FormError
     Ok(text.lines().map(|line| line.trim().to_owned()).collect())
 }
 
-/// Refuses what is written in a form that is not read.
+/// Refuses formats that are not supported.
 fn refuse_others(lines: &[Line<'_>], text: &str) -> Result<(), FormError> {
     let Some(first) = lines.first() else {
         return Ok(());
@@ -133,7 +133,7 @@ fn one_line(line: Line<'_>) -> Result<Vec<String>, FormError> {
     Ok(numbered.unwrap_or(names))
 }
 
-/// `"tench",`: a list whose brackets got lost.
+/// `"tench",`: a list without its brackets.
 fn quoted(lines: &[Line<'_>]) -> Form {
     let bare = |line: &Line<'_>| {
         let text = line.text.strip_suffix(',').unwrap_or(line.text).trim_end();
@@ -142,7 +142,7 @@ fn quoted(lines: &[Line<'_>]) -> Form {
     Ok(lines.iter().map(bare).collect())
 }
 
-/// `- tench`: a list as YAML and Markdown have it.
+/// `- tench`: a list of YAML or Markdown.
 fn dashes(lines: &[Line<'_>]) -> Form {
     let bare = |line: &Line<'_>| {
         line.text
@@ -152,7 +152,7 @@ fn dashes(lines: &[Line<'_>]) -> Form {
     Ok(lines.iter().map(bare).collect())
 }
 
-/// `tench,`: a list in one line that was broken into lines.
+/// `tench,`: a list separated by commas and line breaks.
 fn commas(lines: &[Line<'_>]) -> Form {
     let last = lines.len() - 1;
     let bare = |(i, line): (usize, &Line<'_>)| {

@@ -4,7 +4,7 @@
 use super::{FEATURES, Naming, is_averaged, is_of_training};
 use crate::resnet50::weights::StateDict;
 
-/// Names of last layers, the likeliest first.
+/// Names of last layers, the most likely first.
 const HEADS: [&str; 8] = [
     "fc",
     "classifier",
@@ -16,8 +16,8 @@ const HEADS: [&str; 8] = [
     "output",
 ];
 
-/// The name of the last layer without `.weight`: a layer of 2048 features, within the network or
-/// beside it. Where there is none, the name that it should have.
+/// The name of the last layer without `.weight`: a layer of 2048 features, in the network or beside it.
+/// Without such a layer, its expected name.
 pub(super) fn last_layer(
     dict: &StateDict,
     naming: Naming,

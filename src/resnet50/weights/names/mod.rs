@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 //! ResNet50's parameters under the names that programs give them.
 
-mod group;
 mod last_layer;
 mod naming;
+mod network_copy;
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,26 +11,25 @@ use super::error::{Mismatch, WeightsError};
 use super::{StateDict, Tensor};
 use crate::resnet50::{Parameter, ResNet50, Variant};
 use crate::text;
-use group::{Group, groups};
 use last_layer::last_layer;
+use network_copy::{NetworkCopy, network_copies};
 
-pub(super) use group::is_averaged;
 pub use naming::Naming;
+pub(super) use network_copy::is_averaged;
 
-/// Features that the last layer takes.
+/// The number of features that the last layer takes.
 pub(super) const FEATURES: usize = 2048;
 
-/// The tensors of a file that has all of ResNet50's parameters, and nothing else that its answers
-/// would depend on.
+/// The tensors of a file with all parameters of ResNet50, and no others that its results depend on.
 ///
-/// The weights do not tell v1 from v1.5, for the variants have the same shapes. The published ones
-/// are all v1.5's: torchvision's and timm's `resnet50` have stride 2 in the 3x3 convolution, and so
+/// The weights do not show whether they are for v1 or v1.5, because the shapes are the same. The
+/// published ones are for v1.5: torchvision's and timm's `resnet50` have stride 2 in the 3x3 convolution, and so
 /// has `ResNetBottleNeckLayer` of transformers unless `downsample_in_bottleneck` is set in a
 /// model's configuration, which came later than `microsoft/resnet-50` and defaults to false; its
 /// documentation (`docs/source/en/model_doc/resnet.md`) calls that "ResNet v1.5".
 #[derive(Debug, Clone)]
 pub struct ResNet50Weights {
-    /// By torchvision's names.
+    /// The tensors by torchvision's names.
     tensors: HashMap<String, Tensor>,
     naming: Naming,
     classes: usize,
@@ -40,17 +39,16 @@ pub struct ResNet50Weights {
 }
 
 impl ResNet50Weights {
-    /// Finds each parameter of [`ResNet50::parameters`], whatever stands before all of their names
-    /// (`module.`, `model.backbone.` …), and the last layer, whatever it is called and however many
-    /// classes it has from 2 on.
+    /// Finds each parameter of [`ResNet50::parameters`] behind any common prefix (`module.`,
+    /// `model.backbone.` …), and the last layer with any name and at least 2 classes.
     ///
-    /// Passed over is what only training needs: `num_batches_tracked` and other counters, the
-    /// parameters of losses, metrics and optimizers, and other copies of the network. Where there
-    /// are several whole ones, averaged weights (EMA) are taken before others.
+    /// Tensors that only training needs are ignored: `num_batches_tracked` and other counters, the
+    /// parameters of losses, metrics and optimizers, and other copies of the network. Of several
+    /// complete copies, averaged weights (EMA) are preferred.
     ///
     /// # Errors
     /// [`WeightsError::Mismatch`] with every parameter that is missing or of another shape, and
-    /// every tensor too much.
+    /// every surplus tensor.
     pub fn from_state_dict(dict: &StateDict) -> Result<Self, WeightsError> {
         let network = ResNet50::new(Variant::V1_5);
         let head = format!("{}.", network.classifier.name);
@@ -58,22 +56,22 @@ impl ResNet50Weights {
         let inner = || parameters.iter().filter(|p| !p.name.starts_with(&head));
         let total = inner().count();
 
-        let groups = groups(dict, inner());
-        let chosen = groups.first().cloned().unwrap_or_else(|| {
+        let copies = network_copies(dict, inner());
+        let best = copies.first().cloned().unwrap_or_else(|| {
             let naming = Naming::of(dict);
-            Group {
+            NetworkCopy {
                 naming,
                 prefix: naming.prefix().into(),
                 count: 0,
             }
         });
-        let Group { naming, prefix, .. } = chosen;
-        // Whole copies beside it are no part of it.
-        let others: Vec<String> = groups
+        let NetworkCopy { naming, prefix, .. } = best;
+        // Other complete copies.
+        let others: Vec<String> = copies
             .iter()
             .skip(1)
-            .filter(|group| group.count * 2 > total)
-            .map(|group| group.prefix.clone())
+            .filter(|copy| copy.count * 2 > total)
+            .map(|copy| copy.prefix.clone())
             .collect();
         let in_other = |name: &str| {
             let longest = others
@@ -134,7 +132,7 @@ impl ResNet50Weights {
         let mut ignored = Vec::new();
         for (name, tensor) in dict.iter().filter(|(name, _)| !known.contains(*name)) {
             if in_other(name) || is_counter(name, tensor) {
-                // Of no interest to anybody.
+                // Not worth a mention.
             } else if is_of_training(name.strip_prefix(&prefix).unwrap_or(name)) {
                 ignored.push(text::name(name).to_string());
             } else {
@@ -154,22 +152,22 @@ impl ResNet50Weights {
         })
     }
 
-    /// Whose names the file has.
+    /// The naming scheme of the file.
     pub fn naming(&self) -> Naming {
         self.naming
     }
 
-    /// How many classes the last layer has.
+    /// The number of classes of the last layer.
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// What stands before the network's names in the file.
+    /// The prefix of the network's names in the file.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// What stands before the names of other copies of the network, which are not taken.
+    /// The prefixes of other copies of the network, which are not used.
     pub fn others(&self) -> &[String] {
         &self.others
     }
@@ -179,8 +177,8 @@ impl ResNet50Weights {
         &self.ignored
     }
 
-    /// What [`Folded::new`](crate::resnet50::Folded::new) takes: the values of a parameter, row by row.
-    /// Empty for one that ResNet50 does not have.
+    /// The values of a parameter in row-major order, for [`Folded::new`](crate::resnet50::Folded::new).
+    /// Empty for an unknown parameter.
     pub fn values(&self) -> impl Fn(&Parameter) -> Vec<f32> + '_ {
         |parameter| {
             let tensor = self.tensors.get(&parameter.name);
@@ -189,7 +187,7 @@ impl ResNet50Weights {
     }
 }
 
-/// One tensor of this name and shape, or what is wrong with it.
+/// The tensor of this name and shape; otherwise adds to the mismatch.
 fn take(dict: &StateDict, name: &str, shape: &[usize], mismatch: &mut Mismatch) -> Option<Tensor> {
     match dict.get(name) {
         None => mismatch.missing.push(text::name(name).to_string()),
@@ -208,7 +206,7 @@ fn take(dict: &StateDict, name: &str, shape: &[usize], mismatch: &mut Mismatch) 
     None
 }
 
-/// Whether it counts something: batches, or steps of an average.
+/// Whether the tensor is a counter: of batches, or of steps of an average.
 fn is_counter(name: &str, tensor: &Tensor) -> bool {
     const COUNTERS: [&str; 8] = [
         "n_averaged",
@@ -226,8 +224,8 @@ fn is_counter(name: &str, tensor: &Tensor) -> bool {
         || (is_scalar && (!tensor.dtype().is_float() || COUNTERS.contains(&last)))
 }
 
-/// Whether a name, without what stands before the network's, is one of a loss, a metric, an
-/// optimizer or another average.
+/// Whether a name, without the prefix of the network, belongs to a loss, a metric, an optimizer or
+/// another average.
 fn is_of_training(name: &str) -> bool {
     const PARTS: [&str; 9] = [
         "criterion",

@@ -3,7 +3,7 @@
 
 use crate::resnet50::weights::StateDict;
 
-/// Who named the tensors of a file.
+/// The naming scheme of the tensors of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Naming {
@@ -20,7 +20,7 @@ pub enum Naming {
 impl Naming {
     pub(super) const ALL: [Self; 3] = [Self::Torchvision, Self::Transformers, Self::Children];
 
-    /// Whose names these are: transformers' if one starts like them, else torchvision's.
+    /// The scheme of a file: that of transformers if a name starts with `resnet.`, else torchvision's.
     pub fn of(dict: &StateDict) -> Self {
         match dict.iter().any(|(name, _)| name.starts_with("resnet.")) {
             true => Self::Transformers,
@@ -39,7 +39,7 @@ impl Naming {
         }
     }
 
-    /// What stands before the names of all layers but the last in the program's own files.
+    /// The prefix of the names of all layers except the last one.
     pub(super) fn prefix(self) -> &'static str {
         match self {
             Self::Torchvision | Self::Children => "",
@@ -47,7 +47,7 @@ impl Naming {
         }
     }
 
-    /// The name of a parameter that is not the last layer's, without [`Self::prefix`].
+    /// The name of a parameter without [`Self::prefix`], for all layers except the last one.
     pub(super) fn inner_name(self, torchvision: &str) -> String {
         let name = self.name(torchvision);
         match name.strip_prefix(self.prefix()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Names with the same prefix: one copy of the network.
+//! Copies of the network in a file: names with the same prefix.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,21 +7,21 @@ use super::Naming;
 use crate::resnet50::Parameter;
 use crate::resnet50::weights::StateDict;
 
-/// Names that share what stands before the network's own.
+/// One copy of the network: names with the same prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Group {
+pub(super) struct NetworkCopy {
     pub(super) naming: Naming,
     pub(super) prefix: String,
-    /// How many of the network's parameters it has.
+    /// The number of the network's parameters in it.
     pub(super) count: usize,
 }
 
-/// The groups of names that are the network's behind some prefix, the best first: with the most
-/// parameters, averaged weights before others, short prefixes before long ones.
-pub(super) fn groups<'a>(
+/// The copies of the network, the best first: with the most parameters, then averaged weights, then
+/// short prefixes.
+pub(super) fn network_copies<'a>(
     dict: &StateDict,
     inner: impl Iterator<Item = &'a Parameter>,
-) -> Vec<Group> {
+) -> Vec<NetworkCopy> {
     let mut namings: HashMap<String, Naming> = HashMap::new();
     for parameter in inner {
         for naming in Naming::ALL {
@@ -30,7 +30,7 @@ pub(super) fn groups<'a>(
     }
     let mut counts: BTreeMap<(Naming, &str), usize> = BTreeMap::new();
     for (name, _) in dict.iter() {
-        // The longest end of it that is one of the network's names.
+        // The longest suffix that is one of the network's names.
         let starts = name.match_indices('.').map(|(at, _)| at + 1);
         let found = std::iter::once(0)
             .chain(starts)
@@ -39,25 +39,25 @@ pub(super) fn groups<'a>(
             *counts.entry(key).or_default() += 1;
         }
     }
-    let mut groups: Vec<Group> = counts
+    let mut copies: Vec<NetworkCopy> = counts
         .into_iter()
-        .map(|((naming, prefix), count)| Group {
+        .map(|((naming, prefix), count)| NetworkCopy {
             naming,
             prefix: prefix.to_owned(),
             count,
         })
         .collect();
-    groups.sort_by_key(|g| {
+    copies.sort_by_key(|g| {
         (
             usize::MAX - g.count,
             !is_averaged(&g.prefix),
             g.prefix.len(),
         )
     });
-    groups
+    copies
 }
 
-/// Whether a name speaks of averaged weights.
+/// Whether the name is that of averaged weights.
 pub(in crate::resnet50::weights) fn is_averaged(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.split(['.', '_'])
