@@ -2,11 +2,14 @@
 //! Groups of ImageNet's classes.
 #![no_main]
 
+use std::sync::LazyLock;
+
 use gstresnet50::postprocess::{Groups, Labels};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    let labels = Labels::default_for(1000);
-    match Groups::parse(text, "the file", &labels) {
+    static LABELS: LazyLock<Labels> = LazyLock::new(|| Labels::default_for(1000));
+    let labels = &*LABELS;
+    match Groups::parse(text, "the file", labels) {
         Ok(groups) => {
             let mut sums = Vec::new();
             groups.sum(&[0.001; 1000], &mut sums);

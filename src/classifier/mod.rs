@@ -1,6 +1,29 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What is done with a model, without pads: for the element, the program and the benchmarks alike.
+//! A loaded model and what it gives: the contract in effect, the tensor that a frame becomes, the
+//! result that scores become. It knows nothing of pads and elements.
+//!
+//! [`Loaded::load`] reads the model, starts the engine that runs it and makes a [`Classifier`],
+//! which fills tensors and reads scores. [`Plan`] is what was decided on the way: pre-processing,
+//! output, activation.
 
+mod classify;
+mod convert;
+mod decision;
+mod error;
+mod info;
+mod layout;
+mod load;
+mod names;
+mod options;
 mod plan;
+mod pool;
+mod target;
 
+pub use classify::{Classifier, Frame, FrameResult, ResultOptions};
+pub use convert::SharedConversion;
+pub use decision::{DecisionRule, DecisionSample};
+pub use error::Error;
+pub use load::{Loaded, check};
+pub use names::Names;
+pub use options::{EngineSettings, IMAGENET_GROUPS, NameOptions, Options, TensorOptions};
 pub use plan::{Plan, count_labels};

@@ -11,6 +11,7 @@ pub mod json;
 /// The element `resnet50overlay`, which draws classifications.
 #[cfg(feature = "overlay")]
 pub mod overlay;
+mod property;
 mod refused;
 mod register;
 pub mod strings;

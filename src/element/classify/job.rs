@@ -4,13 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::time::When;
-use super::classifier::{Classifier, Look};
-use super::convert::Shared;
-use super::error::Error;
 use super::settings::FrameSettings;
-use super::stream::{Outcome, Stream};
-use super::subject::Part;
+use super::stream::{JobResult, Stream, Ticket};
+use super::tracks::{SceneFrame, Target};
+use crate::classifier::{Classifier, Error, Frame, SharedConversion};
 use crate::inference::{Job, RunError, RunTimes};
 use crate::preprocess::{ConvertError, Slot};
 
@@ -23,32 +20,61 @@ pub struct FrameJob {
     pub info: Arc<gst_video::VideoInfo>,
     /// Until it is in the tensor.
     pub buffer: Option<gst::Buffer>,
-    /// The same of all jobs of this frame, where it has to be converted.
-    pub shared: Option<Arc<Shared>>,
+    /// What all jobs of the frame share, where it has to be converted.
+    pub conversion: Option<Arc<SharedConversion>>,
     pub ticket: Ticket,
-    pub part: Part,
-    /// Its frame says that it holds no whole picture.
+    pub target: Target,
+    /// The frame is flagged as damaged.
     pub is_flagged: bool,
     pub preprocess: Duration,
-    pub is_answered: bool,
-}
-
-/// Which job it is.
-#[derive(Debug, Clone, Copy)]
-pub struct Ticket {
-    /// A flush and the like make a new generation; answers for an old one are nobody's.
-    pub generation: u64,
-    /// Counts the jobs that were handed over.
-    pub number: u64,
-    pub when: When,
-    pub arrived: Instant,
+    pub is_delivered: bool,
 }
 
 impl FrameJob {
-    fn deliver(&mut self, outcome: Outcome) {
-        self.is_answered = true;
-        self.stream.deliver(self.ticket, &self.part, outcome);
+    fn deliver(&mut self, result: JobResult) {
+        self.is_delivered = true;
+        self.stream.deliver(self.ticket, &self.target, result);
     }
+
+    /// Fills the tensor. Returns false if the frame looks like the last inferred one.
+    fn fill_slot(&self, buffer: &gst::BufferRef, slot: &mut Slot<'_>) -> Result<bool, Error> {
+        let region = self.target.region.as_ref();
+        let frame = Frame {
+            buffer,
+            info: &self.info,
+            rect: region.map(|region| region.rect),
+            conversion: self.conversion.as_deref(),
+        };
+        self.classifier.fill(frame, slot)?;
+        if region.is_some() {
+            return Ok(true);
+        }
+        let mut scene = self.target.track.scene.lock();
+        let limit = self.settings.skip_still;
+        if limit <= 0.0 {
+            // The results that follow are not of the tensor that was kept.
+            scene.clear();
+            return Ok(true);
+        }
+        let frame = SceneFrame {
+            number: self.ticket.number,
+            time: self.ticket.when.steady,
+        };
+        let target = &self.classifier.plan().target;
+        let max_age = self.settings.skip_still_max;
+        Ok(!scene.is_static(slot, target, frame, limit, max_age))
+    }
+}
+
+/// Whether a frame that is flagged as damaged may fail so.
+fn is_excused(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Map(_)
+            | Error::Frame(_)
+            | Error::Convert(ConvertError::Short { .. })
+            | Error::Layout { .. }
+    )
 }
 
 impl Job for FrameJob {
@@ -57,64 +83,43 @@ impl Job for FrameJob {
             return false;
         };
         let begun = Instant::now();
-        self.stream.taken(self.ticket, &self.part);
-        let look = Look {
-            buffer: &buffer,
-            info: &self.info,
-            part: &self.part,
-            number: self.ticket.number,
-            steady: self.ticket.when.steady,
-            shared: self.shared.as_deref(),
-        };
-        let filled = self.classifier.fill(look, &self.settings, slot);
-        // Before anybody is told: the stream may then have the only reference.
+        self.stream.started(self.ticket, &self.target);
+        let filled = self.fill_slot(&buffer, slot);
+        // Before the result is delivered: the stream may then have the only reference.
         drop(buffer);
-        self.shared = None;
+        self.conversion = None;
         self.preprocess = begun.elapsed();
-        match filled {
-            Ok(true) => true,
-            Ok(false) => {
-                self.deliver(Outcome::Still);
-                false
-            }
-            // It has not claimed to hold more.
-            Err(
-                Error::Map(_)
-                | Error::Frame(_)
-                | Error::Convert(ConvertError::Short { .. })
-                | Error::Layout { .. },
-            ) if self.is_flagged => {
-                self.deliver(Outcome::Unusable);
-                false
-            }
-            Err(error) => {
-                self.deliver(Outcome::Failed(error));
-                false
-            }
-        }
+        let result = match filled {
+            Ok(true) => return true,
+            Ok(false) => JobResult::Static,
+            Err(error) if self.is_flagged && is_excused(&error) => JobResult::Unusable,
+            Err(error) => JobResult::Failed(error),
+        };
+        self.deliver(result);
+        false
     }
 
     fn done(mut self: Box<Self>, outcome: Result<&[f32], RunError>, run: RunTimes) {
-        let answer = outcome.map_err(Error::from).and_then(|scores| {
-            self.classifier
-                .answer(scores, &self.settings, run.inference)
+        let result = outcome.map_err(Error::from).and_then(|scores| {
+            let options = self.settings.result_options();
+            self.classifier.result(scores, options, run.inference)
         });
-        let outcome = match answer {
-            Ok(answer) => {
+        let result = match result {
+            Ok(result) => {
                 let total = self.ticket.arrived.elapsed();
                 self.stream.record(self.preprocess, run, total);
-                Outcome::Answer(Box::new(answer))
+                JobResult::Result(Box::new(result))
             }
-            Err(error) => Outcome::Failed(error),
+            Err(error) => JobResult::Failed(error),
         };
-        self.deliver(outcome);
+        self.deliver(result);
     }
 }
 
 impl Drop for FrameJob {
     fn drop(&mut self) {
-        if !self.is_answered {
-            self.deliver(Outcome::Dropped);
+        if !self.is_delivered {
+            self.deliver(JobResult::Dropped);
         }
     }
 }

@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What is posted on the bus.
+//! What is posted on the bus, but for errors.
 
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
-use gst::subclass::prelude::*;
 
-use super::imp::Resnet50;
-use super::latency::News;
-use super::settings::Messages;
-use super::stream::Topic;
-use super::subject::Part;
-use super::watch::Hint;
+use super::core::Core;
+use super::stream::LatencyChange;
+use super::tracks::{Hint, Target};
+use super::values::Messages;
 use crate::meta::Classification;
 
-/// The shortest time between two QOS messages.
-const QOS_SPACING: Duration = Duration::from_secs(1);
+/// Minimum time between two QOS messages.
+const MIN_QOS_INTERVAL: Duration = Duration::from_secs(1);
 
-impl Resnet50 {
-    /// Counts frames or regions that newer ones have overtaken, and says so now and then.
-    pub(super) fn count_busy(&self, overtaken: usize, buffer: &gst::BufferRef) {
+impl Core {
+    /// Counts frames or regions that newer ones have replaced, and posts a QOS message now and then.
+    pub(super) fn count_overtaken(&self, overtaken: usize, buffer: &gst::BufferRef) {
         let (inferred, busy) = {
             let mut stats = self.stream.stats();
             stats.busy += overtaken as u64;
@@ -27,17 +24,16 @@ impl Resnet50 {
             (stats.inferences, stats.busy)
         };
         let segment = {
-            let mut inner = self.stream.lock();
-            if inner.qos.is_some_and(|last| last.elapsed() < QOS_SPACING) {
+            let mut state = self.stream.lock();
+            let last = state.timing.last_qos;
+            if last.is_some_and(|last| last.elapsed() < MIN_QOS_INTERVAL) {
                 return;
             }
-            inner.qos = Some(Instant::now());
-            inner.segment.clone()
+            state.timing.last_qos = Some(Instant::now());
+            state.timing.leaving.clone()
         };
-        let obj = self.obj();
         let pts = buffer.pts();
         let message = gst::message::Qos::builder(true)
-            .src(&*obj)
             .running_time(segment.as_ref().and_then(|s| s.to_running_time(pts)))
             .stream_time(segment.as_ref().and_then(|s| s.to_stream_time(pts)))
             .timestamp(pts)
@@ -45,65 +41,63 @@ impl Resnet50 {
             .stats(
                 gst::GenericFormattedValue::from(gst::format::Buffers::from_u64(inferred)),
                 gst::GenericFormattedValue::from(gst::format::Buffers::from_u64(busy)),
-            )
-            .build();
-        // Fails only where nobody listens.
-        let _ = obj.post_message(message);
+            );
+        self.post(|element| message.src(element).build());
     }
 
     /// Tells the user what is no error but may well be a mistake.
-    pub(super) fn tell(&self, hint: Option<Hint>) {
+    pub(super) fn post_hint(&self, hint: Option<Hint>) {
         match hint {
             None => {}
-            Some(Hint::Warning(text)) => self.warn(&[text]),
+            Some(Hint::Warning(text)) => self.warn(&text),
             Some(Hint::Info(text)) => {
-                // gst-launch shows the second one only.
-                gst::element_imp_info!(self, gst::StreamError::Failed, ("{}", text), ["{}", text]);
+                if let Some(element) = self.element() {
+                    // gst-launch shows only the second text of an INFO.
+                    let failed = gst::StreamError::Failed;
+                    gst::element_info!(element, failed, ("{}", text), ["{}", text]);
+                }
             }
         }
     }
 
-    /// Tells the user of frames that say that they hold no whole picture.
-    pub(super) fn tell_of_flags(&self, text: Option<String>) {
-        if let Some(text) = text {
-            gst::element_imp_warning!(self, gst::StreamError::Decode, ("{}", text));
+    /// Warns of frames that are flagged as damaged.
+    pub(super) fn warn_of_flags(&self, warning: Option<String>) {
+        if let Some((warning, element)) = warning.zip(self.element()) {
+            gst::element_warning!(element, gst::StreamError::Decode, ("{}", warning));
         }
     }
 
-    /// Lets the pipeline ask anew for the latency. In one that is not live it counts for nothing,
-    /// so that once is enough.
-    pub(super) fn announce_latency(&self, news: News) {
+    /// Lets the pipeline ask for the latency again. In a pipeline that is not live the latency has
+    /// no effect, so that once is enough.
+    pub(super) fn announce_latency(&self, change: LatencyChange) {
         let mut upstream = gst::query::Latency::new();
         let is_live = || self.sink.peer_query(&mut upstream) && upstream.result().0;
-        if news == News::Changed && !{ is_live }() {
+        if change == LatencyChange::Changed && !{ is_live }() {
             return;
         }
-        let obj = self.obj();
-        let message = gst::message::Latency::builder().src(&*obj).build();
-        // Fails only where nobody listens.
-        let _ = obj.post_message(message);
+        self.post(|element| gst::message::Latency::builder().src(element).build());
     }
 
-    /// Posts the element message `resnet50`: the metadata's fields, where it is about a region
-    /// which one, and the frame's times by the names that `level` and `cutter` have for them.
-    pub(super) fn post(
+    /// Posts the element message `resnet50`: the metadata's fields, the region if it is about one,
+    /// and the frame's times by the names that `level` and `cutter` use. `frame` is the frame and
+    /// its segment, if it has not left yet.
+    pub(super) fn post_result(
         &self,
-        answer: &Classification,
-        part: &Part,
+        classification: &Classification,
+        target: &Target,
         pts: Option<gst::ClockTime>,
         frame: Option<(
             &gst::BufferRef,
             Option<gst::FormattedSegment<gst::ClockTime>>,
         )>,
     ) {
-        let obj = self.obj();
         let (duration, segment) = match frame {
             Some((buffer, segment)) => (buffer.duration(), segment),
-            None => (None, self.stream.lock().segment.clone()),
+            None => (None, self.stream.lock().timing.leaving.clone()),
         };
-        let mut structure = answer.to_structure("resnet50");
-        if let Some(place) = &part.place {
-            structure.set("region", place.region.to_structure());
+        let mut structure = classification.to_structure("resnet50");
+        if let Some(region) = &target.region {
+            structure.set("region", region.region.to_structure());
         }
         for (name, time) in [
             ("timestamp", pts),
@@ -119,21 +113,23 @@ impl Resnet50 {
         ] {
             structure.set(name, time);
         }
-        let message = gst::message::Element::builder(structure).src(&*obj).build();
-        // Fails only where nobody listens.
-        let _ = obj.post_message(message);
+        self.post(|element| {
+            gst::message::Element::builder(structure)
+                .src(element)
+                .build()
+        });
     }
 }
 
-/// Whether this answer is to be posted.
-pub(super) fn is_posted(part: &Part, answer: &Classification, messages: Messages) -> bool {
+/// Whether a result is to be posted. With `messages=change` it then counts as posted.
+pub(super) fn is_posted(
+    target: &Target,
+    classification: &Classification,
+    messages: Messages,
+) -> bool {
     match messages {
         Messages::None => false,
         Messages::All => true,
-        Messages::Change => {
-            let topic = Some(Topic::of(answer));
-            let before = std::mem::replace(&mut part.subject.known().topic, topic.clone());
-            before != topic
-        }
+        Messages::Change => target.track.state().is_change(classification),
     }
 }

@@ -25,36 +25,28 @@
  *
  * Since: plugins-resnet50-0.1.0
  */
-mod classifier;
-mod convert;
-mod decide;
-mod error;
-mod events;
-mod frames;
+mod core;
 mod imp;
+mod input;
 mod job;
-mod latency;
-mod loads;
+mod live;
+mod loader;
+mod log;
 mod messages;
-mod pads;
-mod pool;
-mod queue;
-mod rate;
+mod model;
+mod output;
+mod properties;
+mod provider_options;
+mod queries;
 mod settings;
-mod stats;
-mod still;
 mod stream;
-mod subject;
-mod turns;
-mod watch;
-mod whole;
+mod tracks;
+mod values;
 
 #[cfg(feature = "doc")]
 use gst::prelude::*;
 
-pub use settings::{
-    ActivationSetting, ColorOrderSetting, FitSetting, Messages, Mode, RegionSetting,
-};
+pub use values::{ActivationSetting, ColorOrderSetting, FitSetting, Messages, Mode, RegionSetting};
 
 glib::wrapper! {
     /// The element `resnet50`.

@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Frames that are converted before they are looked at: once each, by the worker that is the first
-//! to need it, and by nobody if nobody does.
+//! Frames of formats that pre-processing does not read: they are converted once each, by the first
+//! worker that needs the frame, and not at all if none does.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use gst_video::VideoInfo;
 
 use super::error::Error;
 use super::pool::Pool;
 use crate::preprocess::{Converter, is_read};
+use crate::sync::Mutex;
 
-/// What all jobs of a frame share.
+/// The converted frame that all jobs of one frame share.
 #[derive(Debug, Default)]
-pub struct Shared(Mutex<Option<Arc<Converted>>>);
+pub struct SharedConversion(Mutex<Option<Arc<Converted>>>);
 
-impl Shared {
-    /// For a frame of this kind; none where it need not be converted.
-    pub fn of(info: &VideoInfo) -> Option<Arc<Self>> {
+impl SharedConversion {
+    /// For a frame of this kind; none if it need not be converted.
+    pub fn for_frame(info: &VideoInfo) -> Option<Arc<Self>> {
         (!is_read(info.format())).then(Arc::default)
     }
 
-    /// The frame, which `convert` converts where nobody has done it. The other jobs of the frame
-    /// wait meanwhile.
-    pub fn get(
+    /// The converted frame. The first call runs `convert`; others wait for it meanwhile.
+    pub(super) fn get(
         &self,
         convert: impl FnOnce() -> Result<Converted, Error>,
     ) -> Result<Arc<Converted>, Error> {
-        let mut converted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut converted = self.0.lock();
         if let Some(converted) = &*converted {
             return Ok(Arc::clone(converted));
         }
@@ -36,17 +36,17 @@ impl Shared {
     }
 }
 
-/// A converted frame. Its converter goes back to the pool that it came from.
+/// A converted frame. Dropping it gives its converter back to the pool.
 #[derive(Debug)]
-pub struct Converted {
-    /// What it was, by which the pool knows the converter.
+pub(super) struct Converted {
+    /// The frame's own format, by which the pool knows the converter.
     from: VideoInfo,
     converter: Option<Converter>,
     pool: Arc<Pool<Converter>>,
 }
 
 impl Converted {
-    /// Converts a buffer, whose frame is of this kind.
+    /// Converts the frame in a buffer.
     pub fn new(
         buffer: &gst::BufferRef,
         info: &VideoInfo,
@@ -58,18 +58,19 @@ impl Converted {
             Some(converter) => converter,
             None => Converter::new(info)?,
         };
-        let converted = converter.convert(&frame);
-        let this = Self {
+        let result = converter.convert(&frame);
+        // The converter goes back to the pool even if this fails.
+        let converted = Self {
             from: info.clone(),
             converter: Some(converter),
             pool: Arc::clone(pool),
         };
-        converted?;
-        Ok(this)
+        result?;
+        Ok(converted)
     }
 
     pub fn converter(&self) -> &Converter {
-        // It is there until the end.
+        // Only `drop` takes it.
         self.converter.as_ref().unwrap_or_else(|| unreachable!())
     }
 }

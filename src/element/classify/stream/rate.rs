@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Which frames are to be inferred.
 
-use super::super::time::{Moment, Steady};
+use super::super::super::time::{Moment, Steady};
 
 /// Chooses frames by their number and by their time.
 #[derive(Debug, Default)]
 pub struct Rate {
     /// Frames since the last chosen one, modulo the interval.
     since: u32,
-    /// When the next one is due.
+    /// Time of the next one.
     due: Option<Steady>,
-    /// The spacing that downstream asks for.
+    /// The minimum time between two that downstream asks for.
     throttle: Option<gst::ClockTime>,
 }
 
 impl Rate {
-    /// Begins anew: the next frame is chosen.
+    /// Restarts: the next frame is chosen.
     pub fn reset(&mut self) {
         self.since = 0;
         self.due = None;
     }
 
-    /// Keeps this time between two chosen frames from now on.
+    /// Sets the minimum time between two chosen frames.
     pub fn throttle(&mut self, spacing: Option<gst::ClockTime>) {
         self.throttle = spacing;
     }
 
-    /// Takes a frame that has nothing to be chosen for: it counts, but does not use up a turn.
-    pub fn pass(&mut self, interval: u32) {
+    /// Counts a frame of which nothing is due. It does not use up a turn.
+    pub fn skip(&mut self, interval: u32) {
         if self.since != 0 {
             self.since = (self.since + 1) % interval.max(1);
         }
     }
 
-    /// Whether this frame is one. Every `interval`th is, of those every one whose time has come:
-    /// `max_rate` a second, none where its numerator is 0. A frame without a time is always due,
-    /// and so is one whose time has jumped back.
+    /// Whether this frame is chosen: every `interval`th one, and of those at most `max_rate` a
+    /// second (a numerator of 0: no limit). A frame without a time is always due, and so is one
+    /// whose time has jumped back.
     pub fn chooses(
         &mut self,
         moment: Option<Moment>,
@@ -67,7 +67,7 @@ impl Rate {
         if now < due {
             return false;
         }
-        // From when it was due, so that the rate is kept on the average; but not after a gap.
+        // Counted from when it was due, so that the average rate is kept; but not after a gap.
         let is_late = now.since(due) > spacing;
         self.due = Some(if is_late { now } else { due }.after(spacing));
         true
@@ -78,7 +78,7 @@ impl Rate {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::super::time::Timeline;
+    use super::super::super::super::time::Timeline;
     use super::*;
 
     /// Whether a frame at this time is chosen.
@@ -109,8 +109,8 @@ mod tests {
         assert_eq!(chosen, [true, false, false, true, false, false, true]);
         rate.reset();
         assert!(rate.chooses(None, 3, off));
-        // One that passes counts, and the turn waits for the next one.
-        (0..7).for_each(|_| rate.pass(3));
+        // A skipped one counts, and the turn stays with the next one.
+        (0..7).for_each(|_| rate.skip(3));
         assert!(rate.chooses(None, 3, off));
         assert!(!rate.chooses(None, 3, off));
     }
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(count(&mut Rate::default(), 5, 10, (30, 1)), 50);
     }
 
-    /// Downstream's wish counts where it is the slower one.
+    /// The slower of `max-rate` and downstream's wish counts.
     #[test]
     fn throttled() {
         let mut rate = Rate::default();

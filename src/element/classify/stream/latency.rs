@@ -4,36 +4,36 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Frames that are looked at for whether the stay has become shorter.
+/// Number of newest frames that show whether the stay has become shorter.
 const WINDOW: usize = 64;
 
-/// So many frames must have come without a longer stay before it is announced: at the start of a
-/// stream each waits for those in front of it, and so longer than they.
-const SETTLED: usize = 4;
+/// Number of frames without a longer stay before the first announcement: at the start of a stream
+/// each frame waits for those before it, and so longer than they.
+const SETTLED_FRAMES: usize = 4;
 
-/// A change of less than this is none.
-const LEAST: Duration = Duration::from_millis(5);
+/// A change of less than this is not announced.
+const MIN_CHANGE: Duration = Duration::from_millis(5);
 
-/// The shortest time between two announcements of a longer stay.
-const SPACING: Duration = Duration::from_secs(1);
+/// Minimum time between two announcements of a longer stay.
+const MIN_SPACING: Duration = Duration::from_secs(1);
 
-/// The shortest time before an announcement of a shorter stay. With each of them it is doubled, so
-/// that a stay that comes and goes is not announced for ever.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time before the first announcement of a shorter stay. It doubles with each of them, so that a stay
+/// that goes up and down is not announced for ever.
+const SHORTER_AFTER: Duration = Duration::from_secs(10);
 
-/// What the pipeline is to be told.
+/// Why the pipeline is to ask for the latency again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum News {
-    /// For the first time how long frames stay.
+pub enum LatencyChange {
+    /// It is known for the first time.
     First,
-    /// It has changed so much that it matters.
+    /// It has changed by so much that it matters.
     Changed,
 }
 
 /// The longest stay of frames.
 #[derive(Debug)]
 pub struct Latency {
-    /// When the last of the frames so far could leave.
+    /// When the last frame could leave.
     ready: Option<Instant>,
     newest: VecDeque<Duration>,
     /// The longest stay since the last announcement of a shorter one.
@@ -43,7 +43,7 @@ pub struct Latency {
     growing: Duration,
     /// What was announced last, and when.
     announced: Option<(Duration, Instant)>,
-    patience: Duration,
+    shorter_after: Duration,
 }
 
 impl Default for Latency {
@@ -55,23 +55,22 @@ impl Default for Latency {
             settled: 0,
             growing: Duration::ZERO,
             announced: None,
-            patience: PATIENCE,
+            shorter_after: SHORTER_AFTER,
         }
     }
 }
 
 impl Latency {
-    /// Takes a frame that began to wait and need not have waited any longer at these times. It
-    /// could not leave before those that came before it. What it waits beyond that, since what is
-    /// behind takes nothing, is not this element's.
-    pub fn leave(&mut self, queued: Instant, ready: Instant) -> Option<News> {
+    /// Takes a frame that began to wait at `queued` and had its result at `ready`. It cannot leave
+    /// before the frames before it. Time that downstream makes it wait is not counted.
+    pub fn leave(&mut self, queued: Instant, ready: Instant) -> Option<LatencyChange> {
         let ready = self.ready.map_or(ready, |last| last.max(ready));
         self.ready = Some(ready);
         self.observe(ready.saturating_duration_since(queued), ready)
     }
 
     /// Takes the stay of a frame that could leave `now`.
-    fn observe(&mut self, stay: Duration, now: Instant) -> Option<News> {
+    fn observe(&mut self, stay: Duration, now: Instant) -> Option<LatencyChange> {
         if self.newest.len() == WINDOW {
             self.newest.pop_front();
         }
@@ -82,37 +81,37 @@ impl Latency {
             self.settled = 0;
         }
         self.settled += 1;
-        if self.settled < SETTLED {
+        if self.settled < SETTLED_FRAMES {
             return None;
         }
         let Some((announced, when)) = self.announced else {
             self.announced = Some((self.bound, now));
-            return Some(News::First);
+            return Some(LatencyChange::First);
         };
         let since = now.saturating_duration_since(when);
         if grows(self.bound, announced) {
-            if since < SPACING {
+            if since < MIN_SPACING {
                 return None;
             }
             self.announced = Some((self.bound, now));
-            return Some(News::Changed);
+            return Some(LatencyChange::Changed);
         }
-        // A shorter one must have been so for a while: an announcement stirs up the pipeline, and
-        // what is too long harms less than what is too short.
+        // A shorter stay must last for a while: each announcement makes the pipeline recalculate its
+        // latency, and too much latency harms less than too little.
         let longest = self.newest.iter().max().copied().unwrap_or_default();
-        let is_shorter =
-            self.newest.len() == WINDOW && longest < self.bound / 2 && self.bound - longest > LEAST;
-        if !is_shorter || since < self.patience {
+        let is_shorter = self.newest.len() == WINDOW
+            && longest < self.bound / 2
+            && self.bound - longest > MIN_CHANGE;
+        if !is_shorter || since < self.shorter_after {
             return None;
         }
-        self.patience = self.patience.saturating_mul(2);
+        self.shorter_after = self.shorter_after.saturating_mul(2);
         (self.bound, self.growing) = (longest, longest);
         self.announced = Some((longest, now));
-        Some(News::Changed)
+        Some(LatencyChange::Changed)
     }
 
-    /// The longest stay: never less than what a frame has needed since it was last announced to be
-    /// shorter.
+    /// The longest stay since the last announcement of a shorter one.
     pub fn bound(&self) -> Duration {
         self.bound
     }
@@ -120,7 +119,7 @@ impl Latency {
 
 /// Whether a stay is so much longer than another that it matters.
 fn grows(stay: Duration, than: Duration) -> bool {
-    stay > than + than / 4 && stay > than + LEAST.min(stay / 2)
+    stay > than + than / 4 && stay > than + MIN_CHANGE.min(stay / 2)
 }
 
 #[cfg(test)]
@@ -131,13 +130,17 @@ mod tests {
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
-    /// The stays, in milliseconds, whose frames were news; the frames come each 40 ms.
-    fn news(latency: &mut Latency, begun: Instant, stays: &[u64]) -> Vec<(usize, News)> {
-        let news = stays.iter().enumerate().filter_map(|(i, stay)| {
+    /// Which of these stays, in milliseconds, were announced; a frame comes every 40 ms.
+    fn announced(
+        latency: &mut Latency,
+        begun: Instant,
+        stays: &[u64],
+    ) -> Vec<(usize, LatencyChange)> {
+        let changes = stays.iter().enumerate().filter_map(|(i, stay)| {
             let now = begun + MS(40) * i as u32;
             Some((i, latency.observe(MS(*stay), now)?))
         });
-        news.collect()
+        changes.collect()
     }
 
     /// A frame that is ready before the one in front of it stays as long as that one.
@@ -162,8 +165,8 @@ mod tests {
         let stays = [
             30, 60, 90, 120, 150, 180, 150, 178, 185, 190, 170, 200, 40, 210,
         ];
-        let found = news(&mut latency, Instant::now(), &stays);
-        assert_eq!(found, [(8, News::First)]);
+        let found = announced(&mut latency, Instant::now(), &stays);
+        assert_eq!(found, [(8, LatencyChange::First)]);
         // What is asked for is true all the same.
         assert_eq!(latency.bound(), MS(210));
     }
@@ -177,14 +180,17 @@ mod tests {
         stays[20] = 12;
         stays[40..].fill(14);
         assert_eq!(
-            news(&mut Latency::default(), begun, &stays),
-            [(3, News::First)]
+            announced(&mut Latency::default(), begun, &stays),
+            [(3, LatencyChange::First)]
         );
         let mut stays = vec![100; 100];
         stays[10..].fill(150);
         stays[20..].fill(300);
-        let found = news(&mut Latency::default(), begun, &stays);
-        assert_eq!(found, [(3, News::First), (28, News::Changed)]);
+        let found = announced(&mut Latency::default(), begun, &stays);
+        assert_eq!(
+            found,
+            [(3, LatencyChange::First), (28, LatencyChange::Changed)]
+        );
     }
 
     /// One that is shorter is announced after a while, and less and less often.
@@ -196,14 +202,14 @@ mod tests {
             .map(|i| if i % 500 == 0 { 200 } else { 40 })
             .collect();
         let mut latency = Latency::default();
-        let found = news(&mut latency, begun, &stays);
+        let found = announced(&mut latency, begun, &stays);
         assert!((3..=14).contains(&found.len()), "{found:?}");
         let late = found.iter().filter(|(i, _)| *i > 7500);
         assert!(late.count() <= 4, "{found:?}");
         let mut stays = vec![40; 400];
         stays[0] = 200;
         let mut latency = Latency::default();
-        assert_eq!(news(&mut latency, begun, &stays).len(), 2);
+        assert_eq!(announced(&mut latency, begun, &stays).len(), 2);
         assert_eq!(latency.bound(), MS(40));
     }
 

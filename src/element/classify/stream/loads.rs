@@ -8,94 +8,95 @@ use crate::inference::Cancel;
 
 /// What is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subject {
+pub enum LoadKind {
     /// The model, with its names.
     Model,
     /// Labels and groups, for the model in use.
     Names,
 }
 
-/// All of them: which is the newest and who they are is known together, so that none ever takes
-/// itself or another for what it is not.
+/// All of them. Their list and the number of the newest are under one lock, so that a thread never
+/// mistakes itself or another for the newest.
 #[derive(Debug, Default)]
 pub struct Loads {
     /// The number of the newest.
     newest: u64,
-    /// What the newest is about, until it has come to its end.
-    pending: Option<Subject>,
-    running: Vec<Loader>,
-    /// The model that was set last has other classes than the labels and groups that are set, so that
-    /// another is in use: it is loaded again when they are set.
+    /// What the newest loads, until it is settled.
+    pending: Option<LoadKind>,
+    running: Vec<LoadThread>,
+    /// The model that was set last does not fit the labels or groups, so that another one is in use.
+    /// It is loaded again when these are set.
     pub lacks_names: bool,
-    /// Frames in mode exact wait for new names until then.
+    /// Until when frames in mode exact wait for new names.
     pub names_due: Option<Instant>,
 }
 
 /// A thread that loads.
 #[derive(Debug)]
-struct Loader {
+struct LoadThread {
     cancel: Cancel,
-    /// It closes when the thread ends.
+    /// Closes when the thread ends.
     ended: mpsc::Receiver<()>,
 }
 
-/// What a thread needs in order to be one of them.
+/// What a thread that loads needs.
 #[derive(Debug)]
-pub struct Ticket {
+pub struct LoadTicket {
+    /// Tells it from the others; the newest has the highest.
     pub number: u64,
+    /// Ends it.
     pub cancel: Cancel,
-    /// To be dropped last of all.
-    pub running: mpsc::Sender<()>,
+    /// Dropped when the thread ends.
+    pub _running: mpsc::Sender<()>,
 }
 
 impl Loads {
-    /// A new one, which is the newest from now on. Those before it are to be cancelled, without a
-    /// lock.
-    pub fn begin(&mut self, subject: Subject) -> (Ticket, Vec<Cancel>) {
+    /// Begins a new one. The caller must cancel those before it, without a lock.
+    pub fn begin(&mut self, kind: LoadKind) -> (LoadTicket, Vec<Cancel>) {
         let before = self.abandon();
-        self.pending = Some(subject);
+        self.pending = Some(kind);
         let (running, ended) = mpsc::channel();
         let cancel = Cancel::default();
-        self.running.push(Loader {
+        self.running.push(LoadThread {
             cancel: cancel.clone(),
             ended,
         });
-        let ticket = Ticket {
+        let ticket = LoadTicket {
             number: self.newest,
             cancel,
-            running,
+            _running: running,
         };
         (ticket, before)
     }
 
-    /// Nobody waits for any of them any more. They are to be cancelled, without a lock.
+    /// Stops waiting for any of them. The caller must cancel them, without a lock.
     pub fn abandon(&mut self) -> Vec<Cancel> {
         self.newest += 1;
         self.pending = None;
         self.lacks_names = false;
         self.names_due = None;
-        let open = |loader: &Loader| loader.ended.try_recv() == Err(mpsc::TryRecvError::Empty);
+        let open = |loader: &LoadThread| loader.ended.try_recv() == Err(mpsc::TryRecvError::Empty);
         self.running.retain(open);
         self.running.iter().map(|l| l.cancel.clone()).collect()
     }
 
-    /// Whether this one is the newest, and has not come to its end.
+    /// Whether this one is the newest and not settled.
     pub fn is_awaited(&self, number: u64) -> bool {
         self.newest == number && self.pending.is_some()
     }
 
     /// What is being loaded.
-    pub fn pending(&self) -> Option<Subject> {
+    pub fn pending(&self) -> Option<LoadKind> {
         self.pending
     }
 
-    /// The newest has come to its end, be it a bad one.
+    /// Settles the newest: it has succeeded or failed.
     pub fn settle(&mut self) {
         self.pending = None;
         self.names_due = None;
     }
 
-    /// Those that have not ended, to be waited for without a lock.
+    /// The threads that have not ended. The caller waits for them without a lock.
     pub fn take_running(&mut self) -> Running {
         Running(std::mem::take(&mut self.running))
     }
@@ -103,13 +104,13 @@ impl Loads {
 
 /// Threads that load.
 #[derive(Debug)]
-pub struct Running(Vec<Loader>);
+pub struct Running(Vec<LoadThread>);
 
 impl Running {
-    /// Waits for their end, for so long in all. Returns how many have not ended.
+    /// Waits until all have ended, but no longer than this. Returns how many have not.
     pub fn wait(self, time: Duration) -> usize {
         let begun = Instant::now();
-        let is_left = |loader: &Loader| {
+        let is_left = |loader: &LoadThread| {
             let left = time.saturating_sub(begun.elapsed());
             loader.ended.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout)
         };

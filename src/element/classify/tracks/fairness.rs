@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Whose turn it is where there are more subjects than Runs (mode live).
+//! Whose turn it is where there are more tracks than inferences (mode live).
 
-/// What a subject has had.
+/// When a track was served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {
-    /// The stream's clock when a worker last took a job of it; none if none ever did.
-    pub taken: Option<u64>,
-    /// Later subjects have higher ones.
+    /// The stream's count of started jobs when a worker last started one of this track; none if
+    /// none was started so far.
+    pub served: Option<u64>,
+    /// Later tracks have higher numbers.
     pub number: u64,
 }
 
-/// Puts jobs into the order in which they are to be taken. Subjects that were classified before
-/// come in the order of their last turns, and new ones in the order of their arrival; the two take
-/// turns, so that neither keeps the other waiting for ever: not the many that a bad detector finds
-/// anew on each frame those that stay, and not those that stay a newcomer. `clock` counts the jobs
-/// that were taken, for where a worker never comes to the second one.
-pub fn in_turn<T>(jobs: Vec<T>, clock: u64, turn: impl Fn(&T) -> Turn) -> Vec<T> {
-    // Each is asked once: workers go on meanwhile.
+/// Sorts jobs into the order in which workers are to start them. Tracks that were served before
+/// come in the order of their last turns, new ones in the order of their numbers. The two groups
+/// alternate, so that neither starves: a detector that finds new objects on each frame does not
+/// keep known ones waiting, and known ones do not keep a new one waiting. `started` is the number
+/// of jobs started so far; it decides which group is first, for workers may never reach the second
+/// job.
+pub fn in_turn<T>(jobs: Vec<T>, started: u64, turn: impl Fn(&T) -> Turn) -> Vec<T> {
+    // Workers change the turns meanwhile: each is read once.
     let jobs = jobs.into_iter().map(|job| (turn(&job), job));
-    let (mut old, mut new): (Vec<_>, Vec<_>) = jobs.partition(|(turn, _)| turn.taken.is_some());
-    old.sort_by_key(|(turn, _)| turn.taken);
+    let (mut old, mut new): (Vec<_>, Vec<_>) = jobs.partition(|(turn, _)| turn.served.is_some());
+    old.sort_by_key(|(turn, _)| turn.served);
     new.sort_by_key(|(turn, _)| turn.number);
-    let (first, second) = match clock % 2 {
+    let (first, second) = match started % 2 {
         0 => (new, old),
         _ => (old, new),
     };
@@ -43,21 +45,21 @@ mod tests {
 
     use super::*;
 
-    /// Runs `frames` frames with a worker that takes `capacity` jobs of each, and returns how often
-    /// each subject was taken.
-    fn simulate(frames: u64, capacity: usize, subjects: impl Fn(u64) -> Vec<u64>) -> Vec<u64> {
+    /// Runs `frames` frames with a worker that starts `capacity` jobs of each, and returns how often
+    /// each track was served.
+    fn simulate(frames: u64, capacity: usize, tracks: impl Fn(u64) -> Vec<u64>) -> Vec<u64> {
         let mut taken: HashMap<u64, u64> = HashMap::new();
         let mut counts: HashMap<u64, u64> = HashMap::new();
-        let mut clock = 0;
+        let mut started = 0;
         for frame in 0..frames {
-            let ordered = in_turn(subjects(frame), clock, |number| Turn {
-                taken: taken.get(number).copied(),
+            let ordered = in_turn(tracks(frame), started, |number| Turn {
+                served: taken.get(number).copied(),
                 number: *number,
             });
-            for subject in ordered.into_iter().take(capacity) {
-                clock += 1;
-                taken.insert(subject, clock);
-                *counts.entry(subject).or_default() += 1;
+            for track in ordered.into_iter().take(capacity) {
+                started += 1;
+                taken.insert(track, started);
+                *counts.entry(track).or_default() += 1;
             }
         }
         (0..10)
@@ -91,7 +93,7 @@ mod tests {
                 let movers = 100 + frame * 20..100 + frame * 20 + 20;
                 (0..10).chain(movers).collect()
             });
-            // Half of all Runs.
+            // Half of all inferences.
             let fair = 400 * capacity as u64 / 2 / 10;
             for count in counts {
                 assert!(count + 3 >= fair, "{capacity}: {count} for {fair}");
@@ -104,17 +106,17 @@ mod tests {
     fn newcomers_have_turns() {
         for capacity in [1, 3] {
             let mut taken: HashMap<u64, u64> = HashMap::new();
-            let (mut clock, mut newcomers) = (0, 0);
+            let (mut started, mut newcomers) = (0, 0);
             for frame in 0..200 {
-                let subjects = (0..10).chain([1000 + frame]).collect();
-                let ordered = in_turn(subjects, clock, |number| Turn {
-                    taken: taken.get(number).copied(),
+                let tracks = (0..10).chain([1000 + frame]).collect();
+                let ordered = in_turn(tracks, started, |number| Turn {
+                    served: taken.get(number).copied(),
                     number: *number,
                 });
-                for subject in ordered.into_iter().take(capacity) {
-                    clock += 1;
-                    taken.insert(subject, clock);
-                    newcomers += u32::from(subject >= 1000);
+                for track in ordered.into_iter().take(capacity) {
+                    started += 1;
+                    taken.insert(track, started);
+                    newcomers += u32::from(track >= 1000);
                 }
             }
             assert!(newcomers >= 85, "{capacity}: {newcomers}");

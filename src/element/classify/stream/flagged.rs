@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Frames that say of themselves that they hold no whole picture.
+//! Frames that are flagged as damaged: they are not inferred, unless there is nothing else.
 
 use std::time::{Duration, Instant};
 
 use gst::{BufferFlags, ClockTime};
 
-/// How long there may be nothing else before they are taken all the same: there are decoders that
-/// flag every frame of a stream that they do not fully understand.
-const PATIENCE: ClockTime = ClockTime::SECOND;
+/// Time of flagged frames only after which they are inferred anyway: some decoders flag every frame
+/// of a stream that they do not fully understand.
+const INFER_ANYWAY_AFTER: ClockTime = ClockTime::SECOND;
 
-/// A frame after a longer gap does not count for more: one time that jumps is no second of frames.
-const LONGEST_STEP: ClockTime = ClockTime::from_mseconds(500);
+/// Maximum time that one frame counts for: a timestamp that jumps is not a second of frames.
+const MAX_STEP: ClockTime = ClockTime::from_mseconds(500);
 
-/// The least that a frame counts for where nothing says how long one is.
-const SHORTEST_STEP: ClockTime = ClockTime::from_nseconds(33_333_333);
+/// Minimum time that a frame counts for where nothing says how long it is.
+const MIN_STEP: ClockTime = ClockTime::from_nseconds(33_333_333);
 
 /// The flags, by the names that users find in GStreamer's documentation.
 const FLAGS: [(BufferFlags, &str); 3] = [
@@ -22,71 +22,71 @@ const FLAGS: [(BufferFlags, &str); 3] = [
     (BufferFlags::GAP, "GAP"),
 ];
 
-/// What a frame is to be taken for.
+/// What the flags of a frame mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// A picture.
+    /// It is not flagged.
     Whole,
-    /// No picture, or only a part of one.
+    /// It is flagged, and not inferred.
     Flagged,
-    /// The same, and there has been nothing else for so long that it is taken all the same.
-    Anyway,
+    /// It is flagged, and inferred because there has been nothing else.
+    InferAnyway,
 }
 
 /// How long a frame is, as far as that is known.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Length {
-    /// From the frame before to this one, by their times.
+pub struct FrameLength {
+    /// From the timestamp of the frame before to its own.
     pub step: Option<ClockTime>,
-    /// By what it or its caps say.
+    /// From the buffer's duration or the caps.
     pub duration: Option<ClockTime>,
 }
 
-/// Looks at the flags of the frames of a run.
+/// The flagged frames of a stream.
 #[derive(Debug)]
-pub struct Whole {
-    /// How long there have been flagged frames only; none after one without a flag.
+pub struct FlaggedFrames {
+    /// How long there have been flagged frames only; none after a frame without a flag.
     stretch: Option<ClockTime>,
     /// When the newest of them came.
     newest: Option<Instant>,
     /// What they are flagged as.
     flags: BufferFlags,
-    /// The user has been told of this stretch.
-    is_told: bool,
-    /// What is to be told.
-    news: Option<String>,
-    /// Flagged frames of the stream, as long as none was taken.
+    /// The user has been warned of this stretch.
+    is_warned: bool,
+    /// What the user is to be warned of.
+    warning: Option<String>,
+    /// Flagged frames of the stream, as long as none could be inferred.
     frames: u64,
-    /// A frame of the stream was taken.
-    has_taken: bool,
+    /// A frame of the stream could be inferred.
+    has_usable: bool,
 }
 
-impl Default for Whole {
+impl Default for FlaggedFrames {
     fn default() -> Self {
         Self {
             stretch: None,
             newest: None,
             flags: BufferFlags::empty(),
-            is_told: false,
-            news: None,
+            is_warned: false,
+            warning: None,
             frames: 0,
-            has_taken: false,
+            has_usable: false,
         }
     }
 }
 
-impl Whole {
+impl FlaggedFrames {
     /// Takes the next frame, which came `now`.
-    pub fn see(&mut self, frame: &gst::BufferRef, length: Length, now: Instant) -> Verdict {
+    pub fn frame(&mut self, frame: &gst::BufferRef, length: FrameLength, now: Instant) -> Verdict {
         let all = FLAGS.iter().map(|(flag, _)| *flag).collect();
         let flags = frame.flags().intersection(all);
         if flags.is_empty() {
             self.stretch = None;
-            self.has_taken = true;
+            self.has_usable = true;
             return Verdict::Whole;
         }
         if frame.size() == 0 {
-            // There is nothing to see in it, whatever the others are.
+            // It holds nothing, whatever the others are.
             return Verdict::Flagged;
         }
         let waited = self.newest.replace(now).map(|newest| now - newest);
@@ -94,24 +94,24 @@ impl Whole {
             Some(stretch) => stretch.saturating_add(step(length, waited)),
             None => {
                 self.flags = BufferFlags::empty();
-                self.is_told = false;
+                self.is_warned = false;
                 ClockTime::ZERO
             }
         };
         self.stretch = Some(stretch);
         self.flags |= flags;
-        if stretch < PATIENCE {
+        if stretch < INFER_ANYWAY_AFTER {
             self.frames = self.frames.saturating_add(1);
             return Verdict::Flagged;
         }
-        self.has_taken = true;
-        Verdict::Anyway
+        self.has_usable = true;
+        Verdict::InferAnyway
     }
 
-    /// A frame is inferred though it is flagged.
-    pub fn taken(&mut self) {
-        if !std::mem::replace(&mut self.is_told, true) {
-            self.news = Some(format!(
+    /// Notes that a frame is inferred though it is flagged.
+    pub fn inferred(&mut self) {
+        if !std::mem::replace(&mut self.is_warned, true) {
+            self.warning = Some(format!(
                 "all frames of the last second are flagged {}, so that none of them was \
                  classified. From now on they are, until one comes without such a flag: the \
                  pictures may be damaged, and the answers wrong. See the element before this one \
@@ -121,22 +121,22 @@ impl Whole {
         }
     }
 
-    /// What the user is to be told now.
-    pub fn news(&mut self) -> Option<String> {
-        self.news.take()
+    /// What the user is to be warned of now.
+    pub fn warning(&mut self) -> Option<String> {
+        self.warning.take()
     }
 
-    /// Another stream begins, or this one anew.
+    /// Restarts for another stream, or after a flush.
     pub fn restart(&mut self) {
         self.frames = 0;
-        self.has_taken = false;
+        self.has_usable = false;
     }
 
-    /// The stream is at its end. Returns what the user is to be told of it.
+    /// Ends the stream. Returns what the user is to be warned of.
     pub fn end(&mut self) -> Option<String> {
-        let (frames, has_taken) = (self.frames, self.has_taken);
+        let (frames, has_usable) = (self.frames, self.has_usable);
         self.restart();
-        if has_taken || frames == 0 {
+        if has_usable || frames == 0 {
             return None;
         }
         let what = match frames {
@@ -151,16 +151,16 @@ impl Whole {
     }
 }
 
-/// How long a frame counts for. One without a time counts for as long as it is said to last, else
-/// for as long as it took to come, which is nothing where a file is read.
-fn step(length: Length, waited: Option<Duration>) -> ClockTime {
+/// How long a frame counts for: by its timestamp, else by its duration, else by the time that it
+/// took to come, which is almost nothing where a file is read.
+fn step(length: FrameLength, waited: Option<Duration>) -> ClockTime {
     let some = |time: &ClockTime| !time.is_zero();
     let said = length.step.filter(some).or(length.duration.filter(some));
     let step = said.unwrap_or_else(|| {
         let waited = waited.and_then(|waited| ClockTime::try_from(waited).ok());
-        waited.unwrap_or(ClockTime::ZERO).max(SHORTEST_STEP)
+        waited.unwrap_or(ClockTime::ZERO).max(MIN_STEP)
     });
-    step.min(LONGEST_STEP)
+    step.min(MAX_STEP)
 }
 
 fn names(flags: BufferFlags) -> String {
@@ -183,16 +183,16 @@ mod tests {
     }
 
     /// How many flagged frames it takes until one is taken.
-    fn patience(length: Length, wait: Duration) -> usize {
+    fn frames_until_inferred(length: FrameLength, wait: Duration) -> usize {
         let frame = frame(BufferFlags::CORRUPTED);
-        let mut whole = Whole::default();
+        let mut flagged = FlaggedFrames::default();
         let mut now = Instant::now();
         let seen = std::iter::repeat_with(|| {
             now += wait;
-            whole.see(&frame, length, now)
+            flagged.frame(&frame, length, now)
         });
         let mut seen = seen.take(1000);
-        seen.position(|verdict| verdict == Verdict::Anyway)
+        seen.position(|verdict| verdict == Verdict::InferAnyway)
             .expect("one is taken")
     }
 
@@ -200,27 +200,30 @@ mod tests {
     /// no longer than 30 frames; and a time that jumps ahead is not a second.
     #[test]
     fn a_second() {
-        let none = Length::default();
-        let step = |ms| Length {
+        let none = FrameLength::default();
+        let step = |ms| FrameLength {
             step: Some(MS(ms)),
             ..none
         };
-        let duration = |ms| Length {
+        let duration = |ms| FrameLength {
             duration: Some(MS(ms)),
             ..none
         };
-        assert_eq!(patience(step(40), Duration::ZERO), 25);
-        assert_eq!(patience(step(200), Duration::from_secs(9)), 5);
-        assert_eq!(patience(step(3_600_000), Duration::ZERO), 2);
-        assert_eq!(patience(duration(20), Duration::from_secs(9)), 50);
-        assert_eq!(patience(none, Duration::ZERO), 31);
-        assert_eq!(patience(none, Duration::from_millis(250)), 4);
+        assert_eq!(frames_until_inferred(step(40), Duration::ZERO), 25);
+        assert_eq!(frames_until_inferred(step(200), Duration::from_secs(9)), 5);
+        assert_eq!(frames_until_inferred(step(3_600_000), Duration::ZERO), 2);
+        assert_eq!(
+            frames_until_inferred(duration(20), Duration::from_secs(9)),
+            50
+        );
+        assert_eq!(frames_until_inferred(none, Duration::ZERO), 31);
+        assert_eq!(frames_until_inferred(none, Duration::from_millis(250)), 4);
         // Times that stand still are none.
-        let still = Length {
+        let still = FrameLength {
             step: Some(ClockTime::ZERO),
             duration: Some(MS(50)),
         };
-        assert_eq!(patience(still, Duration::ZERO), 20);
+        assert_eq!(frames_until_inferred(still, Duration::ZERO), 20);
     }
 
     /// One frame without a flag is the end of it, and only another second is told of again. A
@@ -228,50 +231,50 @@ mod tests {
     #[test]
     fn a_stretch() {
         let now = Instant::now();
-        let length = Length {
+        let length = FrameLength {
             step: Some(MS(100)),
             duration: None,
         };
         let (bad, good) = (frame(BufferFlags::DROPPABLE), frame(BufferFlags::MARKER));
         let mut empty = gst::Buffer::new();
         empty.make_mut().set_flags(BufferFlags::GAP);
-        let mut whole = Whole::default();
+        let mut flagged = FlaggedFrames::default();
         for _ in 0..2 {
             for _ in 0..10 {
-                assert_eq!(whole.see(&bad, length, now), Verdict::Flagged);
-                assert_eq!(whole.see(&empty, length, now), Verdict::Flagged);
+                assert_eq!(flagged.frame(&bad, length, now), Verdict::Flagged);
+                assert_eq!(flagged.frame(&empty, length, now), Verdict::Flagged);
             }
             for i in 0..3 {
-                assert_eq!(whole.see(&bad, length, now), Verdict::Anyway);
-                assert_eq!(whole.see(&empty, length, now), Verdict::Flagged);
-                whole.taken();
-                let news = whole.news();
-                assert_eq!(news.is_some(), i == 0);
-                assert!(news.is_none_or(|news| news.contains("flagged DROPPABLE,")));
+                assert_eq!(flagged.frame(&bad, length, now), Verdict::InferAnyway);
+                assert_eq!(flagged.frame(&empty, length, now), Verdict::Flagged);
+                flagged.inferred();
+                let warning = flagged.warning();
+                assert_eq!(warning.is_some(), i == 0);
+                assert!(warning.is_none_or(|warning| warning.contains("flagged DROPPABLE,")));
             }
-            assert_eq!(whole.see(&good, length, now), Verdict::Whole);
+            assert_eq!(flagged.frame(&good, length, now), Verdict::Whole);
         }
     }
 
     /// A stream that ends before its second is over has its reason told at the end.
     #[test]
     fn ends_early() {
-        let mut whole = Whole::default();
-        assert_eq!(whole.end(), None);
+        let mut flagged = FlaggedFrames::default();
+        assert_eq!(flagged.end(), None);
         let flags = BufferFlags::CORRUPTED | BufferFlags::GAP;
         for _ in 0..3 {
-            whole.see(&frame(flags), Length::default(), Instant::now());
+            flagged.frame(&frame(flags), FrameLength::default(), Instant::now());
         }
-        let text = whole.end().expect("a reason");
+        let text = flagged.end().expect("a reason");
         assert!(text.starts_with("none of the 3 frames"), "{text}");
         assert!(text.contains("flagged CORRUPTED or GAP,"), "{text}");
-        assert_eq!(whole.end(), None, "it was said");
-        whole.see(&frame(flags), Length::default(), Instant::now());
-        whole.see(
+        assert_eq!(flagged.end(), None, "it was said");
+        flagged.frame(&frame(flags), FrameLength::default(), Instant::now());
+        flagged.frame(
             &frame(BufferFlags::empty()),
-            Length::default(),
+            FrameLength::default(),
             Instant::now(),
         );
-        assert_eq!(whole.end(), None);
+        assert_eq!(flagged.end(), None);
     }
 }

@@ -14,7 +14,7 @@ pub struct Stats {
     pub frames: u64,
     /// Frames and regions that were inferred.
     pub inferences: u64,
-    /// Runs of the model.
+    /// Inferences of the model, each with a batch of frames and regions.
     pub batches: u64,
     /// Frames that were not inferred: between two of an interval or a rate, without a whole
     /// picture, without a region that is due, or one of the next two.
@@ -29,12 +29,12 @@ pub struct Stats {
     queue: Histogram<u64>,
     inference: Histogram<u64>,
     total: Histogram<u64>,
-    /// What the log was last told, and when.
-    told: (u64, u64, Instant),
+    /// What was last logged: frames, inferences, and when.
+    logged: (u64, u64, Instant),
 }
 
-/// How often the log is told.
-const TELLING: Duration = Duration::from_secs(5);
+/// How often a line is logged.
+const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Default for Stats {
     fn default() -> Self {
@@ -53,14 +53,14 @@ impl Default for Stats {
             queue: histogram(),
             inference: histogram(),
             total: histogram(),
-            told: (0, 0, Instant::now()),
+            logged: (0, 0, Instant::now()),
         }
     }
 }
 
 impl Stats {
-    /// Counts one inferred frame: the time of its pre-processing, from its hand-over to when a
-    /// worker took it, of the Run, and from its arrival to its answer.
+    /// Counts one inferred frame or region: the time of its pre-processing, its time in the engine's
+    /// queue, the time of its inference, and the time from its arrival to its result.
     pub fn record(&mut self, preprocess: Duration, run: RunTimes, total: Duration) {
         self.inferences += 1;
         self.batches += u64::from(run.runs);
@@ -77,12 +77,12 @@ impl Stats {
     /// Counts a buffer that came. Returns a line for the log now and then.
     pub fn frame(&mut self) -> Option<String> {
         self.frames += 1;
-        let (frames, inferences, when) = self.told;
+        let (frames, inferences, when) = self.logged;
         let time = when.elapsed();
-        if time < TELLING {
+        if time < LOG_INTERVAL {
             return None;
         }
-        self.told = (self.frames, self.inferences, Instant::now());
+        self.logged = (self.frames, self.inferences, Instant::now());
         let rate = |now: u64, then: u64| (now - then) as f64 / time.as_secs_f64();
         let p99 = |histogram: &Histogram<u64>| histogram.value_at_quantile(0.99) as f64 / 1e6;
         Some(format!(
@@ -135,11 +135,11 @@ impl Stats {
 mod tests {
     use super::*;
 
-    /// The log is told of what happened since it was told last, and not more often than it wants.
+    /// A line tells what happened since the last one, and does not come more often than it should.
     #[test]
-    fn tells_now_and_then() {
+    fn logs_now_and_then() {
         let mut stats = Stats::default();
-        assert_eq!(stats.frame(), None, "it has just begun");
+        assert_eq!(stats.frame(), None, "too early");
         for round in 1..=3u64 {
             for _ in 0..9 {
                 assert_eq!(stats.frame(), None);
@@ -150,8 +150,8 @@ mod tests {
                 };
                 stats.record(Duration::ZERO, times, Duration::from_millis(50));
             }
-            let long_ago = Instant::now().checked_sub(10 * TELLING);
-            stats.told.2 = long_ago.expect("the machine runs for longer");
+            let long_ago = Instant::now().checked_sub(10 * LOG_INTERVAL);
+            stats.logged.2 = long_ago.expect("the machine runs for longer");
             let line = stats.frame().expect("a line");
             let counts = format!("{} frames, {} inferred", 10 * round + 1, 9 * round);
             for words in [

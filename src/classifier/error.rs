@@ -7,7 +7,7 @@ use crate::postprocess::{CandidatesError, GroupsError, LabelsError, NotFinite};
 use crate::preprocess::{self, ConvertError};
 use crate::text;
 
-/// Everything that can go wrong between `start` and an answer.
+/// Everything that can go wrong from loading a model to a result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -152,7 +152,7 @@ impl Error {
                 "Change the property or unset it"
             }
             Self::Map(_) => {
-                "The memory must be readable by the processor: put gldownload, cudadownload or \
+                "The memory must be readable by the CPU: put gldownload, cudadownload or \
                  the like before the element"
             }
             Self::Convert(ConvertError::Unknown { .. }) => "Put videoconvert before the element",

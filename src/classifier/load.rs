@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MPL-2.0
+//! From options to a classifier that runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Classifier;
+use super::error::Error;
+use super::names::{Names, number_of_labels};
+use super::options::{EngineSettings, Options};
+use super::plan::Plan;
+use super::target::target;
+use crate::inference::{
+    Cancel, Engine, EngineOptions, Model, Port, Provider, RUN_LIMIT, Runtime, SessionOptions,
+    Wishes, find_model, known_model, shared_engine,
+};
+use crate::paths;
+
+/// A classifier with its way to the engine that runs its model.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Makes tensors and results.
+    pub classifier: Arc<Classifier>,
+    /// Takes jobs.
+    pub port: Port,
+    /// The contract in effect: a structure `resnet50-model`.
+    pub info: gst::Structure,
+    /// What the user is to be told, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Checks those options that need no file of any size and no library.
+///
+/// # Errors
+/// If a provider or a model is not known.
+pub fn check(options: &Options) -> Result<(), Error> {
+    Provider::parse_list(&options.engine.provider)?;
+    find_model(options.model.as_ref().map(|m| m.as_os_str()))?;
+    Ok(())
+}
+
+impl Loaded {
+    /// Loads what the options say. `folders` are those beside the plugin in which ONNX Runtime is
+    /// looked for. `step` is told what comes next; if it fails, loading ends with its error.
+    /// `cancel` ends it as well.
+    ///
+    /// # Errors
+    /// [`Error`], with the option that is wrong or the file that cannot be used.
+    pub fn load(
+        options: &Options,
+        folders: &[PathBuf],
+        step: impl Fn(&str) -> Result<(), Error>,
+        cancel: &Cancel,
+    ) -> Result<Self, Error> {
+        let mut warnings = Vec::new();
+        // What can be checked without loading anything comes first.
+        let providers = Provider::parse_list(&options.engine.provider)?;
+        let source = find_model(options.model.as_ref().map(|m| m.as_os_str()))?;
+        step(&format!("reading {source}"))?;
+        let model = known_model(source, cancel)?;
+        let wishes = Wishes {
+            output: options.tensors.output.clone(),
+            width: options.tensors.width,
+            height: options.tensors.height,
+            labels: number_of_labels(&options.names, &model, cancel),
+        };
+        let model = model.with(wishes)?;
+        let target = target(&options.tensors, &model)?;
+
+        step("loading ONNX Runtime")?;
+        let runtime = load_runtime(&options.engine, folders, &mut warnings)?;
+        step("preparing the model and trying it")?;
+        let engine = load_engine(&options.engine, providers, runtime, &model, cancel)?;
+        warn_of_engine(&engine, &options.engine, &model, &mut warnings);
+
+        let activation = options.tensors.activation;
+        let plan = Plan::new(&model, engine.findings(), target, activation);
+        warnings.extend(plan.warnings.iter().cloned());
+        let (names, warning) = Names::read(&options.names, &model, &plan, cancel)?;
+        warnings.extend(warning);
+        let model_name = model.source.to_string().into();
+        let provider_name = engine.provider().name().into();
+        let classifier = Classifier::new(plan, names, model_name, provider_name);
+        Ok(Self {
+            info: classifier.describe(&model, &engine),
+            classifier: Arc::new(classifier),
+            port: engine.port(),
+            warnings,
+        })
+    }
+}
+
+fn load_runtime(
+    settings: &EngineSettings,
+    folders: &[PathBuf],
+    warnings: &mut Vec<String>,
+) -> Result<&'static Runtime, Error> {
+    let library = settings.runtime_library.as_ref();
+    let library = library.map(|name| paths::named(name.as_os_str()));
+    let runtime = Runtime::load(library.as_deref(), folders)?;
+    if let Some(library) = library
+        && !is_same_file(&library, runtime.path())
+    {
+        warnings.push(format!(
+            "runtime-library “{}” is not used: this process has already loaded ONNX Runtime \
+             from “{}”, and it cannot be exchanged. Start a new process to change it.",
+            paths::escaped(library.as_os_str()),
+            paths::escaped(runtime.path().as_os_str()),
+        ));
+    }
+    Ok(runtime)
+}
+
+fn load_engine(
+    settings: &EngineSettings,
+    providers: Vec<Provider>,
+    runtime: &'static Runtime,
+    model: &Model,
+    cancel: &Cancel,
+) -> Result<Arc<Engine>, Error> {
+    let options = EngineOptions {
+        session: SessionOptions {
+            providers,
+            provider_options: settings.provider_options.clone(),
+            device: settings.device_id,
+            threads: settings.threads,
+        },
+        sessions: settings.sessions,
+        batch: settings.batch_size,
+        single: settings.single,
+        run_limit: RUN_LIMIT,
+    };
+    Ok(match settings.share {
+        true => shared_engine(runtime, model, &options, cancel)?,
+        false => Arc::new(Engine::load_unless(runtime, model, &options, cancel)?),
+    })
+}
+
+fn warn_of_engine(
+    engine: &Engine,
+    settings: &EngineSettings,
+    model: &Model,
+    warnings: &mut Vec<String>,
+) {
+    warnings.extend(engine.warnings().iter().map(|f| {
+        format!(
+            "provider {} is asked for, {} runs: {}",
+            f.provider,
+            engine.provider(),
+            f.reason
+        )
+    }));
+    warnings.extend(engine.refused_batch().map(|reason| {
+        format!(
+            "batch-size={} is not possible with model “{}”, which runs one picture at a time: \
+             {reason}",
+            settings.batch_size, model.source
+        )
+    }));
+}
+
+/// Whether two paths lead to one file, through links too.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real(a) == real(b)
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MPL-2.0
+//! How classes are called, and what is decided between them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::decision::DecisionRule;
+use super::error::Error;
+use super::options::{IMAGENET_GROUPS, NameOptions};
+use super::plan::{Plan, count_labels};
+use crate::inference::{Cancel, Model};
+use crate::paths;
+use crate::postprocess::{Groups, Labels, LabelsError};
+
+/// The names of the classes, of the groups, and the rule of the decision.
+#[derive(Debug, Clone)]
+pub struct Names {
+    /// Of the classes.
+    pub labels: Arc<Labels>,
+    /// Of the groups, where there are any.
+    pub groups: Option<Arc<Groups>>,
+    /// None where no decision is made.
+    pub rule: Option<Arc<DecisionRule>>,
+}
+
+impl Names {
+    /// Reads the files that they are in. Also returns what the user is to be told of them.
+    pub(super) fn read(
+        options: &NameOptions,
+        model: &Model,
+        plan: &Plan,
+        cancel: &Cancel,
+    ) -> Result<(Self, Option<String>), Error> {
+        let (labels, warning) = match &options.labels {
+            Some(name) => (read_labels(name, plan.classes, cancel)?, None),
+            None => plan.labels(model)?,
+        };
+        let groups = read_groups(options, &labels, cancel)?;
+        let names = Self::new(options, Arc::new(labels), groups)?;
+        Ok((names, warning))
+    }
+
+    /// With labels and groups that are there already.
+    pub(super) fn new(
+        options: &NameOptions,
+        labels: Arc<Labels>,
+        groups: Option<Arc<Groups>>,
+    ) -> Result<Self, Error> {
+        let rule = DecisionRule::new(options, &labels, groups.clone())?;
+        Ok(Self {
+            rule: rule.map(Arc::new),
+            labels,
+            groups,
+        })
+    }
+}
+
+/// How many labels are known before the model's output is: they tell several outputs apart. None
+/// where there is one output, so that elements with different labels share an engine.
+pub(super) fn number_of_labels(
+    options: &NameOptions,
+    model: &Model,
+    cancel: &Cancel,
+) -> Option<usize> {
+    match (&model.signature.outputs[..], &options.labels) {
+        ([_], _) => None,
+        (_, Some(name)) => match read_labels(name, usize::MAX, cancel) {
+            Err(LabelsError::WrongLength { found, .. }) => Some(found),
+            // Other faults are reported when the names are read for good.
+            _ => None,
+        },
+        (_, None) => count_labels(model),
+    }
+}
+
+fn read_labels(name: &Path, classes: usize, cancel: &Cancel) -> Result<Labels, LabelsError> {
+    let path = paths::named(name.as_os_str());
+    Labels::read_unless(&path, classes, &|| cancel.is_cancelled())
+}
+
+fn read_groups(
+    options: &NameOptions,
+    labels: &Labels,
+    cancel: &Cancel,
+) -> Result<Option<Arc<Groups>>, Error> {
+    let groups = match &options.groups {
+        None => return Ok(None),
+        Some(name) if name.as_os_str() == IMAGENET_GROUPS => {
+            Groups::imagenet(labels.names().len())?
+        }
+        Some(name) => {
+            let path = paths::named(name.as_os_str());
+            Groups::read_unless(&path, labels, &|| cancel.is_cancelled())?
+        }
+    };
+    Ok(Some(Arc::new(groups)))
+}

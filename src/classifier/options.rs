@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What a classifier is to be: the wishes of a user, as plain values.
+
+use std::path::PathBuf;
+
+use crate::postprocess::Activation;
+use crate::preprocess::{ColorOrder, Fit};
+
+/// What is to be loaded and how. Whatever is unset is taken from the model's contract, else from
+/// its graph, else from the defaults of ImageNet.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// An ONNX file, a `file://` URI or `builtin:efficientnet-lite0`. Unset: `$RESNET50_MODEL`,
+    /// then the model that is installed.
+    pub model: Option<PathBuf>,
+    /// The names of the classes.
+    pub names: NameOptions,
+    /// What the model takes and gives.
+    pub tensors: TensorOptions,
+    /// What runs it.
+    pub engine: EngineSettings,
+}
+
+/// How classes are called, and what is decided between them.
+#[derive(Debug, Clone, Default)]
+pub struct NameOptions {
+    /// File of class names.
+    pub labels: Option<PathBuf>,
+    /// File of groups of classes, or [`IMAGENET_GROUPS`].
+    pub groups: Option<PathBuf>,
+    /// Labels and groups, separated by commas, that alone may be decided for.
+    pub allow: Option<String>,
+    /// Labels and groups, separated by commas, that are ignored in the decision.
+    pub deny: Option<String>,
+    /// Whether a decision is made from the results over time.
+    pub decides: bool,
+}
+
+/// Value of [`NameOptions::groups`] for the groups that the plugin carries.
+pub const IMAGENET_GROUPS: &str = "imagenet-groups";
+
+/// What the model takes and gives.
+#[derive(Debug, Clone, Default)]
+pub struct TensorOptions {
+    /// Name of the output that is read.
+    pub output: Option<String>,
+    /// What turns the output into confidences.
+    pub activation: Option<Activation>,
+    /// Columns of the input where the graph leaves them open; 0: unset.
+    pub width: u32,
+    /// Rows of the input where the graph leaves them open; 0: unset.
+    pub height: u32,
+    /// How a picture is made as large as the input.
+    pub fit: Option<Fit>,
+    /// Pixels of the shorter side before the crop; 0: unset.
+    pub resize: u32,
+    /// Mean of red, green and blue, where white is 1. Elements that are no numbers are NaN.
+    pub mean: Option<Vec<f64>>,
+    /// Standard deviation of red, green and blue, where white is 1.
+    pub std: Option<Vec<f64>>,
+    /// Order of the input's channels.
+    pub color_order: Option<ColorOrder>,
+}
+
+/// What runs the model.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Path of ONNX Runtime's library; unset: it is looked for.
+    pub runtime_library: Option<PathBuf>,
+    /// Execution providers in order of preference, separated by commas.
+    pub provider: String,
+    /// Options of the first provider, by its own names for them.
+    pub provider_options: Vec<(String, String)>,
+    /// Which of several devices.
+    pub device_id: i32,
+    /// Threads of one inference; 0: chosen from the number of cores.
+    pub threads: usize,
+    /// Inferences that may run at the same time; 0: chosen from the number of cores.
+    pub sessions: usize,
+    /// Maximum number of pictures in one inference.
+    pub batch_size: usize,
+    /// Whether there is one picture at a time, so that all cores are for it.
+    pub single: bool,
+    /// Whether the engine is shared with others of equal settings in this process.
+    pub share: bool,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            runtime_library: None,
+            provider: "cpu".into(),
+            provider_options: Vec::new(),
+            device_id: 0,
+            threads: 0,
+            sessions: 0,
+            batch_size: 1,
+            single: false,
+            share: false,
+        }
+    }
+}
