@@ -393,13 +393,13 @@ fn bench_is_short_at_a_terminal() {
     );
     let (plain, _) = pty::without_colors(&text);
     assert!(
-        !plain.contains("Runs of one picture") && !plain.contains("|---"),
+        !plain.contains("Inferences of one picture") && !plain.contains("|---"),
         "{plain}"
     );
     assert!(plain.contains("images a second"), "{plain}");
     let output = command(home.path(), &args).output().expect("it runs");
     assert!(
-        stdout(&output).contains("Runs of one picture"),
+        stdout(&output).contains("Inferences of one picture"),
         "{output:?}"
     );
     assert!(stdout(&output).contains("|---"), "{output:?}");

@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     plugin_file(&mut report);
     overlay(&report);
     encoder(&report);
-    processor(&report);
+    cpu(&report);
     let runtime = runtime(&mut report, args);
     let model = model(&mut report, args);
     match (runtime, model) {
@@ -170,11 +170,11 @@ fn encoder(report: &Report) {
     }
 }
 
-fn processor(report: &Report) {
+fn cpu(report: &Report) {
     match integers() {
-        Some(true) => report.good("processor", "it has VNNI: int8 models are fast and exact"),
+        Some(true) => report.good("CPU", "it has VNNI: int8 models are fast and exact"),
         Some(false) => report.note(
-            "processor",
+            "CPU",
             "it has no VNNI: int8 models may be no faster than float32 ones, and ONNX Runtime runs \
              them more slowly than it could, so that their sums do not saturate",
             "compare with `gst-resnet50 bench --compare v1.5,int8`; quantize with --reduce-range",
@@ -184,7 +184,7 @@ fn processor(report: &Report) {
     }
 }
 
-/// Whether the processor adds four products of bytes in 32 bits (VNNI); none where it is no x86.
+/// Whether the CPU adds four products of bytes in 32 bits (VNNI); none where it is no x86.
 fn integers() -> Option<bool> {
     #[cfg(target_arch = "x86_64")]
     return Some(is_x86_feature_detected!("avx512vnni") || is_x86_feature_detected!("avxvnni"));

@@ -221,6 +221,9 @@ fn the_model_and_its_data_are_not_overwritten() {
     let bench = ["bench", "--compare", text(&model), "--write"];
     fail(command(&bench).arg(weights.path("hard")), &WORDS);
     weights.check();
+    let bench = ["bench", "--model", text(&model), "--write"];
+    fail(command(&bench).arg(weights.path("soft")), &WORDS);
+    weights.check();
     let quantize = ["model", "quantize", text(&model), "-o"];
     fail(command(&quantize).arg(weights.path("soft")), &WORDS);
     weights.check();
@@ -232,8 +235,7 @@ fn field(number: u8, content: &[u8]) -> Vec<u8> {
     [&[number << 3 | 2, length], content].concat()
 }
 
-/// What a model is made of: frames to calibrate on, weights, another model; the video of a
-/// measurement.
+/// What a model is made of: frames to calibrate on, weights, another model.
 #[test]
 fn what_models_are_made_of_is_not_overwritten() {
     let photo = std::fs::read(data("photos/coffee.png")).expect("a photograph");
@@ -255,15 +257,6 @@ fn what_models_are_made_of_is_not_overwritten() {
         let light = data("light_resnet50.onnx");
         let quantize = ["model", "quantize", text(&light), "-o"];
         fail(command(&quantize).arg(&output).args(calibrate), &WORDS);
-        let bench = [
-            "bench",
-            "--only",
-            "one-core",
-            "--video",
-            text(&photo.file),
-            "--write",
-        ];
-        fail(command(&bench).arg(&output), &WORDS);
         photo.check();
     }
     for output in weights.all() {

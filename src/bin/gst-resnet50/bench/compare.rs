@@ -6,12 +6,15 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use gstresnet50::inference::{Model, Provider, Runtime, Session, SessionOptions, find_model};
+use gstresnet50::inference::{Runtime, Session};
 use gstresnet50::onnx;
 use gstresnet50::resnet50::{self, Batch, ResNet50, Variant, folded_by_rule, rule_contract};
 use hdrhistogram::Histogram;
+use prost::Message as _;
 
-use super::{Result, Scratch, median, progress};
+use super::fixtures::{Scratch, median, session};
+use super::usage::resident;
+use super::{Result, progress};
 use crate::model::count;
 use crate::model::precision::{CalibrationArgs, Name, Network, PrecisionArgs};
 
@@ -33,7 +36,7 @@ pub fn measure(list: &[String], rounds: u32) -> Result<String> {
     let mut text = String::from("## Variants and precisions\n\n");
     writeln!(
         text,
-        "Runs of one picture on the CPU provider, nothing else, each contestant {} ms in turn, {}: what else the machine does slows all of them. Images a second and ratios are medians of the rounds, the percentiles are those of all Runs. There is no goal here but the published figure to compare with: v1.5 against v1, about 5 % fewer images a second (on a GPU), for 6 % more multiplications. Weights by rule unless a file is named: as fast as trained ones. The memory, measured once, is what a process grows by from before the model is loaded to after its Runs.\n",
+        "Inferences of one picture on the CPU provider, nothing else, each contestant {} ms in turn, {}: other work of the machine slows all of them. Images a second and ratios are medians of the rounds, the percentiles are those of all inferences. There is no goal here but the published figure to compare with: v1.5 against v1, about 5 % fewer images a second (on a GPU), for 6 % more multiplications. Weights are untrained unless a file is named: as fast as trained ones. The memory, measured once, is what a process grows by from before the model is loaded to after its inferences.\n",
         ROUND.as_millis(),
         count(rounds as usize, "round"),
     )?;
@@ -83,13 +86,8 @@ fn network(name: &str) -> Option<(Variant, Name)> {
     }
 }
 
-/// The file that a name of the list means.
+/// The file that a name of the list means: a new one in `scratch`, or the one that it names.
 pub fn file(name: &str, scratch: &Scratch) -> Result<String> {
-    file_of_batch(name, Batch::Dynamic, scratch)
-}
-
-/// The same for a given number of pictures a Run; a file stays what it is.
-pub fn file_of_batch(name: &str, batch: Batch, scratch: &Scratch) -> Result<String> {
     let Some((variant, precision)) = network(name) else {
         return Ok(name.to_owned());
     };
@@ -103,7 +101,11 @@ pub fn file_of_batch(name: &str, batch: Batch, scratch: &Scratch) -> Result<Stri
         precision,
         calibration: CalibrationArgs::default(),
     };
-    scratch.write(name, &source.model(batch, &args)?)
+    let model = source.model(Batch::Dynamic, &args)?;
+    let file = scratch.file(&format!("{name}.onnx"));
+    std::fs::write(&file, model.encode_to_vec())
+        .map_err(|e| format!("{} cannot be written: {e}", file.display()))?;
+    Ok(file.to_string_lossy().into_owned())
 }
 
 struct Contestant {
@@ -120,7 +122,7 @@ impl Contestant {
         Ok(Self {
             name: name.to_owned(),
             file: file.to_owned(),
-            session: load(file, threads)?,
+            session: session(file, threads)?,
             times: Histogram::new(3)?,
             rates: Vec::new(),
         })
@@ -174,19 +176,6 @@ impl Contestant {
     }
 }
 
-/// A session on the processor.
-pub fn load(file: &str, threads: usize) -> Result<Session> {
-    let runtime = Runtime::load(None, &[])?;
-    let model = Model::read(find_model(Some(file.as_ref()))?)?;
-    let options = SessionOptions {
-        providers: vec![Provider::Cpu],
-        provider_options: Vec::new(),
-        device: 0,
-        threads,
-    };
-    Ok(Session::load(runtime, &model, &options)?.0)
-}
-
 /// Asks another process of this program for [`memory`], for in this one the allocator keeps what
 /// others have freed.
 fn memory_of_child(file: &str, threads: usize) -> Result<u64> {
@@ -203,21 +192,9 @@ fn memory_of_child(file: &str, threads: usize) -> Result<u64> {
 pub fn memory(file: &str, threads: usize) -> Result<u64> {
     Runtime::load(None, &[])?;
     let before = resident()?;
-    let mut session = load(file, threads)?;
+    let mut session = session(file, threads)?;
     for _ in 0..3 {
         session.run()?;
     }
     Ok(resident()?.saturating_sub(before))
-}
-
-/// The bytes of this process that are in memory.
-pub fn resident() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|l| l.trim().strip_suffix(" kB"));
-    let kilobytes: u64 = kilobytes
-        .ok_or("the system does not tell")?
-        .trim()
-        .parse()?;
-    Ok(kilobytes * 1024)
 }

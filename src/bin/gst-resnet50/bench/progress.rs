@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What is being measured, for those who wait at a terminal.
 //!
-//! It is drawn between two measurements and never during one: no thread of it takes time from what
-//! is measured.
+//! It is drawn between two measurements and never during one: a drawing thread would take CPU time
+//! from what is measured.
 
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 
+use gstresnet50::sync::Mutex;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// On standard error, and only where that is a terminal.
@@ -21,13 +22,13 @@ static SECTION: Mutex<&str> = Mutex::new("");
 
 /// A part of the report begins.
 pub fn section(name: &'static str) {
-    *SECTION.lock().unwrap_or_else(PoisonError::into_inner) = name;
+    *SECTION.lock() = name;
     show(format!("measuring: {name}"));
 }
 
 /// A part of it: one row of a table, or one round of several.
 pub fn step(what: &str) {
-    let section = *SECTION.lock().unwrap_or_else(PoisonError::into_inner);
+    let section = *SECTION.lock();
     show(format!("measuring: {section}: {what}"));
 }
 

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Who has had the processor: the engine's workers, the other threads of this process, other
-//! processes.
+//! CPU time and memory: of the engine's workers, of the other threads of this process, of other
+//! processes. `benches/performance` includes this file, too.
 
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 use super::Result;
 
-/// A round in which other processes had a larger share of the cores than this says nothing.
-pub const MOST_FOREIGN: f64 = 0.02;
+/// A round in which other processes had a larger share of the cores than this is not reliable.
+pub const MAX_FOREIGN: f64 = 0.02;
 
-/// What has been used up to some moment.
+/// The CPU time used up to some moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     at: Instant,
     engine: Duration,
     others: Duration,
-    /// Of the whole process, those of its threads that have ended too.
+    /// Of the whole process, with its threads that have ended.
     process: Duration,
-    /// Of all that runs here, and what the machine below has taken.
+    /// Of all processes, and the time that the hypervisor has taken.
     machine: Duration,
 }
 
@@ -30,16 +32,17 @@ pub struct Shares {
     pub others: f64,
     /// Other processes.
     pub foreign: f64,
-    /// Nobody.
+    /// Not used.
     pub idle: f64,
     /// How many cores there are.
     pub cores: f64,
 }
 
-/// The unit of `/proc/stat` and `/proc/self/stat`: `USER_HZ` is 100 on all that this runs on.
+/// The unit of `/proc/stat`: `USER_HZ` is 100 on all systems that this runs on.
 const TICK: Duration = Duration::from_millis(10);
 
 impl Usage {
+    /// Up to now.
     pub fn now() -> Result<Self> {
         let (engine, others) = busy()?;
         // user, nice, system, idle, iowait, irq, softirq, steal
@@ -48,24 +51,22 @@ impl Usage {
             .lines()
             .next()
             .and_then(|line| ticks(line, &[1, 2, 3, 6, 7, 8]));
-        // The name, which may have blanks in it, ends with the last bracket.
-        let own = std::fs::read_to_string("/proc/self/stat")?;
-        let own = own
-            .rsplit_once(") ")
-            .and_then(|(_, rest)| ticks(rest, &[11, 12]));
+        let process = clock_gettime(ClockId::ProcessCPUTime);
         Ok(Self {
             at: Instant::now(),
             engine,
             others,
-            process: own.ok_or("/proc/self/stat: no times")?,
+            process: process.try_into()?,
             machine: all.ok_or("/proc/stat: no times")?,
         })
     }
 
+    /// The time since then, in seconds.
     pub fn seconds_since(&self, before: &Self) -> f64 {
         (self.at - before.at).as_secs_f64()
     }
 
+    /// Who has used the cores since then.
     pub fn since(&self, before: &Self) -> Result<Shares> {
         let cores = std::thread::available_parallelism()?.get() as f64;
         let seconds = self.seconds_since(before) * cores;
@@ -89,12 +90,12 @@ fn ticks(line: &str, fields: &[usize]) -> Option<Duration> {
     Some(TICK * numbers.sum::<Option<u32>>()?)
 }
 
-/// What the threads of this process have run for, by whether they are the engine's.
+/// The CPU time of this process's threads: the engine's, and the others'.
 pub fn busy() -> Result<(Duration, Duration)> {
     let (mut engine, mut others) = (Duration::ZERO, Duration::ZERO);
     for entry in std::fs::read_dir("/proc/self/task")? {
         let task = entry?.path();
-        // One that has ended meanwhile is not there any more.
+        // A thread that has ended meanwhile has no file any more.
         let Ok(text) = std::fs::read_to_string(task.join("schedstat")) else {
             continue;
         };
@@ -110,8 +111,21 @@ pub fn busy() -> Result<(Duration, Duration)> {
     Ok((engine, others))
 }
 
-/// Workers are called `resnet50-0` and so on, and so are elements, whose tasks have a `:src`.
+/// Workers are called `resnet50-0` and so on. Elements have such names, too, but the threads of
+/// their pads end in `:src`.
 fn is_worker(name: &str) -> bool {
     name.strip_prefix("resnet50-")
         .is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+/// The resident memory of this process, in bytes.
+pub fn resident() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|l| l.trim().strip_suffix(" kB"));
+    let kilobytes: u64 = kilobytes
+        .ok_or("the system does not tell")?
+        .trim()
+        .parse()?;
+    Ok(kilobytes * 1024)
 }

@@ -18,7 +18,7 @@ pub struct Args {
     /// Where the bottlenecks that downsample have their stride: in the 3x3 (v1.5) or the 1x1 (v1)
     #[arg(long, value_enum, default_value = "v1.5")]
     variant: VariantName,
-    /// Pictures a Run: a number, or dynamic
+    /// Pictures an inference: a number, or dynamic
     #[arg(long, default_value = "dynamic", value_parser = batch)]
     batch: Batch,
     /// The ONNX file to write; - is standard output

@@ -39,12 +39,12 @@ pub struct Args {
     /// Execution provider, or several separated by commas
     #[arg(long, default_value = "cpu")]
     provider: String,
-    /// Threads of one Run [default: as many as there are cores]
+    /// Threads of one inference [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
 
-/// Runs on each frame; the first warms up and does not count.
+/// Inferences on each frame; the first warms up and does not count.
 const RUNS: usize = 3;
 
 /// Classes of which the best are compared.
@@ -305,7 +305,7 @@ impl Contestant {
         }
     }
 
-    /// Time of a Run, by its quantile.
+    /// Time of an inference, by its quantile.
     fn milliseconds(&self, quantile: f64) -> f64 {
         Duration::from_nanos(self.times.value_at_quantile(quantile)).as_secs_f64() * 1e3
     }
@@ -313,7 +313,7 @@ impl Contestant {
     fn report(&self) {
         let [median, p95] = [0.5, 0.95].map(|q| self.milliseconds(q));
         say!(
-            "{}\n  {:.1} images/s: a Run takes {median:.2} ms (p95 {p95:.2}) on {} with {}",
+            "{}\n  {:.1} images/s: an inference takes {median:.2} ms (p95 {p95:.2}) on {} with {}",
             self.name,
             1e3 / median,
             self.session.provider(),

@@ -54,7 +54,7 @@ pub struct CalibrationArgs {
     /// How an activation's range is chosen: minmax, percentile or entropy
     #[arg(long, default_value_t = Method::default())]
     pub method: Method,
-    /// Weights of 7 bits, for x86 processors without VNNI, which would saturate
+    /// Weights of 7 bits, for x86 CPUs without VNNI, which would saturate
     #[arg(long)]
     pub reduce_range: bool,
 }

@@ -189,7 +189,7 @@ fn judge(decibels: f64, agreement: f64) -> (Mark, String) {
         agreement * 100.0
     );
     let remedy = "calibrate on more frames like those that will be classified (--calibrate), or \
-                  try another --method, or --reduce-range on a processor without VNNI";
+                  try another --method, or --reduce-range on a CPU without VNNI";
     if decibels >= CLEAN && agreement >= ALIKE {
         (Mark::Good, format!("good: {figures}"))
     } else if decibels >= NOISY && agreement >= UNLIKE {

@@ -12,8 +12,8 @@ use gst::prelude::*;
 use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoFrameRef, VideoInfo};
 
-use super::{Result, Scratch};
-use crate::source::uri_of;
+use super::Result;
+use super::fixtures::Scratch;
 
 /// The frames, and the pictures that they are windows of.
 const WIDTH: usize = 1920;
@@ -36,7 +36,7 @@ const FRAMES: usize = 20 * RATE;
 const BITRATE: u32 = 6000;
 
 /// How long any step may take.
-const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(300);
+const TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(300);
 
 /// A video that has been made.
 pub struct Video {
@@ -48,12 +48,12 @@ pub struct Video {
 
 impl Video {
     /// Makes it of another, which is played again until there are frames enough.
-    pub fn make(source: &str, scratch: &Scratch) -> Result<Self> {
+    pub fn make(source: &Path, scratch: &Scratch) -> Result<Self> {
         let (encoder, bitrate) = [("x264enc", BITRATE), ("openh264enc", BITRATE * 1000)]
             .into_iter()
             .find(|(name, _)| gst::ElementFactory::find(name).is_some())
             .ok_or("there is no H.264 encoder: x264enc or openh264enc is needed")?;
-        let file = scratch.folder.join("video.mp4");
+        let file = scratch.file("video.mp4");
         let pipeline = parse(&format!(
             "appsrc name=frames format=time block=true max-bytes=20000000 ! {encoder} bitrate={bitrate} ! h264parse name=parser ! qtmux ! filesink name=sink"
         ))?;
@@ -70,7 +70,7 @@ impl Video {
                 let before = count;
                 count = push(source, &frames, count)?;
                 if count == before {
-                    return Err(format!("“{source}” has no pictures").into());
+                    return Err(format!("“{}” has no pictures", source.display()).into());
                 }
             }
             frames.end_of_stream()?;
@@ -90,7 +90,7 @@ impl Video {
         };
         let seconds = FRAMES as f64 / RATE as f64;
         let megabits = std::fs::metadata(&file)?.len() as f64 * 8.0 / seconds / 1e6;
-        let name = Path::new(source).file_name().unwrap_or(source.as_ref());
+        let name = source.file_name().unwrap_or(source.as_ref());
         Ok(Self {
             description: format!(
                 "The video was made for this of `{}` (the demo's clip, which is the usual one, pans over four photographs): its pictures, at {RATE} a second, are enlarged to {}x{}; a window of {WIDTH}x{HEIGHT} moves over them by {} columns and {} rows from frame to frame; and noise of up to {NOISE} of 255 lies upon the luma, as of a sensor, so that no frame is like another and all of it has to be decoded. {FRAMES} frames, H.264 from `{encoder}`, profile {profile}, {megabits:.1} Mbit/s.",
@@ -107,11 +107,11 @@ impl Video {
 
 /// Plays the source once, and makes a frame of each picture, as long as some are wanted. Returns
 /// how many there are then.
-fn push(source: &str, frames: &gst_app::AppSrc, first: usize) -> Result<usize> {
+fn push(source: &Path, frames: &gst_app::AppSrc, first: usize) -> Result<usize> {
     let pipeline = parse(
         "uridecodebin name=source ! videoscale ! videoconvert ! appsink name=pictures sync=false max-buffers=4",
     )?;
-    by_name(&pipeline, "source")?.set_property("uri", uri_of(source)?);
+    by_name(&pipeline, "source")?.set_property("uri", uri_of(source)?.as_str());
     let pictures = by_name(&pipeline, "pictures")?
         .downcast::<gst_app::AppSink>()
         .map_err(|_| "not an appsink")?;
@@ -127,7 +127,7 @@ fn push(source: &str, frames: &gst_app::AppSrc, first: usize) -> Result<usize> {
     let pushed = (|| {
         let mut count = first;
         while count < FRAMES
-            && let Some(sample) = pictures.try_pull_sample(PATIENCE)
+            && let Some(sample) = pictures.try_pull_sample(TIMEOUT)
         {
             let picture = sample.buffer().ok_or("a sample without a picture")?;
             let picture = VideoFrameRef::from_buffer_ref_readable(picture, &info)?;
@@ -192,6 +192,10 @@ fn noise() -> Vec<i8> {
         .collect()
 }
 
+fn uri_of(file: &Path) -> Result<glib::GString> {
+    Ok(glib::filename_to_uri(std::path::absolute(file)?, None)?)
+}
+
 fn info(width: usize, height: usize) -> Result<VideoInfo> {
     let info = VideoInfo::builder(VideoFormat::I420, width as u32, height as u32);
     Ok(info.fps(gst::Fraction::new(RATE as i32, 1)).build()?)
@@ -212,7 +216,7 @@ fn by_name(pipeline: &gst::Pipeline, name: &str) -> Result<gst::Element> {
 fn wait(pipeline: &gst::Pipeline) -> Result<()> {
     let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
     let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-    let end = bus.timed_pop_filtered(PATIENCE, &ends);
+    let end = bus.timed_pop_filtered(TIMEOUT, &ends);
     match end.as_ref().map(|m| m.view()) {
         Some(gst::MessageView::Eos(_)) => Ok(()),
         Some(gst::MessageView::Error(e)) => Err(e.error().into()),
@@ -270,7 +274,7 @@ mod tests {
     fn window_of_a_picture() {
         gst::init().expect("GStreamer");
         let info = info(LARGE.0, LARGE.1).expect("a size");
-        let buffer = super::super::frame(&info);
+        let buffer = super::super::fixtures::frame(&info);
         let picture = VideoFrameRef::from_buffer_ref_readable(&buffer, &info).expect("mapped");
         let noise = noise();
         let n = 3;

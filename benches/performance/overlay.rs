@@ -3,16 +3,17 @@
 //! with as many lines.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 use gstresnet50::meta::{self, Class, Classification};
+use gstresnet50::sync::Mutex;
 
+use super::fixtures::{frame, median, milliseconds};
 use super::goal::Goal;
-use super::{Result, frame, median, milliseconds, progress};
-use crate::model::count;
+use super::{Result, announce, count};
 
 /// Format, size, and how opaque the frames are that can be seen through.
 const CASES: &[(VideoFormat, u32, u32, u8)] = &[
@@ -62,9 +63,8 @@ pub fn measure(rounds: u32) -> Result<String> {
         table,
         "| frame | ms a frame | goal | identity, ms | textoverlay, ms | textoverlay / resnet50overlay |\n|---|---|---|---|---|---|"
     )?;
-    for (i, (format, width, height, alpha)) in CASES.iter().enumerate() {
-        let what = format!("{format} {width}x{height}");
-        progress::step_of(&what, i + 1, CASES.len());
+    for (format, width, height, alpha) in CASES {
+        announce(&format!("overlay: {format} {width}x{height}"));
         let info = VideoInfo::builder(*format, *width, *height).build()?;
         let (ours, nothing, theirs) = case(&info, *alpha, rounds)?;
         writeln!(
@@ -160,7 +160,7 @@ impl Run {
         let template = gst::PadTemplate::new("sink", direction, gst::PadPresence::Always, &any)?;
         let sink = gst::Pad::builder_from_template(&template)
             .chain_function(move |_, _, buffer| {
-                *back.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer);
+                *back.lock() = Some(buffer);
                 Ok(gst::FlowSuccess::Ok)
             })
             .build();
@@ -202,7 +202,7 @@ impl Run {
             return Ok(());
         };
         let first = self.info.offset()[*plane as usize] + format.poffset()[3] as usize;
-        let mut frame = self.frame.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut frame = self.frame.lock();
         let frame = frame.as_mut().ok_or("the frame has not come out")?;
         let mut data = frame.make_mut().map_writable()?;
         for alpha in data[first..].iter_mut().step_by(*step as usize) {
@@ -212,11 +212,7 @@ impl Run {
     }
 
     fn push(&self) -> Result<()> {
-        let frame = self
-            .frame
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let frame = self.frame.lock().take();
         let mut frame = frame.ok_or("the frame has not come out")?;
         frame.make_mut().set_pts(gst::ClockTime::ZERO);
         self.src.push(frame)?;

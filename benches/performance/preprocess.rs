@@ -13,9 +13,9 @@ use gstresnet50::preprocess::{
     Resize, Slot, Target,
 };
 
+use super::fixtures::{frame, median, milliseconds};
 use super::goal::Goal;
-use super::{Result, frame, median, milliseconds, progress};
-use crate::model::count;
+use super::{Result, announce, count};
 
 const CASES: &[(VideoFormat, u32, u32)] = &[
     (VideoFormat::Nv12, 1920, 1080),
@@ -45,9 +45,8 @@ pub fn measure(rounds: u32) -> Result<String> {
         table,
         "| frame | backend | ms a frame | goal | portable / plugin | GstVideoConverter / plugin | fast_image_resize / plugin |\n|---|---|---|---|---|---|---|"
     )?;
-    for (i, (format, width, height)) in CASES.iter().enumerate() {
-        let what = format!("{format} {width}x{height}");
-        progress::step_of(&what, i + 1, CASES.len());
+    for (format, width, height) in CASES {
+        announce(&format!("pre-processing: {format} {width}x{height}"));
         let row = case(*format, *width, *height, rounds)?;
         writeln!(table, "{row}")?;
     }
@@ -60,7 +59,7 @@ pub fn measure(rounds: u32) -> Result<String> {
         "| region | ms a region | GstVideoConverter / plugin |\n|---|---|---|"
     )?;
     for side in [48, 160, 480, 960] {
-        progress::step(&format!("a region of {side}x{side}"));
+        announce(&format!("pre-processing: a region of {side}x{side}"));
         writeln!(table, "{}", region(side, rounds)?)?;
     }
     Ok(table)
@@ -308,7 +307,7 @@ impl Planes {
 mod tests {
     use super::*;
 
-    /// Names are those that GStreamer and processors have.
+    /// Names are those that GStreamer and CPU vendors use.
     #[test]
     fn names() {
         assert_eq!(VideoFormat::Nv12.to_string(), "NV12");

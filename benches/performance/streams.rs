@@ -4,20 +4,20 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 use gstresnet50::inference::Session;
+use gstresnet50::sync::Mutex;
 use hdrhistogram::Histogram;
 
 use super::chart::Chart;
+use super::fixtures::{Scratch, frame, median};
 use super::goal::{Goal, verdicts};
 use super::throughput::Bare;
-use super::usage::{MOST_FOREIGN, Usage};
-use super::{Args, Result, Scratch, compare, frame, median, progress, throughput};
-use crate::model::count;
+use super::usage::{MAX_FOREIGN, Usage, resident};
+use super::{Args, Result, announce, count, models, throughput};
 
 /// Numbers of streams, and the size of their frames. The chart is of the smaller ones.
 const CASES: [(usize, (u32, u32)); 6] = [
@@ -34,7 +34,7 @@ const LARGE: (u32, u32) = (1920, 1080);
 /// How long the streams play in one round.
 const TIME: Duration = Duration::from_secs(4);
 
-/// Most pictures of one of the element's Runs.
+/// Maximum of pictures in one of the element's inferences.
 const BATCH: usize = 4;
 
 /// Rounds that choose the bare loop's setting, at most.
@@ -55,7 +55,7 @@ struct Load {
     bare: f64,
     /// Inferences over the most that there can be, by round, from the least on.
     ratios: Vec<f64>,
-    /// What all but the Runs takes of the cores' time, 0 to 1.
+    /// What all but inference takes of the cores' time, 0 to 1.
     overhead: f64,
     /// The least of a stream's share of the mean.
     fairness: f64,
@@ -105,7 +105,7 @@ impl Load {
 pub fn measure(args: &Args) -> Result<(String, Chart)> {
     let mut text = String::from("## Live streams\n\n");
     let scratch = Scratch::new()?;
-    let file = compare::file("int8", &scratch)?;
+    let file = models::file("int8", "dynamic", &scratch)?;
     let (info, picture) = frames_of(SMALL)?;
     let bare = throughput::best(&file, Some((&info, &picture)), args.rounds.min(TRIALS))?;
     writeln!(
@@ -113,7 +113,7 @@ pub fn measure(args: &Args) -> Result<(String, Chart)> {
         "Goals, of each row: no frame lost; at least {TOTAL} of the inferences that can be made; no stream's share under {SHARE}; p99 of the delay under {DELAY} ms; less than {MEMORY} MB for each further stream.\n\nNV12 at {RATE} frames a second, each stream a pipeline `appsrc ! resnet50 mode=live batch-size={BATCH} ! fakesink` of its own, all with ResNet50 v1.5 in int8. {} of {} s; before and after each, while the streams are silent, a bare loop runs the same model on all cores and nothing else, at the setting that was best here in this run ({bare}). No more can be inferred than is offered, and no more than the engine can make, which is what the bare loop makes: “limit” says which of the two is less in that row, and the ratio is that to the lesser one. Rates are medians of the rounds, and so are the ratio (of the rounds' own, with the least and the greatest) and the overhead, the share of the cores' time that pre-processing, GStreamer and the source take. Rounds in which other processes had more than {:.0} % of the cores were repeated. The delay, of every frame of all rounds, is that from the element's sink pad to its source pad. Frames in and lost are counts of the whole run. A stream's share is its inferences in all rounds over the mean's: 1 is perfectly fair. The memory is what the process has grown by from the first stream alone to the end.\n",
         count(args.rounds as usize, "round"),
         TIME.as_secs(),
-        MOST_FOREIGN * 100.0,
+        MAX_FOREIGN * 100.0,
     )?;
     writeln!(
         text,
@@ -124,8 +124,8 @@ pub fn measure(args: &Args) -> Result<(String, Chart)> {
         if !args.streams.is_empty() && !args.streams.contains(&streams) {
             continue;
         }
-        progress::step(&format!(
-            "{} of {}x{}",
+        announce(&format!(
+            "live streams: {} of {}x{}",
             count(streams, "stream"),
             size.0,
             size.1
@@ -205,18 +205,15 @@ impl Stream {
         pad("sink")?.add_probe(gst::PadProbeType::BUFFER, {
             let arrived = Arc::clone(&arrived);
             move |_, _| {
-                *arrived.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                *arrived.lock() = Instant::now();
                 gst::PadProbeReturn::Ok
             }
         });
         pad("src")?.add_probe(gst::PadProbeType::BUFFER, {
             let (out, delays) = (Arc::clone(&out), Arc::clone(delays));
             move |_, _| {
-                let delay = arrived
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .elapsed();
-                let mut delays = delays.lock().unwrap_or_else(PoisonError::into_inner);
+                let delay = arrived.lock().elapsed();
+                let mut delays = delays.lock();
                 delays.saturating_record(delay.as_nanos() as u64);
                 out.fetch_add(1, Ordering::Relaxed);
                 gst::PadProbeReturn::Ok
@@ -333,16 +330,13 @@ fn play(file: &str, bare: Bare, count: usize, size: (u32, u32), rounds: u32) -> 
             }
         };
         wait_for(&streams[..1]);
-        let first_alone = compare::resident()?;
+        let first_alone = resident()?;
         streams[1..].iter().try_for_each(|s| start(s).map(drop))?;
         feed.playing.store(count, Ordering::Relaxed);
         wait_for(&streams);
-        delays
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .reset();
+        delays.lock().reset();
         let rounds = play_rounds(&streams, &feed, &mut bare, rounds)?;
-        let megabytes = (compare::resident()? as f64 - first_alone as f64) / 1e6;
+        let megabytes = (resident()? as f64 - first_alone as f64) / 1e6;
         Ok((rounds, megabytes))
     })?;
     // What is in the queues of the sources still has to come through.
@@ -359,7 +353,7 @@ fn play(file: &str, bare: Bare, count: usize, size: (u32, u32), rounds: u32) -> 
     let counts: Vec<_> = (0..count).map(of_stream).collect();
     let mean = counts.iter().sum::<u64>() as f64 / count as f64;
     let least = counts.iter().min().copied().unwrap_or_default();
-    let delays = delays.lock().unwrap_or_else(PoisonError::into_inner);
+    let delays = delays.lock();
     let quantile = |q| Duration::from_nanos(delays.value_at_quantile(q));
     Ok(Load {
         streams: count,
@@ -415,7 +409,7 @@ fn play_rounds(
         let foreign = shares.foreign.max(last.1).max(next.1);
         let bare = (last.0 + next.0) / 2.0;
         last = next;
-        if foreign > MOST_FOREIGN && repeated < 2 * rounds {
+        if foreign > MAX_FOREIGN && repeated < 2 * rounds {
             repeated += 1;
             continue;
         }

@@ -2,18 +2,18 @@
 //! Mode exact: the element in a pipeline against a bare loop of ONNX Runtime at its best.
 
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use gst::prelude::*;
 use gst_video::{VideoFormat, VideoFrameRef, VideoInfo};
 use gstresnet50::inference::{BUILTIN, Model, Runtime, Session, find_model};
 use gstresnet50::preprocess::{Picture, Preprocessor};
 
+use super::fixtures::{Scratch, frame, median, session};
 use super::goal::Goal;
-use super::usage::{MOST_FOREIGN, Shares, Usage};
-use super::{Args, Result, Scratch, compare, frame, median, progress};
-use crate::model::count;
+use super::pipeline::{Measured, Pipeline};
+use super::usage::{MAX_FOREIGN, Usage};
+use super::{Args, Result, announce, count, models};
 
 /// How long one contestant runs in one round.
 const ROUND: Duration = Duration::from_secs(3);
@@ -26,20 +26,20 @@ const BARES: [Bare; 4] = [
     Bare::Together(8),
 ];
 
-/// How a bare loop uses all cores, with the pictures of a Run.
+/// How a bare loop uses all cores, with the pictures of an inference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bare {
-    /// One-thread Runs, one on each core.
+    /// One-thread inferences, one on each core.
     SideBySide(usize),
-    /// One Run at a time with a thread for each core, which spin as ONNX Runtime has them do.
+    /// One inference at a time with a thread for each core, which spin as ONNX Runtime has them do.
     Together(usize),
 }
 
 impl fmt::Display for Bare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SideBySide(batch) => write!(f, "one thread a Run, batch {batch}"),
-            Self::Together(batch) => write!(f, "all threads in a Run, batch {batch}"),
+            Self::SideBySide(batch) => write!(f, "one thread an inference, batch {batch}"),
+            Self::Together(batch) => write!(f, "all threads in an inference, batch {batch}"),
         }
     }
 }
@@ -57,28 +57,28 @@ pub fn measure(args: &Args) -> Result<String> {
     let mut text = String::from("## Throughput, mode exact\n\n");
     writeln!(
         text,
-        "Goal: at least {GOAL} of the bare loop with ResNet50 v1.5. The built-in network's Runs are some times shorter, and the overhead of each frame is the same.\n\n1080p NV12 frames from memory ({FRAMES} of them in turn) through `appsrc ! resnet50 ! fakesink` as fast as they go, with `batch-size` {}, against a loop that does nothing but run the same model on the same pictures, pre-processed before, with ONNX Runtime on all cores. The loop has these settings: {}. Of either the setting counts whose median rate is best. All have warmed up, and take turns of {} s in one process, {}, each with another one first. Rates are medians of the rounds, and ratios medians of the rounds' own, with the least and the greatest. Rounds in which other processes had more than {:.0} % of the cores were repeated. What the element does besides the Runs (pre-processing, the classes, the metadata, GStreamer) is in its figure. “One at a time” is the element with `max-in-flight=1`, all threads in one Run and nothing side by side; the gain is the element's rate over that.\n",
+        "Goal: at least {GOAL} of the bare loop with ResNet50 v1.5. The built-in network's inferences are some times shorter, and the overhead of each frame is the same.\n\n1080p NV12 frames from memory ({FRAMES} of them in turn) through `appsrc ! resnet50 ! fakesink` as fast as they go, with `batch-size` {}, against a loop that does nothing but run the same model on the same pictures, pre-processed before, with ONNX Runtime on all cores. The loop has these settings: {}. Of either the setting counts whose median rate is best. All have warmed up, and take turns of {} s in one process, {}, each with another one first. Rates are medians of the rounds, and ratios medians of the rounds' own, with the least and the greatest. Rounds in which other processes had more than {:.0} % of the cores were repeated. What the element does besides inference (pre-processing, the classes, the metadata, GStreamer) is in its figure. “One at a time” is the element with `max-in-flight=1`, all threads in one inference and nothing side by side; the gain is the element's rate over that.\n",
         BATCH_SIZES.map(|batch| batch.to_string()).join(" or "),
         BARES.map(|bare| bare.to_string()).join("; "),
         ROUND.as_secs(),
         count(args.rounds as usize, "round"),
-        MOST_FOREIGN * 100.0,
+        MAX_FOREIGN * 100.0,
     )?;
     writeln!(
         text,
         "| model | bare loop, images a second (setting) | element, frames a second (`batch-size`) | element / bare | goal | one at a time | gain | repeated rounds |\n|---|---|---|---|---|---|---|---|"
     )?;
     let mut shares = String::from(
-        "Where the time of all cores goes meanwhile, medians of the rounds; the last column is the overhead: the processor time of all but the Runs for each frame.\n\n| model | Runs | pre-processing | GStreamer and the source | other processes | idle | overhead, ms a frame |\n|---|---|---|---|---|---|---|\n",
+        "Where the time of all cores goes meanwhile, medians of the rounds; the last column is the overhead: the CPU time of all but inference for each frame.\n\n| model | inference | pre-processing | GStreamer and the source | other processes | idle | overhead, ms a frame |\n|---|---|---|---|---|---|---|\n",
     );
     let scratch = Scratch::new()?;
-    let mut models = args.model.clone();
-    if models.is_empty() {
-        models = vec![BUILTIN.to_owned(), "int8".to_owned(), "fp32".to_owned()];
+    let mut names = args.model.clone();
+    if names.is_empty() {
+        names = vec![BUILTIN.to_owned(), "int8".to_owned(), "fp32".to_owned()];
     }
-    for (i, name) in models.iter().enumerate() {
-        progress::step_of(name, i + 1, models.len());
-        let file = compare::file(name, &scratch)?;
+    for name in &names {
+        announce(&format!("throughput: {name}"));
+        let file = models::file(name, "dynamic", &scratch)?;
         let (row, row_of_shares) = case(name, &file, args.rounds)?;
         writeln!(text, "{row}")?;
         writeln!(shares, "{row_of_shares}")?;
@@ -99,21 +99,12 @@ enum Contestant {
 }
 
 /// What one has done in a turn.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Turn {
     /// Pictures a second.
     rate: f64,
     /// Where a pipeline's time went.
-    usage: Option<Played>,
-}
-
-/// Where a pipeline's time went.
-#[derive(Debug, Clone, Copy)]
-struct Played {
-    /// Of the cores' time.
-    shares: Shares,
-    /// The share of pre-processing, which is in that of the engine.
-    prepared: f64,
+    played: Option<Measured>,
 }
 
 /// The table's row, and that of the shares.
@@ -125,7 +116,7 @@ fn case(name: &str, file: &str, rounds: u32) -> Result<(String, String)> {
     let bare = BARES.map(Contestant::Bare);
     let elements = BATCH_SIZES.map(Contestant::Element);
     let contestants = [&bare[..], &elements, &[Contestant::Single]].concat();
-    let mut turns = vec![Vec::new(); contestants.len()];
+    let mut turns: Vec<Vec<Turn>> = contestants.iter().map(|_| Vec::new()).collect();
     let (mut done, mut repeated) = (0, 0);
     while done < rounds {
         let mut round = Vec::new();
@@ -136,7 +127,7 @@ fn case(name: &str, file: &str, rounds: u32) -> Result<(String, String)> {
             let turn = match contestants[index] {
                 Contestant::Bare(bare) => Turn {
                     rate: run(&mut sessions(file, bare, Some((&info, &frames[0])))?)?,
-                    usage: None,
+                    played: None,
                 },
                 Contestant::Element(batch) => pipeline(file, &info, &frames, batch, 0)?,
                 Contestant::Single => pipeline(file, &info, &frames, 1, 1)?,
@@ -145,7 +136,7 @@ fn case(name: &str, file: &str, rounds: u32) -> Result<(String, String)> {
             foreign = foreign.max(Usage::now()?.since(&before)?.foreign);
         }
         // Whether a round counts is not to depend on what it says; and there is an end to it.
-        if foreign > MOST_FOREIGN && repeated < 2 * rounds {
+        if foreign > MAX_FOREIGN && repeated < 2 * rounds {
             repeated += 1;
             continue;
         }
@@ -187,14 +178,14 @@ fn case(name: &str, file: &str, rounds: u32) -> Result<(String, String)> {
         middle(single),
         median(&mut ratios(element, single)),
     );
-    let share = |of: &dyn Fn(f64, &Played) -> f64| {
+    let share = |of: &dyn Fn(f64, &Measured) -> f64| {
         let turns = turns[element].iter();
         let mut shares: Vec<_> = turns
-            .filter_map(|turn| Some(of(turn.rate, turn.usage.as_ref()?)))
+            .filter_map(|turn| Some(of(turn.rate, turn.played.as_ref()?)))
             .collect();
         median(&mut shares)
     };
-    let percent = |of: &dyn Fn(&Played) -> f64| 100.0 * share(&|_, played| of(played));
+    let percent = |of: &dyn Fn(&Measured) -> f64| 100.0 * share(&|_, played| of(played));
     let row_of_shares = format!(
         "| {name} | {:.1} % | {:.1} % | {:.1} % | {:.1} % | {:.1} % | {:.2} |",
         percent(&|p| p.shares.engine - p.prepared),
@@ -229,10 +220,10 @@ pub fn sessions(
     let cores = std::thread::available_parallelism()?.get();
     let mut sessions = match bare {
         Bare::SideBySide(batch) => {
-            let mut sessions = vec![compare::load(file, 1)?.with_batch(batch)?];
+            let mut sessions = vec![session(file, 1)?.with_batch(batch)?];
             while sessions.len() < cores {
                 let another = sessions[0].another()?;
-                sessions.push(another.ok_or("the processor runs several at a time")?);
+                sessions.push(another.ok_or("the CPU runs several at a time")?);
             }
             sessions
         }
@@ -256,7 +247,7 @@ pub fn sessions(
     Ok(sessions)
 }
 
-/// Images a second of these sessions, each with Runs of its own.
+/// Images a second of these sessions, which run side by side.
 pub fn run(sessions: &mut [Session]) -> Result<f64> {
     let warm = Barrier::new(sessions.len());
     let rate = std::thread::scope(|scope| {
@@ -277,7 +268,7 @@ pub fn run(sessions: &mut [Session]) -> Result<f64> {
                         run().map_err(|e| e.to_string())?;
                         pictures += capacity;
                     }
-                    // The last Run ends after the round: each has its own time.
+                    // The last inference ends after the round: each has its own time.
                     Ok(pictures as f64 / begun.elapsed().as_secs_f64())
                 })
             })
@@ -290,7 +281,7 @@ pub fn run(sessions: &mut [Session]) -> Result<f64> {
     Ok(rate)
 }
 
-/// `appsrc ! resnet50 ! fakesink`.
+/// A turn of the element.
 fn pipeline(
     file: &str,
     info: &VideoInfo,
@@ -298,90 +289,24 @@ fn pipeline(
     batch: usize,
     max_in_flight: u32,
 ) -> Result<Turn> {
-    let source = gst_app::AppSrc::builder()
-        .caps(&info.to_caps()?)
-        .format(gst::Format::Time)
-        .build();
-    // From the source's own thread, as a file or a decoder would have it.
-    let (frames, mut next) = (frames.to_vec(), 0);
-    source.set_callbacks(
-        gst_app::AppSrcCallbacks::builder()
-            .need_data(move |source, _| {
-                // It is refused only at the end.
-                let _ = source.push_buffer(frames[next % frames.len()].copy());
-                next += 1;
-            })
-            .build(),
-    );
     let element = gst::ElementFactory::make("resnet50")
         .property("model", file)
         .property_from_str("mode", "exact")
         .property("batch-size", batch as u32)
         .property("max-in-flight", max_in_flight)
         .build()?;
-    let sink = gst::ElementFactory::make("fakesink")
-        .property("sync", false)
-        .build()?;
-    let pipeline = gst::Pipeline::new();
-    pipeline.add_many([source.upcast_ref(), &element, &sink])?;
-    gst::Element::link_many([source.upcast_ref(), &element, &sink])?;
-    let seen: Arc<Mutex<Vec<Instant>>> = Arc::default();
-    let pad = sink.static_pad("sink").ok_or("a sink has a pad")?;
-    pad.add_probe(gst::PadProbeType::BUFFER, {
-        let seen = Arc::clone(&seen);
-        move |_, _| {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.push(Instant::now());
-            gst::PadProbeReturn::Ok
-        }
-    });
-    let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
-    pipeline.set_state(gst::State::Playing)?;
-    let played = (|| {
-        let fails = || {
-            bus.pop_filtered(&[gst::MessageType::Error])
-                .map_or(Ok(()), |_| Err("the pipeline fails"))
-        };
-        let frames = || seen.lock().unwrap_or_else(PoisonError::into_inner).len();
-        // Until it is loaded and has run some full batches.
-        while frames() < 6 * batch {
-            fails()?;
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let (before, skipped) = (Usage::now()?, frames());
-        std::thread::sleep(ROUND);
-        let after = Usage::now()?;
-        fails()?;
-        let times = seen.lock().unwrap_or_else(PoisonError::into_inner)[skipped..].to_vec();
-        let rate = rate(&times).ok_or("no frames came")?;
-        let shares = after.since(&before)?;
-        let stats = element.property::<gst::Structure>("stats");
-        let preprocess: gst::Structure = stats.get("preprocess")?;
-        let preprocess = preprocess.get::<u64>("p50")? as f64 / 1e9;
-        Ok(Turn {
-            rate,
-            usage: Some(Played {
-                prepared: preprocess * rate / shares.cores,
-                shares,
-            }),
-        })
-    })();
-    // To NULL it always goes.
-    let _ = pipeline.set_state(gst::State::Null);
-    played
-}
-
-/// Frames a second: the slope of the line that fits the times best. They come in batches, and as
-/// many of them as a batch would more or less be between the first and the last, by chance.
-fn rate(times: &[Instant]) -> Option<f64> {
-    let first = times.first()?;
-    let seconds: Vec<_> = times.iter().map(|t| (*t - *first).as_secs_f64()).collect();
-    let count = seconds.len() as f64;
-    let (middle, mean) = ((count - 1.0) / 2.0, seconds.iter().sum::<f64>() / count);
-    let (mut above, mut below) = (0.0, 0.0);
-    for (i, seconds) in seconds.iter().enumerate() {
-        above += (i as f64 - middle) * (seconds - mean);
-        below += (seconds - mean).powi(2);
-    }
-    (below > 0.0).then(|| above / below)
+    let pipeline = Pipeline {
+        element,
+        info,
+        frames,
+        camera: None,
+        // Until it has run some full batches.
+        warm_up: 6 * batch as u64,
+        time: ROUND,
+    };
+    let played = pipeline.measure()?;
+    Ok(Turn {
+        rate: played.rate,
+        played: Some(played),
+    })
 }

@@ -5,28 +5,30 @@
 //! Both run in a process of their own that `taskset` keeps on the first core.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 use gstresnet50::meta::classification_of;
-use gstresnet50::resnet50::Batch;
+use gstresnet50::sync::Mutex;
 use hdrhistogram::Histogram;
 
+use super::fixtures::{Scratch, frame, milliseconds};
 use super::goal::{Goal, verdict, verdicts};
 use super::usage::busy;
 use super::video::Video;
-use super::{Result, Scratch, compare, frame, milliseconds, progress};
+use super::{Result, announce, models};
 
 /// How long the camera plays, and how much of its beginning and of its end are compared.
 const CAMERA: Duration = Duration::from_secs(120);
 const PART: Duration = Duration::from_secs(10);
 
 /// How long a model may take to load, and a video of some seconds to play.
-const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(300);
+const TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(300);
 
 /// The measurement that this process is to make, for the one that started it.
 #[derive(Debug, Clone, clap::ValueEnum)]
@@ -36,25 +38,20 @@ pub enum Child {
 }
 
 /// The two sections. `video` is any: see [`Video`].
-pub fn measure(video: Option<&str>) -> Result<String> {
+pub fn measure(video: &Path) -> Result<String> {
     let mut text = String::from("## One core\n\n");
     let scratch = Scratch::new()?;
-    match video {
-        None => writeln!(text, "No video was given (`--video`).\n")?,
-        Some(video) => {
-            let video = Video::make(video, &scratch)?;
-            let model = compare::file("int8", &scratch)?;
-            writeln!(
-                text,
-                "### A video of 1080p, every frame of it\n\nGoal: no frame lost, and all of them inferred.\n\n{}\n",
-                video.description
-            )?;
-            progress::step("a video");
-            text.push_str(&child("video", &[&model, &video.file])?);
-        }
-    }
-    let slow = compare::file_of_batch("fp32", Batch::Fixed(4), &scratch)?;
-    progress::step("a camera");
+    let video = Video::make(video, &scratch)?;
+    let model = models::file("int8", "dynamic", &scratch)?;
+    writeln!(
+        text,
+        "### A video of 1080p, every frame of it\n\nGoal: no frame lost, and all of them inferred.\n\n{}\n",
+        video.description
+    )?;
+    announce("one core: a video");
+    text.push_str(&child("video", &[&model, &video.file])?);
+    let slow = models::file("fp32", "4", &scratch)?;
+    announce("one core: a camera");
     text.push_str(&child("camera", &[&slow])?);
     Ok(text)
 }
@@ -72,7 +69,7 @@ fn child(what: &str, files: &[&str]) -> Result<String> {
     let output = Command::new("taskset")
         .args(["-c", "0"])
         .arg(std::env::current_exe()?)
-        .args(["bench", "--child", what])
+        .args(["--child", what])
         .args(files.iter().flat_map(|file| ["--model", file]))
         .output()
         .map_err(|e| format!("taskset (of util-linux) does not start: {e}"))?;
@@ -87,7 +84,7 @@ fn play(pipeline: &gst::Pipeline) -> Result<()> {
     let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
     pipeline.set_state(gst::State::Playing)?;
     let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-    let end = bus.timed_pop_filtered(PATIENCE, &ends);
+    let end = bus.timed_pop_filtered(TIMEOUT, &ends);
     pipeline.set_state(gst::State::Null)?;
     match end.as_ref().map(|m| m.view()) {
         Some(gst::MessageView::Eos(_)) => Ok(()),
@@ -112,7 +109,7 @@ fn loaded(model: &str) -> Result<(gst::Element, gst::Element)> {
     let kinds = [gst::MessageType::Progress, gst::MessageType::Error];
     loop {
         let message = bus
-            .timed_pop_filtered(PATIENCE, &kinds)
+            .timed_pop_filtered(TIMEOUT, &kinds)
             .ok_or("the model does not load")?;
         match message.view() {
             gst::MessageView::Progress(p) if p.get().0 == gst::ProgressType::Complete => break,
@@ -158,10 +155,10 @@ fn one_core(model: &str, video: &str) -> Result<String> {
                 && let Some(element) = element.upgrade()
                 && let Ok((engine, others)) = busy()
             {
-                // The last frame is still in its Run.
+                // The last frame is still being inferred.
                 std::thread::sleep(Duration::from_millis(100));
                 let stats = element.property("stats");
-                let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut taken = taken.lock();
                 *taken = Some((engine, others, stats));
             }
             gst::PadProbeReturn::Ok
@@ -172,7 +169,7 @@ fn one_core(model: &str, video: &str) -> Result<String> {
     play(&pipeline)?;
     let time = begun.elapsed().as_secs_f64();
     holder.set_state(gst::State::Null)?;
-    let taken = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let taken = taken.lock().take();
     let (engine, others, stats) = taken.ok_or("the video has no end")?;
     let inferred: u64 = stats.get("inferences")?;
     let p50 = |name| -> Result<f64> {
@@ -195,7 +192,7 @@ fn one_core(model: &str, video: &str) -> Result<String> {
     let mut text = String::new();
     writeln!(
         text,
-        "One core (`taskset -c 0`) decodes it with `avdec_h264`, one thread, in time with the clock, and `resnet50 mode=live` classifies with ResNet50 v1.5 in int8. It is played once; the shares are those of the core's time. A Run took {run:.1} ms (median), and a frame is there for {:.1}. The idle share is the room that is left.\n\n| frames | lost | inferred | goal | Runs | pre-processing | decoding and all else | idle | seconds |\n|---|---|---|---|---|---|---|---|---|\n| {frames} | {} | {inferred} ({:.1} %) | {} | {:.0} % | {:.0} % | {:.0} % | {:.0} % | {time:.1} |\n",
+        "One core (`taskset -c 0`) decodes it with `avdec_h264`, one thread, in time with the clock, and `resnet50 mode=live` classifies with ResNet50 v1.5 in int8. It is played once; the shares are those of the core's time. An inference took {run:.1} ms (median), and a frame is there for {:.1}. The idle share is the room that is left.\n\n| frames | lost | inferred | goal | inference | pre-processing | decoding and all else | idle | seconds |\n|---|---|---|---|---|---|---|---|---|\n| {frames} | {} | {inferred} ({:.1} %) | {} | {:.0} % | {:.0} % | {:.0} % | {:.0} % | {time:.1} |\n",
         1e3 / 30.0,
         frames - shown,
         inferred as f64 * 100.0 / frames as f64,
@@ -249,7 +246,7 @@ impl Answers {
     }
 }
 
-/// A label's age in inferences: that of the frame when its Run began, which may have been the
+/// A label's age in inferences: that of the frame when its inference began, which may have been the
 /// newest one for as long as a frame of the source, left out.
 fn in_inferences(age: Duration, interval: Duration) -> f64 {
     age.saturating_sub(FRAME).as_secs_f64() / interval.as_secs_f64()
@@ -302,7 +299,7 @@ fn camera(model: &str) -> Result<String> {
             let Some(buffer) = probe.buffer() else {
                 return gst::PadProbeReturn::Ok;
             };
-            let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut parts = parts.lock();
             // The first second is for the first answer.
             let part = match now {
                 now if now < Duration::from_secs(1) => None,
@@ -342,11 +339,11 @@ fn camera(model: &str) -> Result<String> {
     let run: gst::Structure = stats.get("inference")?;
     let run = |name| -> Result<f64> { Ok(run.get::<u64>(name)? as f64 / 1e6) };
     let shown = shown.load(Ordering::Relaxed);
-    let parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
+    let parts = parts.lock();
     let mut text = String::new();
     writeln!(
         text,
-        "### A camera that is faster than its model\n\nGoals: no frame lost; a delay that does not grow (by less than {GROWTH} ms, median of the last {} s against that of the first); no label older than {AGE} inferences and a frame of the source.\n\n{} s of 1080p NV12 at 30 frames a second on one core, played once, with ResNet50 v1.5 in fp32 and four pictures to each Run, whatever comes: {:.1} inferences a second; a Run took {:.0} ms (median; p99 {:.0} ms). The delay is that from the source to the sink; the age, how much older than its frame a label is. An answer is for the frame that was the newest when its Run began, and is shown until the next Run has ended: the oldest label that can be expected is one frame of the source ({:.1} ms) and two inferences old. So the age is given without that frame, in units of the mean time from one answer to the next.\n\n| | delay p50 | delay p99 | answers every | age p50 | age p99 | oldest label | p99 in inferences | oldest in inferences | goal (oldest label) |\n|---|---|---|---|---|---|---|---|---|---|",
+        "### A camera that is faster than its model\n\nGoals: no frame lost; a delay that does not grow (by less than {GROWTH} ms, median of the last {} s against that of the first); no label older than {AGE} inferences and a frame of the source.\n\n{} s of 1080p NV12 at 30 frames a second on one core, played once, with ResNet50 v1.5 in fp32 and four pictures in each inference, whatever comes: {:.1} inferences a second; an inference took {:.0} ms (median; p99 {:.0} ms). The delay is that from the source to the sink; the age, how much older than its frame a label is. A result is for the frame that was the newest when its inference began, and is shown until the next inference has ended: the oldest label that can be expected is one frame of the source ({:.1} ms) and two inferences old. So the age is given without that frame, in units of the mean time from one result to the next.\n\n| | delay p50 | delay p99 | results every | age p50 | age p99 | oldest label | p99 in inferences | oldest in inferences | goal (oldest label) |\n|---|---|---|---|---|---|---|---|---|---|",
         PART.as_secs(),
         CAMERA.as_secs(),
         stats.get::<u64>("inferences")? as f64 / CAMERA.as_secs_f64(),
@@ -411,7 +408,7 @@ mod tests {
         assert_eq!(answers.interval(), Some(at(150)));
     }
 
-    /// The frame that waits for its Run is no part of the inferences.
+    /// The time that a frame waits for its inference is no part of the inferences.
     #[test]
     fn ages() {
         let interval = Duration::from_millis(180);
