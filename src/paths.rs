@@ -10,14 +10,10 @@ use crate::text;
 /// The user's data directory of this project: `$XDG_DATA_HOME/gst-resnet50`, by default
 /// `~/.local/share/gst-resnet50`. `None` where the user has no home.
 pub fn data_dir() -> Option<PathBuf> {
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|p| p.is_absolute())
-    };
-    absolute("XDG_DATA_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
-        .map(|data| data.join("gst-resnet50"))
+    let data = Some(glib::user_data_dir()).filter(|data| data.is_absolute());
+    // GLib takes a relative XDG_DATA_HOME, which the XDG specification says to ignore.
+    let data = data.unwrap_or_else(|| glib::home_dir().join(".local/share"));
+    data.is_absolute().then(|| data.join("gst-resnet50"))
 }
 
 /// Where the ResNet50 v1.5 lies that `model` falls back to.
