@@ -9,9 +9,11 @@ use crate::debian::{Purpose, Python};
 use crate::project::{PLUGIN, Project};
 use crate::{process, setup};
 
-pub fn run() -> Result<ExitCode> {
+pub fn run(args: &[String]) -> Result<ExitCode> {
     setup::run(Purpose::Use, None, Python::Nothing)?;
     let project = Project::find()?;
-    let status = process::status(project.cargo("bench").args(PLUGIN))?;
+    let mut bench = project.cargo("bench");
+    bench.args(PLUGIN).args(["--bench", "performance", "--"]);
+    let status = process::status(bench.args(args))?;
     Ok(process::exit_code(status))
 }

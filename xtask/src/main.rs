@@ -5,8 +5,11 @@
 //! reach its goal; a `setup` with nothing to do asks no network and takes a moment.
 
 mod bench;
+mod check;
 mod debian;
 mod demo;
+mod deny;
+mod features;
 mod install;
 mod onnxruntime;
 mod presets;
@@ -14,6 +17,7 @@ mod process;
 mod project;
 mod python;
 mod setup;
+mod steps;
 mod test;
 mod wheel;
 
@@ -48,14 +52,20 @@ enum Command {
     Install,
     /// Remove what `install` has put in place
     Uninstall,
-    /// Check formatting and lints, run all tests, build the documentation
+    /// The quick part of `test`: formatting, lints, unit tests
+    Check,
+    /// Check formatting, lints, dependencies and features, run all tests, build the documentation
     Test {
         /// Arguments for `cargo test`
         #[arg(last = true, value_name = "ARGS")]
         args: Vec<String>,
     },
     /// Measure, and write docs/PERFORMANCE.md
-    Bench,
+    Bench {
+        /// Arguments for the benchmark, such as --only preprocess (--help lists them)
+        #[arg(last = true, value_name = "ARGS")]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -67,8 +77,9 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Install => install::install(),
         Command::Uninstall => install::uninstall(),
+        Command::Check => check::run(),
         Command::Test { args } => test::run(&args),
-        Command::Bench => bench::run(),
+        Command::Bench { args } => bench::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -10,12 +10,10 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process;
-use crate::wheel::{self, Pins};
+use crate::wheel::{self, Pins, Wheel};
 
 pub const VERSION: &str = "1.32.0";
 const LIBRARY: &str = "libonnxruntime.so.1.32.0";
@@ -41,8 +39,12 @@ fn pins() -> Option<Pins<'static>> {
         _ => return None,
     };
     Some(Pins {
-        platform,
-        wheel_sha256,
+        wheel: Wheel {
+            package: "onnxruntime",
+            version: VERSION,
+            platform,
+            sha256: wheel_sha256,
+        },
         library: LIBRARY,
         library_sha256,
     })
@@ -119,7 +121,7 @@ pub fn ensure(folder: &Path, state: State, wheel: Option<&Path>) -> Result<()> {
         None if state.must_be_fetched() => {
             println!("onnxruntime: fetching {VERSION} with pip (28 MB)");
             let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
-            let fetched = download(&pins, scratch.path());
+            let fetched = pins.wheel.download(scratch.path());
             let fetched = fetched.with_context(|| remedy(&pins, &library))?;
             wheel::install(&pins, &fetched, folder)?;
         }
@@ -130,28 +132,15 @@ pub fn ensure(folder: &Path, state: State, wheel: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// Has pip fetch the wheel into `folder`, with whatever the user has configured for it.
-fn download(pins: &Pins, folder: &Path) -> Result<PathBuf> {
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:"])
-        .args(["--python-version", "3.12", "--platform", pins.platform])
-        .arg("--dest")
-        .arg(folder)
-        .arg(format!("onnxruntime=={VERSION}"));
-    process::run(&mut pip)?;
-    let first = fs::read_dir(folder)?.next();
-    Ok(first.context("pip has left no file")??.path())
-}
-
 /// What a person without that network can do.
 fn remedy(pins: &Pins, library: &Path) -> String {
     format!(
         "pip could not fetch ONNX Runtime {VERSION} (its own message is above).\n  \
          With a mirror or a proxy: set PIP_INDEX_URL or HTTPS_PROXY; pip's configuration is used.\n  \
-         Without a network: fetch {} from https://pypi.org/project/onnxruntime/{VERSION}/#files \
+         Without a network: fetch onnxruntime-{VERSION}-cp312-cp312-{}.whl from https://pypi.org/project/onnxruntime/{VERSION}/#files \
          elsewhere and run `cargo xtask setup --wheel FILE`, or put the library itself at {}.\n  \
          The cause",
-        pins.wheel_name(VERSION),
+        pins.wheel.platform,
         library.display()
     )
 }
@@ -207,8 +196,12 @@ mod tests {
     fn judges_the_library_by_its_hash() -> Result<()> {
         let folder = tempfile::tempdir()?;
         let pins = Pins {
-            platform: "",
-            wheel_sha256: "",
+            wheel: Wheel {
+                package: "",
+                version: "",
+                platform: "",
+                sha256: "",
+            },
             library: "lib.so.1",
             // Of "abc", as in FIPS 180-4's example.
             library_sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",

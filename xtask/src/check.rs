@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The checks that take a minute or two, while one works. The first ones of `test` are among them.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::debian::{Purpose, Python};
+use crate::project::Project;
+use crate::steps::{self, Step};
+use crate::{process, setup};
+
+/// The whole workspace; the feature is written with its package because only that one has it.
+pub const WORKSPACE: [&str; 3] = ["--workspace", "--features", "gst-plugin-resnet50/cli"];
+
+pub fn run() -> Result<ExitCode> {
+    let project = Project::find()?;
+    setup::run(Purpose::Use, None, Python::Nothing)?;
+    ensure_components(&project)?;
+    let steps = [fmt(&project), clippy(&project), unit_tests(&project)];
+    Ok(match steps::all(&steps) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// Fails if rustfmt or clippy is not installed.
+pub fn ensure_components(project: &Project) -> Result<()> {
+    for component in ["fmt", "clippy"] {
+        if !process::succeeds(project.cargo(component).arg("--version")) {
+            bail!("`cargo {component}` is missing; run: rustup component add rustfmt clippy");
+        }
+    }
+    Ok(())
+}
+
+pub fn fmt(project: &Project) -> Step<'_> {
+    Step {
+        name: "fmt",
+        hint: "run `cargo fmt --all`",
+        run: Box::new(|| process::run(project.cargo("fmt").args(["--all", "--check"]))),
+    }
+}
+
+pub fn clippy(project: &Project) -> Step<'_> {
+    Step {
+        name: "clippy",
+        hint: "fix what clippy names above, or allow it in place with a reason",
+        run: Box::new(|| {
+            let mut clippy = project.cargo("clippy");
+            clippy.args(WORKSPACE).args(["--all-targets", "--"]);
+            process::run(clippy.args(["-D", "warnings"]))
+        }),
+    }
+}
+
+/// The tests beside the code, which need no plugin file.
+fn unit_tests(project: &Project) -> Step<'_> {
+    Step {
+        name: "unit tests",
+        hint: "run one alone with `cargo test --features cli --lib NAME`",
+        run: Box::new(|| {
+            let mut test = project.cargo("test");
+            test.args(WORKSPACE).args(["--lib", "--bins"]);
+            test.env("G_DEBUG", "fatal-warnings");
+            process::run(&mut test)
+        }),
+    }
+}
