@@ -12,9 +12,10 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use gst::prelude::*;
+use gstresnet50::sync::Mutex;
 use gstresnet50::text;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -22,7 +23,7 @@ use crate::output::{self, Output, Writer};
 use crate::plugin;
 use annotate::Container;
 use inputs::Input;
-use play::{End, Player, Told, lock};
+use play::{End, Player, Told};
 use settings::Settings;
 use watch::Watch;
 
@@ -100,7 +101,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     };
     let outcome = session.play(&inputs, element);
     session.bar.finish_and_clear();
-    let watch = lock(&session.watch);
+    let watch = session.watch.lock();
     if watch.classified == 0 {
         // Nothing is in what was written, and it goes.
         return Err(outcome
@@ -217,7 +218,7 @@ impl Session<'_> {
             true => String::new(),
             false => format!("{}  ", text::message(&input.name)),
         };
-        lock(&self.watch).input(prefix);
+        self.watch.lock().input(prefix);
         let mut branches = Vec::new();
         let mut sound = None;
         if let Some(writer) = &self.json {
@@ -243,7 +244,7 @@ impl Session<'_> {
         )?;
         let outcome;
         (outcome, self.told) = player.play();
-        let watch = lock(&self.watch);
+        let watch = self.watch.lock();
         let current = watch.current();
         match outcome {
             Err(failure) => {

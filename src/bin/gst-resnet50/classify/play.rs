@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 //! One input through the element, from its beginning to its end.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
+use gstresnet50::sync::Mutex;
 use indicatif::ProgressBar;
 
 use super::annotate::{self, Sound};
@@ -119,7 +120,7 @@ impl Player {
             let (main, bar) = (main.clone(), self.bar.clone());
             let (end, ending) = (Arc::clone(&end), ending.clone());
             move || {
-                let mut end = lock(&end);
+                let mut end = end.lock();
                 if *end == End::Through {
                     *end = End::Stopped;
                     bar.suspend(|| complain!("stopping; Ctrl-C again to stop at once"));
@@ -151,8 +152,10 @@ impl Player {
                             .upgrade()
                             .is_some_and(|e| error.src() == Some(e.upcast_ref()));
                         let is_general =
-                            is_of_output(error) || (is_ours && lock(&watch).classified == 0);
-                        lock(&failure).get_or_insert_with(|| (told(error), is_general));
+                            is_of_output(error) || (is_ours && watch.lock().classified == 0);
+                        failure
+                            .lock()
+                            .get_or_insert_with(|| (told(error), is_general));
                         main.quit();
                     }
                     MessageView::Warning(warning) => {
@@ -161,7 +164,7 @@ impl Player {
                     MessageView::Progress(progress)
                         if progress.get().0 == gst::ProgressType::Complete =>
                     {
-                        lock(&watch).loaded();
+                        watch.lock().loaded();
                     }
                     MessageView::Application(message) => {
                         match message.structure().map(|s| s.name().as_str()) {
@@ -193,8 +196,8 @@ impl Player {
         main.run();
         ticker.remove();
         signals.into_iter().for_each(glib::SourceId::remove);
-        let failure = lock(&failure).take();
-        let end = std::mem::replace(&mut *lock(&end), End::Through);
+        let failure = failure.lock().take();
+        let end = std::mem::replace(&mut *end.lock(), End::Through);
         Ok(match failure {
             Some((text, is_general)) => Err(Failure {
                 text,
@@ -215,7 +218,7 @@ impl Player {
             // Here and not at the source, behind which seconds of video may be waiting.
             let mut pads = vec![sink.clone()];
             if let Some(sound) = &sound {
-                let end = lock(&watch).current().end;
+                let end = watch.lock().current().end;
                 sound.cut_off(end.unwrap_or_default());
                 pads.extend(sound.pad());
             }
@@ -227,7 +230,7 @@ impl Player {
 
     /// After a failure: writes what is left, and the files' ends; whether that has succeeded.
     fn finish(&self) -> crate::Result<bool> {
-        if lock(&self.watch).current().frames == 0 {
+        if self.watch.lock().current().frames == 0 {
             return Ok(false);
         }
         self.ending(&self.tee)?();
@@ -311,7 +314,7 @@ fn watch_frames(element: &gst::Element, watch: &Arc<Mutex<Watch>>, max_frames: O
     if let Some(pad) = element.static_pad("sink") {
         let watch = Arc::clone(watch);
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-            lock(&watch).entered();
+            watch.lock().entered();
             gst::PadProbeReturn::Remove
         });
     }
@@ -327,7 +330,7 @@ fn watch_frames(element: &gst::Element, watch: &Arc<Mutex<Watch>>, max_frames: O
         let segment = pad
             .sticky_event::<gst::event::Segment>(0)
             .and_then(|e| e.segment().downcast_ref::<gst::ClockTime>().cloned());
-        let mut watch = lock(&watch);
+        let mut watch = watch.lock();
         if max_frames.is_some_and(|max| watch.current().frames >= max) {
             // Not `Drop`: the bindings unref the buffer themselves, and GStreamer would do so again
             // with what is left of it, nothing.
@@ -342,8 +345,4 @@ fn watch_frames(element: &gst::Element, watch: &Arc<Mutex<Watch>>, max_frames: O
         }
         gst::PadProbeReturn::Ok
     });
-}
-
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
