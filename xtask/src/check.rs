@@ -17,7 +17,12 @@ pub fn run() -> Result<ExitCode> {
     let project = Project::find()?;
     setup::run(Purpose::Use, None, Python::Nothing)?;
     ensure_components(&project)?;
-    let steps = [fmt(&project), clippy(&project), unit_tests(&project)];
+    let steps = [
+        fmt(&project),
+        clippy(&project),
+        unit_tests(&project),
+        links(&project),
+    ];
     Ok(match steps::all(&steps) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
@@ -64,6 +69,19 @@ fn unit_tests(project: &Project) -> Step<'_> {
             test.args(WORKSPACE).args(["--lib", "--bins"]);
             test.env("G_DEBUG", "fatal-warnings");
             process::run(&mut test)
+        }),
+    }
+}
+
+/// The links in the documents, which another part of the tests checks with all else.
+fn links(project: &Project) -> Step<'_> {
+    Step {
+        name: "links",
+        hint: "correct the links named above",
+        run: Box::new(|| {
+            let mut test = project.cargo("test");
+            test.args(WORKSPACE).args(["--test", "system", "--"]);
+            process::run(test.args(["--exact", "documents::links_lead_somewhere"]))
         }),
     }
 }

@@ -52,7 +52,7 @@ enum Command {
     Install,
     /// Remove what `install` has put in place
     Uninstall,
-    /// The quick part of `test`: formatting, lints, unit tests
+    /// The quick part of `test`: formatting, lints, unit tests, links
     Check,
     /// Check formatting, lints, dependencies and features, run all tests, build the documentation
     Test {
