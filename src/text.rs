@@ -61,6 +61,15 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// A number of bytes in a unit that suits it: `1.5 MB`.
+pub fn bytes(count: u64) -> String {
+    match count {
+        0..1_000_000 => format!("{:.1} kB", count as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", count as f64 / 1e6),
+        _ => format!("{:.1} GB", count as f64 / 1e9),
+    }
+}
+
 /// The first items of a list, separated by commas, and how many more there are.
 pub fn list<T: fmt::Display>(items: impl ExactSizeIterator<Item = T>, most: usize) -> String {
     let more = items.len().saturating_sub(most);

@@ -1,84 +1,106 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Ends the loading of a model that nobody waits for any more.
+//! Cancels the loading of a model that nobody waits for any more.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::Arc;
 
-use ort::session::builder::LoadCanceler;
+use crate::sync::Mutex;
 
-use super::registry;
-use super::session::Terminator;
-
-/// Ends a load from another thread, whatever it is at: reading, waiting for another that loads
-/// the same, ONNX Runtime's work on the model, or the trial Runs.
-#[derive(Debug, Clone, Default)]
+/// Cancels a load from another thread, whatever the load does at the time: reading a file, waiting
+/// for another thread that loads the same model, or running code of the backend. Clones share one
+/// state.
+#[derive(Clone, Default)]
 pub struct Cancel(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     is_cancelled: bool,
-    loads: Vec<LoadCanceler>,
-    runs: Vec<Terminator>,
+    /// What is still to be told. They are called without the lock, so they may take locks of their
+    /// own.
+    callbacks: Vec<Callback>,
+}
+
+type Callback = Box<dyn FnOnce() + Send>;
+
+impl fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cancel")
+            .field("is_cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Cancel {
-    /// Ends the load, at the next point where it or ONNX Runtime looks. One that has come to its
-    /// end is not affected.
+    /// Cancels the load. It ends the next time that it, or the backend, checks. A load that has
+    /// already finished is not affected.
     pub fn cancel(&self) {
-        {
-            let mut state = self.lock();
+        let callbacks = {
+            let mut state = self.0.lock();
             state.is_cancelled = true;
-            state.end();
-        }
-        // It may be waiting for another that loads the same.
-        registry::wake();
+            std::mem::take(&mut state.callbacks)
+        };
+        callbacks.into_iter().for_each(|callback| callback());
     }
 
-    /// Whether nobody waits for the load any more.
+    /// Whether the load was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        self.lock().is_cancelled
+        self.0.lock().is_cancelled
     }
 
-    /// A model is about to be committed.
-    pub(super) fn ends_load(&self, load: LoadCanceler) {
-        let mut state = self.lock();
-        state.loads.push(load);
-        if state.is_cancelled {
-            state.end();
+    /// Registers what is to be called when the load is cancelled; at once if it already was.
+    pub(super) fn on_cancel(&self, callback: impl FnOnce() + Send + 'static) {
+        let mut state = self.0.lock();
+        if !state.is_cancelled {
+            state.callbacks.push(Box::new(callback));
+            return;
         }
+        drop(state);
+        callback();
     }
 
-    /// A Run is about to be tried.
-    pub(super) fn ends_run(&self, run: Terminator) {
-        let mut state = self.lock();
-        state.runs.push(run);
-        if state.is_cancelled {
-            state.end();
-        }
-    }
-
-    /// The load has come to its end: its sessions may be in use from now on, and nothing here ends
-    /// their Runs. Returns whether it was cancelled before.
+    /// Ends the load: its sessions may be in use from now on, and [`Self::cancel`] no longer
+    /// cancels their inferences. Returns whether the load was cancelled before.
     pub(super) fn finish(&self) -> bool {
-        let mut state = self.lock();
-        state.loads.clear();
-        state.runs.clear();
-        state.is_cancelled
-    }
-
-    /// A lock whose holder panicked still holds plain data.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.0.lock();
+        let callbacks = std::mem::take(&mut state.callbacks);
+        let is_cancelled = state.is_cancelled;
+        drop(state);
+        drop(callbacks);
+        is_cancelled
     }
 }
 
-impl State {
-    fn end(&mut self) {
-        for load in self.loads.drain(..) {
-            // It only sets a flag.
-            let _ = load.cancel();
-        }
-        for run in self.runs.drain(..) {
-            run.terminate();
-        }
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Callbacks are called once: when the load is cancelled, at once if it was, and not after it
+    /// has finished.
+    #[test]
+    fn callbacks() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = || {
+            let calls = Arc::clone(&calls);
+            move || {
+                calls.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let cancel = Cancel::default();
+        cancel.on_cancel(count());
+        assert_eq!(calls.load(Ordering::Relaxed), 0);
+        cancel.clone().cancel();
+        cancel.cancel();
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        cancel.on_cancel(count());
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
+        assert!(cancel.finish() && cancel.is_cancelled());
+
+        let finished = Cancel::default();
+        finished.on_cancel(count());
+        assert!(!finished.finish());
+        finished.cancel();
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
     }
 }

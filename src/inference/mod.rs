@@ -1,40 +1,41 @@
 // SPDX-License-Identifier: MPL-2.0
-//! ONNX Runtime: the library, the providers, the model and its contract, the session.
+//! Inference with ONNX Runtime: the library, its providers, the model and its contract, sessions, and
+//! the engine that runs one model for many streams.
 //!
-//! The only room that names `ort`.
+//! - `model`: the model's file, and what is known before it is loaded;
+//! - `onnxruntime`: the backend, and the only folder that names `ort`;
+//! - `engine`: workers, which know their backend only as `backend.rs` describes it;
+//! - `registry`: the models and engines that streams with equal settings share.
 
-mod bounded;
+mod abandoned;
+mod backend;
+mod cache;
 mod cancel;
-mod contract;
 mod engine;
-mod exporter;
-mod findings;
-mod graph;
-mod layout;
+mod error;
+mod file_version;
 mod log;
+mod memory_limit;
 mod model;
-mod probe;
+mod onnxruntime;
 mod process;
 mod provider;
-mod reach;
 mod registry;
-mod room;
-mod runtime;
-mod session;
-mod shelf;
-mod signature;
-mod stamp;
-mod trial;
+mod timeout;
 
 pub use cancel::Cancel;
-pub use contract::{Contract, ContractError, ContractLabels, OutputKind, Sides};
-pub use engine::{Engine, EngineOptions, Job, Port, RUN_LIMIT, RunTimes};
-pub use findings::{Evidence, Findings};
-pub use model::{BUILTIN, Model, ModelError, ModelSource, SizeSource, Wishes, find_model, meant};
-pub use probe::Probe;
-pub use process::{Home, Process};
+pub use engine::{Engine, EngineOptions, Job, Port, RunTimes};
+pub use error::RunError;
+pub use model::{
+    BUILTIN, Contract, ContractError, ContractLabels, Evidence, Findings, GraphOutput, Model,
+    ModelError, ModelSource, OutputKind, Sides, Signature, SignatureError, SizeSource, Wishes,
+    find_model, meant,
+};
+pub use onnxruntime::{
+    Attempt, Device, MINIMUM_VERSION, Probe, Runtime, RuntimeError, Session, SessionError,
+    SessionOptions, SkippedProvider,
+};
+pub use process::Home;
 pub use provider::{Provider, ProviderError};
 pub use registry::{known_model, shared_engine};
-pub use runtime::{Attempt, Device, MINIMUM_VERSION, Runtime, RuntimeError};
-pub use session::{Fallback, RunError, Session, SessionError, SessionOptions, Terminator};
-pub use signature::{GraphOutput, Signature, SignatureError};
+pub use timeout::RUN_LIMIT;

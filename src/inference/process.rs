@@ -1,33 +1,34 @@
 // SPDX-License-Identifier: MPL-2.0
-//! A process and its children. A child of `fork()` has all the memory of its parent and none of its
-//! threads: what the parent's threads were to do is never done there, and a lock that one of them
-//! held stays locked.
+//! What changes in a child of `fork()`: it has all the memory of its parent and none of its threads.
+//! What the parent's threads were to do is never done there, and a lock that one of them held stays
+//! locked.
 
 use std::fmt;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-/// The process that something belongs to.
+/// The process that something was made in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Process(u32);
+pub(super) struct ProcessId(u32);
 
-impl Process {
-    /// The one that calls.
+impl ProcessId {
+    /// The calling process.
     pub fn current() -> Self {
         Self(std::process::id())
     }
 
-    /// Whether it is the one that calls.
+    /// Whether this is the calling process.
     pub fn is_current(self) -> bool {
         self == Self::current()
     }
 }
 
-/// Where something goes on that can begin anew in another process: nowhere at first.
+/// The process in which something is going on, if any. A child of it can tell that it has none of
+/// the threads that work on it.
 #[derive(Debug, Default)]
 pub struct Home(AtomicU32);
 
 impl Home {
-    /// Nowhere.
+    /// Nothing is going on.
     pub const fn new() -> Self {
         Self(AtomicU32::new(0))
     }
@@ -37,35 +38,36 @@ impl Home {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    /// It begins in the process that calls.
+    /// It begins in the calling process.
     pub fn settle(&self) {
-        self.0.store(Process::current().0, Ordering::Relaxed);
+        self.0.store(ProcessId::current().0, Ordering::Relaxed);
     }
 
-    /// Whether it goes on in another process, of which this one is a child.
+    /// Whether it is going on in another process, of which the calling one is a child.
     pub fn is_elsewhere(&self) -> bool {
-        let home = self.0.load(Ordering::Relaxed);
-        home != 0 && !Process(home).is_current()
+        let owner = self.0.load(Ordering::Relaxed);
+        owner != 0 && !ProcessId(owner).is_current()
     }
 }
 
-/// A static that each process has for itself, so that a child finds neither what needs the threads
-/// of its parent nor a lock that nobody will open.
+/// A static with a value for each process, so that a child of `fork()` finds neither what depends on
+/// its parent's threads nor a lock that is never unlocked.
 pub(super) struct PerProcess<T: 'static>(AtomicPtr<Entry<T>>);
 
 struct Entry<T> {
-    process: Process,
+    process: ProcessId,
     value: T,
 }
 
 impl<T: Default + Sync> PerProcess<T> {
+    /// Without any value yet.
     pub const fn new() -> Self {
         Self(AtomicPtr::new(std::ptr::null_mut()))
     }
 
-    /// This process's own.
+    /// The calling process's value, which is made by the first call.
     pub fn get(&self) -> &'static T {
-        let process = Process::current();
+        let process = ProcessId::current();
         let mut known = self.0.load(Ordering::Acquire);
         loop {
             // SAFETY: entries are never freed.
@@ -78,7 +80,7 @@ impl<T: Default + Sync> PerProcess<T> {
             let own = Box::into_raw(Box::new(Entry { process, value }));
             let order = (Ordering::AcqRel, Ordering::Acquire);
             match self.0.compare_exchange(known, own, order.0, order.1) {
-                // That of the parent stays in memory: its threads may be in the midst of it.
+                // The parent's entry stays in memory: its threads may have been using it.
                 // SAFETY: entries are never freed.
                 Ok(_) => return unsafe { &(*own).value },
                 Err(newer) => {
@@ -99,21 +101,20 @@ impl<T> fmt::Debug for PerProcess<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
+    use crate::sync::Mutex;
 
     static VALUE: PerProcess<Mutex<Vec<u32>>> = PerProcess::new();
 
-    /// All threads of a process have the same one.
+    /// All threads of a process get the same value.
     #[test]
     fn one_a_process() {
         std::thread::scope(|scope| {
             for i in 0..8 {
-                scope.spawn(move || VALUE.get().lock().expect("no panic").push(i));
+                scope.spawn(move || VALUE.get().lock().push(i));
             }
         });
-        let mut all = VALUE.get().lock().expect("no panic").clone();
+        let mut all = VALUE.get().lock().clone();
         all.sort_unstable();
         assert_eq!(all, (0..8).collect::<Vec<_>>());
     }

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Makes an engine with ONNX Runtime's sessions.
+
+use std::thread;
+
+use super::options::EngineOptions;
+use super::pool::{Engine, Loaded};
+use super::thread_plan::plan_threads;
+use super::warm_up::warm_up;
+use crate::inference::backend::Backend;
+use crate::inference::cancel::Cancel;
+use crate::inference::error::RunError;
+use crate::inference::model::Model;
+use crate::inference::onnxruntime::{Runtime, Session, SessionError, SkippedProvider};
+
+impl Engine {
+    /// Loads a model and starts the workers.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn load(
+        runtime: &'static Runtime,
+        model: &Model,
+        options: &EngineOptions,
+    ) -> Result<Self, SessionError> {
+        Self::load_unless(runtime, model, options, &Cancel::default())
+    }
+
+    /// [`Self::load`], which another thread can cancel.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn load_unless(
+        runtime: &'static Runtime,
+        model: &Model,
+        options: &EngineOptions,
+        cancel: &Cancel,
+    ) -> Result<Self, SessionError> {
+        let ready = ready_sessions(runtime, model, options, cancel);
+        if cancel.finish() {
+            return Err(SessionError::Cancelled);
+        }
+        let ready = ready?;
+        let first = &ready.sessions[0];
+        let loaded = Loaded {
+            provider: first.provider(),
+            threads: first.threads(),
+            findings: first.findings().clone(),
+            model: model.clone(),
+            skipped_providers: ready.skipped_providers,
+            refused_batch: ready.refused_batch,
+        };
+        let sessions = ready.sessions.into_iter();
+        let backends = sessions.map(|session| Box::new(session) as Box<dyn Backend>);
+        Ok(Self::start(backends.collect(), loaded, options.run_limit))
+    }
+}
+
+/// Sessions that are warmed up.
+struct ReadySessions {
+    sessions: Vec<Session>,
+    skipped_providers: Vec<SkippedProvider>,
+    /// Why the batch size is 1, if a larger one was requested.
+    refused_batch: Option<String>,
+}
+
+/// As many sessions as the options ask for, warmed up.
+fn ready_sessions(
+    runtime: &'static Runtime,
+    model: &Model,
+    options: &EngineOptions,
+    cancel: &Cancel,
+) -> Result<ReadySessions, SessionError> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    // For the provider that is used, which need not be the first one.
+    let plan = |provider| plan_threads(options, provider, cores);
+    let failed = |error| SessionError::of_trial(model, error);
+    let load = || {
+        let threads = |provider| plan(provider).1;
+        Session::load_unless(runtime, model, &options.session, threads, cancel)
+    };
+    let (session, skipped_providers) = load()?;
+    let (count, _) = plan(session.provider());
+    let mut sessions = vec![session.among(options.batch, count).map_err(failed)?];
+    while sessions.len() < count {
+        let session = match sessions[0].another().map_err(failed)? {
+            Some(session) => session,
+            None => load()?.0.with_batch(options.batch).map_err(failed)?,
+        };
+        sessions.push(session);
+    }
+    let (mut sessions, result) = warm_up(sessions, cancel).map_err(failed)?;
+    let mut refused_batch = None;
+    match result {
+        Ok(()) => {}
+        // The trial has shown that it can infer one image at a time.
+        Err(error @ (RunError::Run(_) | RunError::Mixed | RunError::Class { .. }))
+            if sessions[0].may_run_fewer() && !cancel.is_cancelled() =>
+        {
+            let single = sessions.into_iter().map(|session| session.with_batch(1));
+            let single = single.collect::<Result<_, _>>().map_err(failed)?;
+            let result;
+            (sessions, result) = warm_up(single, cancel).map_err(failed)?;
+            result.map_err(failed)?;
+            refused_batch = Some(error.to_string());
+        }
+        Err(error) => return Err(failed(error)),
+    }
+    Ok(ReadySessions {
+        sessions,
+        skipped_providers,
+        refused_batch,
+    })
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Where a model comes from.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use super::builtin::{BUILTIN, BUILTIN_FILE};
+use crate::files::{self, FileError};
+use crate::inference::cancel::Cancel;
+use crate::{onnx, paths};
+
+/// Where a model comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelSource {
+    /// An ONNX file.
+    File(PathBuf),
+    /// The model that the plugin carries, [`BUILTIN`].
+    Builtin,
+}
+
+impl ModelSource {
+    /// Reads the ONNX model itself, whatever network it holds.
+    ///
+    /// # Errors
+    /// [`onnx::ReadError`] if the file cannot be read or is not a model.
+    pub fn open(&self) -> Result<onnx::Model, onnx::ReadError> {
+        onnx::Model::parse(self.contents(&Cancel::default())?)
+    }
+
+    /// The contents of the file.
+    pub(super) fn contents(&self, cancel: &Cancel) -> Result<Bytes, FileError> {
+        match self {
+            Self::File(path) => {
+                let is_cancelled = || cancel.is_cancelled();
+                files::read_unless(path, onnx::MAX_FILE, &is_cancelled).map(Bytes::from)
+            }
+            Self::Builtin => Ok(Bytes::from_static(BUILTIN_FILE.unwrap_or_default())),
+        }
+    }
+}
+
+impl fmt::Display for ModelSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.write_str(&paths::escaped(path.as_os_str())),
+            Self::Builtin => f.write_str(BUILTIN),
+        }
+    }
+}
