@@ -1,46 +1,46 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Reading of files that a user has named: regular files only, up to a limit, and with a way to end.
+//! Reads files that the user has named: regular files only, up to a size limit, and with a way to
+//! cancel.
 //!
-//! Opening a FIFO waits for a writer, a device may never end, and a mount may hang. The first two
-//! are refused by their kind without being opened. Of the third only this can be said: each call of
-//! the system may take for ever, so none is made while a lock is held or in a setter.
+//! Opening a FIFO waits for a writer, a device may never end, and a mount may hang. FIFOs and devices
+//! are refused without opening them. On a mount that hangs each system call may take for ever, so none
+//! is made while a lock is held or in a property's setter.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// Bytes between two looks at whether the reading has been cancelled.
-const CHUNK: usize = 1 << 20;
+/// Bytes between two checks for cancellation.
+const CHUNK_SIZE: usize = 1 << 20;
 
-/// Bytes that are set aside before anything has been read: a file may say that it is larger than
-/// it is.
-const AT_FIRST: u64 = 64 << 20;
+/// The maximum number of bytes to allocate before anything was read: a file's size may be wrong.
+const MAX_INITIAL_ALLOCATION: u64 = 64 << 20;
 
-/// Why a file's contents could not be had.
+/// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// What the operating system says.
+    /// An error of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is something else than a regular file.
+    /// It is not a regular file, but this.
     #[error("this is {0}; it is not a regular file")]
     Kind(&'static str),
-    /// It is larger than anything that is of use.
+    /// It is larger than the limit.
     #[error("it has {size} bytes, and {limit} are the most that are read")]
     TooLarge {
-        /// Bytes of the file, or those after which reading was given up.
+        /// Its size in bytes, or how many were read before the limit was noticed.
         size: u64,
-        /// The most.
+        /// The maximum in bytes.
         limit: u64,
     },
-    /// Nobody waits for it any more.
+    /// Reading was cancelled.
     #[error("reading was cancelled")]
     Cancelled,
 }
 
 impl FileError {
-    /// Whether there is no such file.
+    /// Whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
@@ -54,8 +54,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     read_unless(path, limit, &|| false)
 }
 
-/// [`read`], given up as soon as `is_cancelled` says so. It is asked before and after each chunk,
-/// for a single call of the system cannot be ended.
+/// [`read`], which ends as soon as `is_cancelled` returns true. It is called before and after each
+/// chunk, because a single system call cannot be cancelled.
 ///
 /// # Errors
 /// [`FileError`].
@@ -64,28 +64,30 @@ pub fn read_unless(
     limit: u64,
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<u8>, FileError> {
-    let go_on = || match is_cancelled() {
+    let check_cancelled = || match is_cancelled() {
         true => Err(FileError::Cancelled),
         false => Ok(()),
     };
-    go_on()?;
-    // By its kind first: some devices do something when they are opened.
+    check_cancelled()?;
+    // Before it is opened, because some devices do something when they are opened.
     check(path, limit)?;
-    go_on()?;
+    check_cancelled()?;
     let file = open(path)?;
-    // Another file may have taken its place.
+    // Another file may have replaced it since.
     let size = check_metadata(&file.metadata()?, limit)?;
     let mut bytes = Vec::new();
-    let expected = usize::try_from(size.min(AT_FIRST)).unwrap_or(CHUNK);
-    // One more, so that the end is seen without growing.
+    let expected = usize::try_from(size.min(MAX_INITIAL_ALLOCATION)).unwrap_or(CHUNK_SIZE);
+    // One more, so that the end is noticed without growing.
     bytes
         .try_reserve(expected + 1)
         .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    // It may grow meanwhile, and those of /proc have no size at all.
+    // It may grow meanwhile, and files in /proc have no size at all.
     let mut rest = file.take(limit + 1);
     loop {
-        go_on()?;
-        let read = (&mut rest).take(CHUNK as u64).read_to_end(&mut bytes)?;
+        check_cancelled()?;
+        let read = (&mut rest)
+            .take(CHUNK_SIZE as u64)
+            .read_to_end(&mut bytes)?;
         if read == 0 {
             break;
         }
@@ -96,11 +98,11 @@ pub fn read_unless(
             });
         }
     }
-    go_on()?;
+    check_cancelled()?;
     Ok(bytes)
 }
 
-/// Looks at a file without opening it: whether it is a regular one of at most `limit` bytes.
+/// Checks that a file is a regular one of at most `limit` bytes, without opening it.
 ///
 /// # Errors
 /// [`FileError`].
@@ -119,7 +121,7 @@ fn check_metadata(metadata: &Metadata, limit: u64) -> Result<u64, FileError> {
     }
 }
 
-/// What it is, if it is no regular file.
+/// What it is, if it is not a regular file.
 fn other_kind(metadata: &Metadata) -> Option<&'static str> {
     let kind = metadata.file_type();
     if kind.is_file() {
@@ -144,7 +146,7 @@ fn other_kind(metadata: &Metadata) -> Option<&'static str> {
     Some("something else")
 }
 
-/// Opens without waiting for anybody, should the file have become a FIFO.
+/// Opens a file without waiting, in case that it has become a FIFO.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -163,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    /// What is no regular file is refused by its kind, at once, through links too.
+    /// What is not a regular file is refused at once, also through links.
     #[test]
     fn only_regular_files_are_read() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -187,7 +189,7 @@ mod tests {
         assert!(error.is_not_found(), "{error}");
     }
 
-    /// A file is read up to its limit and not beyond, whatever size it says it has.
+    /// A file is read up to the limit and not beyond, whatever its size is said to be.
     #[test]
     fn a_file_beyond_the_limit_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -221,13 +223,13 @@ mod tests {
     fn reading_is_cancelled() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
-        std::fs::write(&path, vec![7; 3 * CHUNK + 5]).expect("written");
+        std::fs::write(&path, vec![7; 3 * CHUNK_SIZE + 5]).expect("written");
         let asked = Cell::new(0);
         let whole = read_unless(&path, u64::MAX - 1, &|| {
             asked.set(asked.get() + 1);
             false
         });
-        assert_eq!(whole.expect("it is read").len(), 3 * CHUNK + 5);
+        assert_eq!(whole.expect("it is read").len(), 3 * CHUNK_SIZE + 5);
         let often = asked.get();
         assert!(often > 4, "{often}");
         for limit in 0..often {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Where files of this project lie on the user's machine, and how users name theirs.
+//! Where this project's files are on the user's machine, and how users name theirs.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use crate::text;
 
 /// The user's data directory of this project: `$XDG_DATA_HOME/gst-resnet50`, by default
-/// `~/.local/share/gst-resnet50`. `None` where the user has no home.
+/// `~/.local/share/gst-resnet50`. `None` if the user has no home directory.
+///
+/// Unlike `glib::user_data_dir` it follows later changes of the environment, and ignores relative
+/// paths, as the XDG specification asks.
 pub fn data_dir() -> Option<PathBuf> {
     let data = Some(glib::user_data_dir()).filter(|data| data.is_absolute());
     // GLib takes a relative XDG_DATA_HOME, which the XDG specification says to ignore.
@@ -16,13 +19,13 @@ pub fn data_dir() -> Option<PathBuf> {
     data.is_absolute().then(|| data.join("gst-resnet50"))
 }
 
-/// Where the ResNet50 v1.5 lies that `model` falls back to.
+/// The path of the installed ResNet50 v1.5, which is used if the property `model` is not set.
 pub fn installed_model() -> Option<PathBuf> {
     data_dir().map(|dir| dir.join("models").join("resnet50-v1.5.onnx"))
 }
 
-/// The file that a user means, who may have written its `file:///` URI where a path is asked for.
-/// Whatever is no such URI is a path, of any bytes.
+/// The path of a file that the user has named by its path or its `file:///` URI. Everything else than
+/// such a URI is a path, of any bytes.
 pub fn named(name: &OsStr) -> PathBuf {
     let is_uri = |text: &&str| {
         let scheme = text.get(..6);
@@ -30,18 +33,17 @@ pub fn named(name: &OsStr) -> PathBuf {
     };
     let uri = name.to_str().filter(is_uri);
     match uri.map(glib::filename_from_uri) {
-        // That of another machine is none of ours.
+        // A file on another machine is not one here.
         Some(Ok((path, host))) if host.as_deref().is_none_or(|host| host == "localhost") => path,
         _ => name.into(),
     }
 }
 
-/// A name on one line of a terminal, whatever its bytes are: control characters and bytes that are
-/// no UTF-8 are escaped.
+/// A name as one line of text: control characters and bytes that are not UTF-8 are escaped.
 pub fn escaped(name: &OsStr) -> String {
     let mut shown = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {
-        // To a string nothing fails.
+        // Writing to a string does not fail.
         let _ = write!(shown, "{}", text::message(chunk.valid()));
         for byte in chunk.invalid() {
             let _ = write!(shown, "\\x{byte:02x}");
@@ -50,13 +52,13 @@ pub fn escaped(name: &OsStr) -> String {
     shown
 }
 
-/// A path in quotation marks, for messages about a file that cannot be had: a relative one with the
-/// folder that it was looked for in, which is often not what the user thinks.
+/// A path in quotation marks, for messages about a file that cannot be read. A relative one comes with
+/// the folder in which it was looked for, which is often not the one that the user expects.
 pub fn looked_for(path: &Path) -> String {
     format!("“{}”{}", escaped(path.as_os_str()), looked_for_in(path))
 }
 
-/// The folder that a relative path was looked for in, as it stands behind the path.
+/// The folder in which a relative path was looked for, in parentheses; empty for an absolute one.
 pub fn looked_for_in(path: &Path) -> String {
     match std::env::current_dir() {
         Ok(folder) if path.is_relative() => {
@@ -75,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    /// A URI of a file is its path, however its scheme is written; everything else is a path.
+    /// The URI of a file becomes a path, in whatever case its scheme is; everything else is a path.
     #[test]
     fn uris_of_files_are_paths() {
         let is = |name: &str, path: &str| assert_eq!(named(OsStr::new(name)), Path::new(path));
@@ -98,7 +100,7 @@ mod tests {
         assert_eq!(named(bytes).as_os_str(), bytes);
     }
 
-    /// Names are one line of text, whatever their bytes are.
+    /// Names become one line of text, whatever their bytes are.
     #[test]
     fn names_are_escaped() {
         let name = OsStr::from_bytes(b"caf\xe9 caf\xc3\xa9\n\x1b[2J");

@@ -1,44 +1,50 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Text of others, fit to be shown to people: names in models, labels, contracts, what ONNX Runtime
-//! or a server says.
+//! Escapes text from others before it is shown to people: names in models, labels, contracts, messages
+//! of ONNX Runtime or of a server.
 //!
-//! Any of it may hold the control sequences of a terminal, or be as long as the file that it comes
-//! from. What people read in a terminal, in a log or on the bus goes through here; what programs
+//! Such text may hold control sequences for a terminal, or be as long as the file that it comes from.
+//! What people read in a terminal, in a log or on the bus is escaped and shortened here. What programs
 //! read (metadata, JSON) keeps the text as it is.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-/// Characters of a name that are shown.
-const NAME: usize = 100;
+/// The maximum number of characters that are shown of a name.
+const MAX_NAME: usize = 100;
 
-/// Characters of a message that are shown.
-const MESSAGE: usize = 3000;
+/// The maximum number of characters that are shown of a message.
+const MAX_MESSAGE: usize = 3000;
 
-/// A text that is escaped and cut as it is shown. Make it with [`name`] or [`message`].
+/// A text that is displayed escaped and shortened. See [`name`] and [`message`].
 #[derive(Debug, Clone, Copy)]
-pub struct Shown<'a> {
+pub struct Escaped<'a> {
     text: &'a str,
-    most: usize,
+    max_chars: usize,
 }
 
-/// A name: of a tensor, a class, a file's own field. At most 100 characters of it are shown.
-pub fn name(text: &str) -> Shown<'_> {
-    Shown { text, most: NAME }
+/// Displays a name, of a tensor or a class for example: at most 100 characters of it.
+pub fn name(text: &str) -> Escaped<'_> {
+    Escaped {
+        text,
+        max_chars: MAX_NAME,
+    }
 }
 
-/// A text of several words: an error, a line of a file. At most 3000 characters of it are shown.
-pub fn message(text: &str) -> Shown<'_> {
-    let most = MESSAGE;
-    Shown { text, most }
+/// Displays a text of several words, such as an error or a line of a file: at most 3000 characters of
+/// it.
+pub fn message(text: &str) -> Escaped<'_> {
+    Escaped {
+        text,
+        max_chars: MAX_MESSAGE,
+    }
 }
 
-/// A message in one line, whatever line breaks and indentation it has.
+/// A message in one line, without its line breaks and indentation.
 pub fn one_line(text: &str) -> String {
-    // What is not shown need not be looked at, whatever its length.
+    // The rest is not shown, and may be very long.
     let mut words = String::new();
     for word in text.split_whitespace() {
-        if words.len() > 8 * MESSAGE {
+        if words.len() > 8 * MAX_MESSAGE {
             break;
         }
         if !words.is_empty() {
@@ -49,9 +55,9 @@ pub fn one_line(text: &str) -> String {
     message(&words).to_string()
 }
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.text.char_indices().nth(self.most);
+        let end = self.text.char_indices().nth(self.max_chars);
         let shown = end.map_or(self.text, |(end, _)| &self.text[..end]);
         escape(shown, is_harmful, f)?;
         match end {
@@ -70,12 +76,12 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-/// The first items of a list, separated by commas, and how many more there are.
-pub fn list<T: fmt::Display>(items: impl ExactSizeIterator<Item = T>, most: usize) -> String {
-    let more = items.len().saturating_sub(most);
+/// The first `max` items of a list, separated by commas, and how many more there are.
+pub fn list<T: fmt::Display>(items: impl ExactSizeIterator<Item = T>, max: usize) -> String {
+    let more = items.len().saturating_sub(max);
     let mut text = String::new();
-    for (i, item) in items.take(most).enumerate() {
-        // To a string nothing fails.
+    for (i, item) in items.take(max).enumerate() {
+        // Writing to a string does not fail.
         let _ = write!(text, "{}{item}", if i == 0 { "" } else { ", " });
     }
     if more > 0 {
@@ -84,23 +90,23 @@ pub fn list<T: fmt::Display>(items: impl ExactSizeIterator<Item = T>, most: usiz
     text
 }
 
-/// Several lines with everything in them escaped that is harmful, except line breaks and tabs.
+/// Several lines of text in which everything harmful is escaped, except line breaks and tabs.
 pub fn lines(text: &str) -> Cow<'_, str> {
     let is_harmful = |c| is_harmful(c) && !matches!(c, '\n' | '\t');
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len());
-    // To a string nothing fails.
+    // Writing to a string does not fail.
     let _ = escape(text, is_harmful, &mut escaped);
     Cow::Owned(escaped)
 }
 
-/// Finished JSON that is harmless in a terminal and says the same: JSON itself escapes the controls
-/// of ASCII, and has an escape sequence for all others.
+/// The same JSON with escape sequences for everything that is harmful in a terminal. JSON itself
+/// escapes only the control characters of ASCII.
 pub fn json(json: String) -> String {
     let is_raw = |c: char| c >= '\x7f' && is_harmful(c);
-    // Nearly all of it is ASCII.
+    // Most JSON is ASCII.
     if json.bytes().all(|b| b < 0x7f) || !json.contains(is_raw) {
         return json;
     }
@@ -111,7 +117,7 @@ pub fn json(json: String) -> String {
             continue;
         }
         for unit in c.encode_utf16(&mut [0; 2]) {
-            // To a string nothing fails.
+            // Writing to a string does not fail.
             let _ = write!(escaped, "\\u{unit:04x}");
         }
     }
@@ -131,8 +137,8 @@ fn escape(text: &str, is_harmful: impl Fn(char) -> bool, f: &mut impl fmt::Write
     f.write_str(rest)
 }
 
-/// Whether a character does something else than to show itself: controls of both sets, breaks of
-/// lines and paragraphs, and what changes the direction of the text around it or hides in it.
+/// Whether a character does more than to show itself: control characters, line and paragraph
+/// separators, and invisible ones, some of which change the direction of the text around them.
 fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -144,7 +150,7 @@ fn is_harmful(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Whatever a terminal would obey is shown and not sent to it; everything else stays.
+    /// Control sequences are escaped; everything else stays as it is.
     #[test]
     fn escapes() {
         for (text, shown) in [
@@ -161,20 +167,21 @@ mod tests {
         }
     }
 
-    /// What is long is cut between two characters, and its length said.
+    /// A long text is cut between two characters, and its length is added.
     #[test]
     fn cuts() {
-        let whole = "ä".repeat(NAME);
+        let whole = "ä".repeat(MAX_NAME);
         assert_eq!(name(&whole).to_string(), whole);
         let long = "ä".repeat(100_000);
         let cut = format!("{whole}… (100000 characters)");
         assert_eq!(name(&long).to_string(), cut);
         let escapes = "\x1b".repeat(1_000_000);
-        assert!(message(&escapes).to_string().len() < 8 * MESSAGE);
-        assert!(one_line(&" a".repeat(1_000_000)).len() < 2 * MESSAGE);
+        assert!(message(&escapes).to_string().len() < 8 * MAX_MESSAGE);
+        assert!(one_line(&" a".repeat(1_000_000)).len() < 2 * MAX_MESSAGE);
         assert_eq!(one_line("\n  a\r\n\tb  c \x1b[1m"), "a b c \\u{1b}[1m");
     }
 
+    /// A list that is short enough, and one that is not.
     #[test]
     fn lists() {
         let list = |items: &[&str]| list(items.iter(), 3);
@@ -183,14 +190,14 @@ mod tests {
         assert_eq!(list(&["a", "b", "c", "d", "e"]), "a, b, c and 2 more");
     }
 
-    /// Line breaks of our own stay in a text of several lines.
+    /// Line breaks stay in a text of several lines.
     #[test]
     fn several_lines() {
         assert!(matches!(lines("a\n\tb\n"), Cow::Borrowed(_)));
         assert_eq!(lines("a\n\x1b]0;x\x07\n"), "a\n\\u{1b}]0;x\\u{7}\n");
     }
 
-    /// JSON means the same as before, and has nothing left in it that a terminal would obey.
+    /// Escaped JSON means the same, and is harmless in a terminal.
     #[test]
     fn json_stays_json() {
         let label = "\x1b[1mKäse\u{9b}2J\x7f\u{202e}🐈";

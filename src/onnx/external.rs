@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Where a model keeps the weights that are not in its own file.
+//! The files beside a model's own that hold its weights (ONNX's external data).
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -12,11 +12,11 @@ use prost::Message;
 /// `TensorProto.DataLocation.EXTERNAL`.
 const EXTERNAL: i32 = 1;
 
-/// The key of an entry of `external_data` that names the file.
+/// The key of the entry of `external_data` that holds the file's name.
 const LOCATION: &[u8] = b"location";
 
-/// The parts of the schema that a tensor may be in. Everything else is skipped when reading, and a
-/// tensor's data is shared with the file.
+/// The parts of the schema that may contain a tensor. Everything else is skipped, and a tensor's data
+/// is shared with the file.
 #[derive(Clone, PartialEq, Message)]
 struct Model {
     #[prost(message, optional, tag = "7")]
@@ -89,7 +89,7 @@ struct Tensor {
     data_location: i32,
 }
 
-/// The names of files are bytes, so these are no strings.
+/// File names may be any bytes, so these are not strings.
 #[derive(Clone, PartialEq, Message)]
 struct Entry {
     #[prost(bytes = "bytes", tag = "1")]
@@ -98,13 +98,12 @@ struct Entry {
     value: Bytes,
 }
 
-/// The files, by their paths relative to the model's folder, that the weights of a model lie in
-/// beside those in its own file. Each is there once, in the order of the alphabet.
+/// The files with external data of a model, each once, sorted, as paths relative to the model's folder.
 ///
 /// # Errors
-/// A place outside the model's folder, as the file has it: nothing there may be read for it.
+/// A path outside the model's folder, as the model has it: nothing there may be read.
 pub fn external_files(contents: Bytes) -> Result<Vec<PathBuf>, PathBuf> {
-    // One that cannot be read as these parts is no model, which others say better.
+    // If this fails it is not a model, for which `Model::parse` has a better error.
     let Ok(model) = Model::decode(contents) else {
         return Ok(Vec::new());
     };
@@ -131,7 +130,7 @@ fn of_graph<'m>(graph: &'m Graph, found: &mut BTreeSet<&'m OsStr>) {
     of_nodes(&graph.node, found);
 }
 
-/// (How deep graphs lie in nodes is limited by the decoder.)
+/// The decoder limits how deeply graphs are nested.
 fn of_nodes<'m>(nodes: &'m [Node], found: &mut BTreeSet<&'m OsStr>) {
     for attribute in nodes.iter().flat_map(|node| &node.attribute) {
         for tensor in attribute.t.iter().chain(&attribute.tensors) {
@@ -161,18 +160,18 @@ fn of_tensor<'m>(tensor: &'m Tensor, found: &mut BTreeSet<&'m OsStr>) {
     found.extend(locations.map(|entry| OsStr::from_bytes(&entry.value)));
 }
 
-/// A place within the folder; none for one that leads out of it.
+/// A path within the folder; `None` if it leads out of it.
 fn within(location: &OsStr) -> Option<PathBuf> {
-    let mut place = PathBuf::new();
+    let mut path = PathBuf::new();
     for component in Path::new(location).components() {
         match component {
-            Component::Normal(name) => place.push(name),
+            Component::Normal(name) => path.push(name),
             Component::CurDir => {}
-            Component::ParentDir if place.pop() => {}
+            Component::ParentDir if path.pop() => {}
             Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
         }
     }
-    Some(place).filter(|place| !place.as_os_str().is_empty())
+    Some(path).filter(|path| !path.as_os_str().is_empty())
 }
 
 #[cfg(test)]
@@ -195,7 +194,7 @@ mod tests {
         Ok(files.iter().map(|f| f.display().to_string()).collect())
     }
 
-    /// Files are found wherever in a model a tensor may be, each once.
+    /// Files are found wherever a model may have a tensor, each once.
     #[test]
     fn files_of_all_tensors() {
         let sparse = |values: &str, indices: &str| SparseTensor {
@@ -242,7 +241,7 @@ mod tests {
         assert_eq!(external_files(Bytes::from_static(b"none")), Ok(Vec::new()));
     }
 
-    /// A place outside the model's folder is none.
+    /// A path outside the model's folder is refused.
     #[test]
     fn places_outside_are_refused() {
         for location in ["/etc/passwd", "../a", "a/../../b", ".", "", "a/.."] {
