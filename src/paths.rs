@@ -9,9 +9,6 @@ use crate::text;
 
 /// The user's data directory of this project: `$XDG_DATA_HOME/gst-resnet50`, by default
 /// `~/.local/share/gst-resnet50`. `None` if the user has no home directory.
-///
-/// Unlike `glib::user_data_dir` it follows later changes of the environment, and ignores relative
-/// paths, as the XDG specification asks.
 pub fn data_dir() -> Option<PathBuf> {
     let data = Some(glib::user_data_dir()).filter(|data| data.is_absolute());
     // GLib takes a relative XDG_DATA_HOME, which the XDG specification says to ignore.

@@ -470,7 +470,7 @@ fn models_without_bounds() {
     let case = Case::new();
     case.element
         .set_property("model", text(&data("loop_forever.onnx")));
-    let words = ["loop_forever.onnx", "was ended", "compute for ever"];
+    let words = ["loop_forever.onnx", "was cancelled", "compute for ever"];
     case.does_not_start(gst::StreamError::Failed, &words, |e| {
         e.set_property("model", text(&case.good));
     });

@@ -198,7 +198,7 @@ fn run_that_hangs_alone() {
     classify(&live, &mut live_now);
     assert_eq!(exact.push(BLUE, 0), Ok(FlowSuccess::Ok));
     assert_eq!(until_refused(&live, &mut live_now), FlowError::Error);
-    let words = ["although it was told to", "restart the program"];
+    let words = ["although it was cancelled", "restart the program"];
     one_error(&live, gst::StreamError::Failed, &words);
     // It looks once a second.
     wait_for_error(&exact);

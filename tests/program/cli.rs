@@ -425,7 +425,7 @@ fn endless_model_is_an_error() {
                 let output = command(home, args).output().expect("it runs");
                 assert!(!output.status.success(), "{args:?}");
                 let text = stderr(&output);
-                assert!(text.contains("was ended"), "{args:?}: {text}");
+                assert!(text.contains("was cancelled"), "{args:?}: {text}");
             });
         }
     });

@@ -14,6 +14,8 @@ mod queues;
 mod scheduling;
 mod shared;
 mod stream;
+#[cfg(all(test, feature = "builtin-model"))]
+mod tests;
 mod thread_plan;
 mod warm_up;
 mod watchdog;

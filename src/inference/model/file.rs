@@ -117,9 +117,9 @@ impl Model {
     /// # Errors
     /// [`ModelError::Wish`] for what does not fit the model, [`ModelError::TooLarge`].
     pub fn with(mut self, wishes: Wishes) -> Result<Self, ModelError> {
-        let refuse = |wish, found, expected| {
+        let refuse = |property, found, expected| {
             Err(ModelError::Wish {
-                wish,
+                wish: property,
                 found,
                 expected,
             })
@@ -136,7 +136,7 @@ impl Model {
             let expected = format!("one of the model's outputs: {}", names.join(", "));
             return refuse("output", format!("“{}”", text::name(name)), expected);
         }
-        for (wish, value, own) in [
+        for (property, value, own) in [
             ("width", wishes.width, self.signature.width),
             ("height", wishes.height, self.signature.height),
         ] {
@@ -145,7 +145,7 @@ impl Model {
                 && u64::from(value) != own
             {
                 let expected = format!("{own}, which is what the model takes, or 0");
-                return refuse(wish, value.to_string(), expected);
+                return refuse(property, value.to_string(), expected);
             }
         }
         self.wishes = wishes;
@@ -155,13 +155,13 @@ impl Model {
     /// Determines the size of its input.
     fn sized(mut self) -> Result<Self, ModelError> {
         // What the graph leaves open is as the user sets it, else as in the contract.
-        let said = |wish: u32| (wish != 0).then_some(u64::from(wish));
+        let set = |value: u32| (value != 0).then_some(u64::from(value));
         let crop = self.contract.crop.map(Sides::height_and_width);
         let crop = crop.map(|sides| sides.map(u64::from));
-        let one = |own: Option<u64>, wish: u32, crop: Option<u64>| own.or(said(wish)).or(crop);
+        let side = |own: Option<u64>, value: u32, crop: Option<u64>| own.or(set(value)).or(crop);
         let wishes = &self.wishes;
-        let width = one(self.signature.width, wishes.width, crop.map(|c| c[1]));
-        let height = one(self.signature.height, wishes.height, crop.map(|c| c[0]));
+        let width = side(self.signature.width, wishes.width, crop.map(|c| c[1]));
+        let height = side(self.signature.height, wishes.height, crop.map(|c| c[0]));
         self.size = match (width, height) {
             (Some(_), Some(_)) => SizeSource::Said,
             _ => SizeSource::Guessed,

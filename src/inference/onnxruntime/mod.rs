@@ -17,6 +17,7 @@ mod ort_error;
 mod output_buffer;
 mod output_choice;
 mod output_layout;
+mod output_merits;
 mod output_tensor;
 mod providers;
 mod runtime;

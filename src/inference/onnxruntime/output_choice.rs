@@ -2,6 +2,7 @@
 //! Chooses the output that holds the classes, and tells what its values mean.
 
 use super::output_layout::{IndicesLayout, MissingValue, OutputLayout, OutputShape};
+use super::output_merits::{Merits, is_worse, name_rank};
 use super::output_tensor::{OutputData, OutputTensor};
 use crate::inference::error::RunError;
 use crate::inference::model::{Evidence, Findings, GraphOutput, OutputKind, Signature, TopKOutput};
@@ -38,42 +39,6 @@ impl Candidate<'_> {
             is_whole: self.best.is_none(),
             is_many: self.values > 1,
         }
-    }
-}
-
-/// What speaks for an output, the most important first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Merits {
-    /// The number of labels fits.
-    has_labels: bool,
-    is_confidences: bool,
-    name_rank: u8,
-    /// No other output is computed from it.
-    is_last: bool,
-    /// It has the values of all classes, not only the best ones.
-    is_whole: bool,
-    is_many: bool,
-}
-
-/// The minimum rank of a name that is usual for an output with classes.
-const MIN_CLASSES_RANK: u8 = 2;
-
-/// How much an output's name speaks for classes.
-fn name_rank(name: &str) -> u8 {
-    let name = name.to_ascii_lowercase();
-    // Exporters write “model/probs:0”.
-    let name = name.split(':').next().unwrap_or_default();
-    let name = name.rsplit('/').next().unwrap_or_default();
-    // Parts of names for something else.
-    const OTHERS: [&str; 8] = [
-        "feat", "embed", "hidden", "pool", "atten", "aux", "mask", "box",
-    ];
-    match name {
-        "probs" | "prob" | "probabilities" | "probability" => 4,
-        "logits" | "scores" | "softmax" | "predictions" | "classes" => 3,
-        "output" | "output0" | "output_0" | "out" => MIN_CLASSES_RANK,
-        name if OTHERS.iter().any(|other| name.contains(other)) => 0,
-        _ => 1,
     }
 }
 
@@ -173,18 +138,6 @@ pub(super) fn choose(
         },
     };
     Ok((findings, read))
-}
-
-/// Whether clearly less speaks for the one output than for the other.
-fn is_worse(one: Merits, other: Merits) -> bool {
-    let has_worse_name = other.name_rank >= MIN_CLASSES_RANK && other.name_rank > one.name_rank;
-    match (other.is_confidences, one.is_confidences) {
-        _ if other.has_labels && !one.has_labels => true,
-        _ if other.is_whole && !one.is_whole => true,
-        (true, false) => one.name_rank < MIN_CLASSES_RANK || has_worse_name,
-        (false, true) => false,
-        (true, true) | (false, false) => has_worse_name,
-    }
 }
 
 /// The tensor of an output. ONNX Runtime returns them in the model's order.
