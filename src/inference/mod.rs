@@ -33,9 +33,9 @@ pub use model::{
 };
 pub use onnxruntime::{
     Attempt, Device, MINIMUM_VERSION, Probe, Runtime, RuntimeError, Session, SessionError,
-    SessionOptions, SkippedProvider,
+    SessionOptions,
 };
 pub use process::Home;
-pub use provider::{Provider, ProviderError};
+pub use provider::{Provider, ProviderError, SkippedProvider};
 pub use registry::{known_model, shared_engine};
 pub use timeout::RUN_LIMIT;

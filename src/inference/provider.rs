@@ -34,6 +34,15 @@ pub enum Provider {
     Xnnpack,
 }
 
+/// A provider that was requested and does not run the model, or not all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedProvider {
+    /// The provider.
+    pub provider: Provider,
+    /// Why it is not used, as part of a sentence.
+    pub reason: String,
+}
+
 /// Why a provider cannot be used as it was set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -11,7 +11,8 @@ use crate::inference::backend::Backend;
 use crate::inference::cancel::Cancel;
 use crate::inference::error::RunError;
 use crate::inference::model::Model;
-use crate::inference::onnxruntime::{Runtime, Session, SessionError, SkippedProvider};
+use crate::inference::onnxruntime::{Runtime, Session, SessionError};
+use crate::inference::provider::SkippedProvider;
 
 impl Engine {
     /// Loads a model and starts the workers.

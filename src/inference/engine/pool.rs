@@ -15,9 +15,8 @@ use crate::inference::backend::Backend;
 use crate::inference::error::RunError;
 use crate::inference::log::CAT;
 use crate::inference::model::{Findings, Model};
-use crate::inference::onnxruntime::SkippedProvider;
 use crate::inference::process::ProcessId;
-use crate::inference::provider::Provider;
+use crate::inference::provider::{Provider, SkippedProvider};
 use crate::inference::timeout::CANCEL_TIMEOUT;
 use crate::sync::Mutex;
 

@@ -8,7 +8,7 @@ use super::commit::{
     spin_during_inference,
 };
 use super::network::Network;
-use super::options::{SessionOptions, SkippedProvider};
+use super::options::SessionOptions;
 use super::providers::dispatches;
 use super::runtime::Runtime;
 use super::session::Session;
@@ -16,7 +16,7 @@ use super::session_error::SessionError;
 use super::trial::try_model;
 use crate::inference::cancel::Cancel;
 use crate::inference::model::Model;
-use crate::inference::provider::Provider;
+use crate::inference::provider::{Provider, SkippedProvider};
 use crate::text::one_line;
 
 impl Session {

@@ -29,7 +29,7 @@ mod trial_image;
 
 pub use inspector::Probe;
 pub(super) use limits::TimeLimits;
-pub use options::{SessionOptions, SkippedProvider};
+pub use options::SessionOptions;
 pub use runtime::{Device, Runtime};
 pub use runtime_error::{Attempt, MINIMUM_VERSION, RuntimeError};
 pub use session::Session;

@@ -15,12 +15,3 @@ pub struct SessionOptions {
     /// Threads of one inference on the CPU; 0 for as many as there are cores.
     pub threads: usize,
 }
-
-/// A provider that was requested and does not run the model, or not all of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SkippedProvider {
-    /// The provider.
-    pub provider: Provider,
-    /// Why it is not used, as part of a sentence.
-    pub reason: String,
-}

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use super::options::SkippedProvider;
 use crate::inference::error::RunError;
 use crate::inference::model::{Model, ModelSource};
-use crate::inference::provider::ProviderError;
+use crate::inference::provider::{ProviderError, SkippedProvider};
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
