@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The first inferences of an engine's sessions.
 
+use std::sync::Arc;
 use std::thread;
 
 use crate::inference::backend::Backend;
@@ -58,7 +59,8 @@ pub(super) fn warm_up(
 ) -> Result<(Vec<Session>, Result<(), RunError>), RunError> {
     let limit = TimeLimits::of(sessions[0].provider()).inference;
     let cancelers: Vec<_> = sessions.iter().map(Backend::canceler).collect();
-    for canceler in cancelers.iter().cloned() {
+    for canceler in &cancelers {
+        let canceler = Arc::clone(canceler);
         cancel.on_cancel(move || canceler.cancel());
     }
     let on_timeout = || cancelers.iter().for_each(|canceler| canceler.cancel());
