@@ -235,6 +235,18 @@ impl Row {
         Self::simple(builder.default_value(default).build(), field)
     }
 
+    /// `gdouble`
+    pub fn double<S: 'static, E: Default>(
+        self,
+        default: f64,
+        range: RangeInclusive<f64>,
+        field: Field<S, f64>,
+    ) -> Property<S, E> {
+        let builder = builder!(self, glib::ParamSpecDouble::builder(self.name));
+        let builder = builder.minimum(*range.start()).maximum(*range.end());
+        Self::simple(builder.default_value(default).build(), field)
+    }
+
     /// `gboolean`
     pub fn boolean<S: 'static, E: Default>(
         self,
@@ -278,6 +290,21 @@ impl Row {
     {
         let builder = glib::ParamSpecEnum::builder_with_default(self.name, default);
         Self::simple(builder!(self, builder).build(), field)
+    }
+
+    /// Flags
+    pub fn flags<S: 'static, E: Default, T>(self, default: T, field: Field<S, T>) -> Property<S, E>
+    where
+        T: StaticType
+            + ToValue
+            + Copy
+            + for<'v> glib::value::FromValue<'v>
+            + glib::translate::FromGlib<u32>
+            + glib::translate::IntoGlib<GlibType = u32>
+            + 'static,
+    {
+        let builder = builder!(self, glib::ParamSpecFlags::builder::<T>(self.name));
+        Self::simple(builder.default_value(default).build(), field)
     }
 
     /// `GstFraction` from 0 on

@@ -10,10 +10,11 @@ use gst_base::subclass::base_transform::GenerateOutputSuccess;
 use gst_base::subclass::prelude::*;
 
 use super::changes::Changes;
-use crate::element::chosen::{self, Chosen};
+use super::settings::{PROPERTIES, Settings};
+use crate::element::chosen::Chosen;
 use crate::element::flow;
 use crate::element::refused::{self, Use};
-use crate::element::strings::{self, NotText};
+use crate::element::strings;
 use crate::element::unclassified::Watch;
 use crate::meta::{answers_by, json_line, json_line_unclassified};
 use crate::sync::Mutex;
@@ -26,30 +27,7 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     )
 });
 
-const DEFAULT_ONLY_CHANGES: bool = false;
-const DEFAULT_INCLUDE_UNCLASSIFIED: bool = false;
-
 const MEDIA_TYPE: &str = "application/x-json";
-
-#[derive(Debug, Clone)]
-struct Settings {
-    /// `None` for the last classifier.
-    model_name: Option<Arc<str>>,
-    only_changes: bool,
-    include_unclassified: bool,
-    not_text: NotText,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            model_name: None,
-            only_changes: DEFAULT_ONLY_CHANGES,
-            include_unclassified: DEFAULT_INCLUDE_UNCLASSIFIED,
-            not_text: NotText::default(),
-        }
-    }
-}
 
 /// The state of the stream.
 #[derive(Debug, Default)]
@@ -218,63 +196,21 @@ impl ObjectSubclass for Resnet50Json {
 
 impl ObjectImpl for Resnet50Json {
     fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            vec![
-                glib::ParamSpecString::builder("model-name")
-                    .nick("Model name")
-                    .blurb(chosen::BLURB)
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecBoolean::builder("only-changes")
-                    .nick("Only changes")
-                    .blurb("Write a line only if the decision, or without one the best class, differs from the previous line of the frame or of the same object (a region of the same type that has the same tracking id or, without one, overlaps the last position of the object by half); a region that disappears has no line")
-                    .default_value(DEFAULT_ONLY_CHANGES)
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecBoolean::builder("include-unclassified")
-                    .nick("Include unclassified")
-                    .blurb("Also write a line, with model null and no results, for each buffer in which neither the frame nor a region is classified")
-                    .default_value(DEFAULT_INCLUDE_UNCLASSIFIED)
-                    .mutable_playing()
-                    .build(),
-            ]
-        });
-        &PROPERTIES
+        PROPERTIES.specs()
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        fn get<'v, T: glib::value::FromValue<'v>>(value: &'v glib::Value) -> T {
-            value.get().expect("GObject checks the type")
-        }
         let refusal = {
             let mut settings = self.settings.lock();
-            let is_text = !settings.not_text.take(pspec.name(), value);
-            let text = || strings::bytes_of(value).and_then(|text| text.into_string().ok());
-            match pspec.name() {
-                "model-name" if is_text => {
-                    settings.model_name = chosen::name(text().as_deref());
-                }
-                "model-name" => {}
-                "only-changes" => settings.only_changes = get(value),
-                "include-unclassified" => settings.include_unclassified = get(value),
-                name => unreachable!("no such property: {name}"),
-            }
+            PROPERTIES.set(&mut settings, pspec.name(), value);
             settings.not_text.refusal_of(pspec.name())
         };
         strings::tell(refusal, self.obj().upcast_ref());
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = self.settings.lock();
-        if let Some(not_text) = settings.not_text.get(pspec.name()) {
-            return not_text;
-        }
-        match pspec.name() {
-            "model-name" => settings.model_name.as_deref().to_value(),
-            "only-changes" => settings.only_changes.to_value(),
-            "include-unclassified" => settings.include_unclassified.to_value(),
-            name => unreachable!("no such property: {name}"),
-        }
+        let value = PROPERTIES.get(&mut self.settings.lock(), pspec.name());
+        value.unwrap_or_else(|| unreachable!("all properties have fields"))
     }
 
     fn constructed(&self) {

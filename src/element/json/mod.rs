@@ -32,6 +32,7 @@
  */
 mod changes;
 mod imp;
+mod settings;
 
 glib::wrapper! {
     /// The element `resnet50json`.

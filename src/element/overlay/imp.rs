@@ -22,7 +22,7 @@ use gst::subclass::prelude::*;
 use gst_video::{VideoInfo, VideoOverlayCompositionMeta};
 
 use super::painter::{Error, Painter};
-use super::settings::{self, Settings, Show};
+use super::settings::{PROPERTIES, Settings, Show};
 use super::stream::Stream;
 use super::{blend, caps};
 use crate::element::chosen::Missing;
@@ -311,14 +311,14 @@ impl ObjectSubclass for Resnet50Overlay {
 
 impl ObjectImpl for Resnet50Overlay {
     fn properties() -> &'static [glib::ParamSpec] {
-        settings::properties()
+        PROPERTIES.specs()
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
         let refusal = {
             let mut settings = self.settings.lock();
             let mut changed = Settings::clone(&settings);
-            changed.set(pspec.name(), value);
+            PROPERTIES.set(&mut changed, pspec.name(), value);
             let refusal = changed.not_text.refusal_of(pspec.name());
             // An equal value does not discard what has been drawn.
             if changed != **settings {
@@ -330,7 +330,9 @@ impl ObjectImpl for Resnet50Overlay {
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        self.settings.lock().get(pspec.name())
+        let mut settings = Settings::clone(&self.settings());
+        let value = PROPERTIES.get(&mut settings, pspec.name());
+        value.unwrap_or_else(|| unreachable!("all properties have fields"))
     }
 
     fn constructed(&self) {

@@ -3,11 +3,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use gst::prelude::*;
-
 use super::super::chosen;
-use super::super::strings::{self, NotText};
-use super::super::time::clock_time;
+use super::super::property::{self, Table, playing};
+use super::super::strings::NotText;
 
 /// The corner in which the classes of the frame are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
@@ -41,21 +39,12 @@ pub enum Show {
     #[flags_value(name = "Inferences a second of stream time", nick = "rate")]
     RATE = 1 << 2,
     /// The age of an old result.
-    #[flags_value(name = "Age of an answer that is older than 0.5 s", nick = "age")]
+    #[flags_value(name = "Age of a result that is older than 0.5 s", nick = "age")]
     AGE = 1 << 3,
     /// Boxes and labels of regions.
     #[flags_value(name = "Box and label of each classified region", nick = "regions")]
     REGIONS = 1 << 4,
 }
-
-const DEFAULT_FONT: &str = "Sans";
-const DEFAULT_MAX_LABELS: u32 = 5;
-const DEFAULT_MIN_CONFIDENCE: f32 = 0.01;
-const DEFAULT_COLOR: u32 = 0xffff_ffff;
-const DEFAULT_BACKGROUND: u32 = 0xb010_1418;
-const DEFAULT_ACCENT: u32 = 0xff3d_dc97;
-const DEFAULT_SCALE: f64 = 0.04;
-const DEFAULT_HOLD: u64 = 1_000_000_000;
 
 /// The values of the properties.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,139 +75,59 @@ pub struct Settings {
     pub not_text: NotText,
 }
 
+impl property::Settings for Settings {
+    fn not_text(&mut self) -> &mut NotText {
+        &mut self.not_text
+    }
+}
+
 impl Default for Settings {
+    /// With the properties' defaults.
     fn default() -> Self {
-        Self {
+        let mut settings = Self {
             model_name: None,
-            font: DEFAULT_FONT.into(),
+            font: String::new(),
             position: Position::default(),
-            max_labels: DEFAULT_MAX_LABELS,
-            min_confidence: DEFAULT_MIN_CONFIDENCE,
-            show: Show::all(),
-            color: DEFAULT_COLOR,
-            background: DEFAULT_BACKGROUND,
-            accent: DEFAULT_ACCENT,
-            scale: DEFAULT_SCALE,
-            hold: gst::ClockTime::from_nseconds(DEFAULT_HOLD),
+            max_labels: 0,
+            min_confidence: 0.0,
+            show: Show::empty(),
+            color: 0,
+            background: 0,
+            accent: 0,
+            scale: 0.0,
+            hold: gst::ClockTime::ZERO,
             not_text: NotText::default(),
-        }
-    }
-}
-
-impl Settings {
-    /// Sets a property, whose value GObject has checked.
-    pub fn set(&mut self, name: &'static str, value: &glib::Value) {
-        fn get<'v, T: glib::value::FromValue<'v>>(value: &'v glib::Value) -> T {
-            value.get().expect("GObject checks the type")
-        }
-        if self.not_text.take(name, value) {
-            return;
-        }
-        let text = || strings::bytes_of(value).and_then(|text| text.into_string().ok());
-        match name {
-            "model-name" => self.model_name = chosen::name(text().as_deref()),
-            "font-desc" => self.font = text().unwrap_or_else(|| DEFAULT_FONT.into()),
-            "position" => self.position = get(value),
-            "max-labels" => self.max_labels = get(value),
-            "min-confidence" => self.min_confidence = get(value),
-            "show" => self.show = get(value),
-            "color" => self.color = get(value),
-            "background-color" => self.background = get(value),
-            "accent-color" => self.accent = get(value),
-            "scale" => self.scale = get(value),
-            "hold" => self.hold = clock_time(get(value)),
-            _ => unreachable!("no such property: {name}"),
-        }
-    }
-
-    /// The value of a property.
-    pub fn get(&self, name: &str) -> glib::Value {
-        if let Some(not_text) = self.not_text.get(name) {
-            return not_text;
-        }
-        match name {
-            "model-name" => self.model_name.as_deref().to_value(),
-            "font-desc" => self.font.to_value(),
-            "position" => self.position.to_value(),
-            "max-labels" => self.max_labels.to_value(),
-            "min-confidence" => self.min_confidence.to_value(),
-            "show" => self.show.to_value(),
-            "color" => self.color.to_value(),
-            "background-color" => self.background.to_value(),
-            "accent-color" => self.accent.to_value(),
-            "scale" => self.scale.to_value(),
-            "hold" => self.hold.nseconds().to_value(),
-            _ => unreachable!("no such property: {name}"),
-        }
-    }
-}
-
-/// The properties of the element.
-pub fn properties() -> &'static [glib::ParamSpec] {
-    static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-        let color = |name: &'static str, nick, blurb, default| {
-            glib::ParamSpecUInt::builder(name)
-                .nick(nick)
-                .blurb(blurb)
-                .default_value(default)
-                .mutable_playing()
-                .build()
         };
-        vec![
-            glib::ParamSpecString::builder("model-name")
-                .nick("Model name")
-                .blurb(chosen::BLURB)
-                .mutable_playing()
-                .build(),
-            glib::ParamSpecString::builder("font-desc")
-                .nick("Font")
-                .blurb("Pango's description of the font, for example \"DejaVu Sans Bold\". A size in it does not count: see scale")
-                .default_value(DEFAULT_FONT)
-                .mutable_playing()
-                .build(),
-            glib::ParamSpecEnum::builder::<Position>("position")
-                .nick("Position")
-                .blurb("Corner of the frame that its classes are drawn in")
-                .mutable_playing()
-                .build(),
-            glib::ParamSpecUInt::builder("max-labels")
-                .nick("Most labels")
-                .blurb("Most classes that are drawn for the frame; there is one where resnet50 decides. 0: none")
-                .default_value(DEFAULT_MAX_LABELS)
-                .mutable_playing()
-                .build(),
-            glib::ParamSpecFloat::builder("min-confidence")
-                .nick("Least confidence")
-                .blurb("Least confidence of a class that is drawn, from 0 (all) to 1; of a region, whose box goes with its label, too")
-                .minimum(0.0)
-                .maximum(1.0)
-                .default_value(DEFAULT_MIN_CONFIDENCE)
-                .mutable_playing()
-                .build(),
-            glib::ParamSpecFlags::builder::<Show>("show")
-                .nick("Show")
-                .blurb("What is drawn, for example \"label+bar\". Rate and age stand below the classes, or by themselves where neither label nor bar is shown; they are those of the whole frame's answers, so they do not appear with region=rois of resnet50")
-                .default_value(Show::all())
-                .mutable_playing()
-                .build(),
-            color("color", "Text colour", "Colour of the text, 0xAARRGGBB (big-endian ARGB)", DEFAULT_COLOR),
-            color("background-color", "Background colour", "Colour behind the text, 0xAARRGGBB (big-endian ARGB)", DEFAULT_BACKGROUND),
-            color("accent-color", "Accent colour", "Colour of the bars and of the regions' boxes, 0xAARRGGBB (big-endian ARGB)", DEFAULT_ACCENT),
-            glib::ParamSpecDouble::builder("scale")
-                .nick("Scale")
-                .blurb("Height of the font in lengths of the frame's shorter side, so that the picture looks the same at any size; never less than 6 pixels")
-                .minimum(0.001)
-                .maximum(1.0)
-                .default_value(DEFAULT_SCALE)
-                .mutable_playing()
-                .build(),
-            glib::ParamSpecUInt64::builder("hold")
-                .nick("Hold")
-                .blurb("How long in ns of running time the last answer for the whole frame is still drawn when frames come without one; 0: not at all")
-                .default_value(DEFAULT_HOLD)
-                .mutable_playing()
-                .build(),
-        ]
-    });
-    &PROPERTIES
+        PROPERTIES.reset(&mut settings);
+        settings
+    }
 }
+
+/// The properties, in the order in which `gst-inspect-1.0` shows them. `docs/properties.md` is made
+/// from them.
+pub static PROPERTIES: LazyLock<Table<Settings>> = LazyLock::new(|| {
+    Table::new(vec![
+        playing("model-name", "Model name", chosen::BLURB)
+            .text_as(|name| chosen::name(name.as_deref()), |name| name.as_deref(), |s: &mut Settings| &mut s.model_name),
+        playing("font-desc", "Font", "Pango's description of the font, for example \"DejaVu Sans Bold\". A size in it is ignored: see scale")
+            .text_or("Sans", |s| &mut s.font),
+        playing("position", "Position", "Corner of the frame in which its classes are drawn")
+            .enumeration(Position::TopLeft, |s| &mut s.position),
+        playing("max-labels", "Maximum number of labels", "Maximum number of classes that are drawn for the frame; there is one where resnet50 decides. 0: none")
+            .uint(5, 0..=u32::MAX, |s| &mut s.max_labels),
+        playing("min-confidence", "Minimum confidence", "Minimum confidence of a class that is drawn, from 0 (all) to 1; of a region, whose box goes with its label, too")
+            .float(0.01, 0.0..=1.0, |s| &mut s.min_confidence),
+        playing("show", "Show", "What is drawn, for example \"label+bar\". Rate and age stand below the classes, or by themselves where neither label nor bar is shown; they are those of the whole frame's results, so they do not appear with region=rois of resnet50")
+            .flags(Show::all(), |s| &mut s.show),
+        playing("color", "Text colour", "Colour of the text, 0xAARRGGBB (big-endian ARGB)")
+            .uint(0xffff_ffff, 0..=u32::MAX, |s| &mut s.color),
+        playing("background-color", "Background colour", "Colour behind the text, 0xAARRGGBB (big-endian ARGB)")
+            .uint(0xb010_1418, 0..=u32::MAX, |s| &mut s.background),
+        playing("accent-color", "Accent colour", "Colour of the bars and of the regions' boxes, 0xAARRGGBB (big-endian ARGB)")
+            .uint(0xff3d_dc97, 0..=u32::MAX, |s| &mut s.accent),
+        playing("scale", "Scale", "Height of the font as a fraction of the frame's shorter side, so that the picture looks the same at any size; never less than 6 pixels")
+            .double(0.04, 0.001..=1.0, |s| &mut s.scale),
+        playing("hold", "Hold", "How long in ns of running time the last result for the whole frame is still drawn when frames come without one; 0: not at all")
+            .nanoseconds(1_000_000_000, u64::MAX, |s| &mut s.hold),
+    ])
+});
