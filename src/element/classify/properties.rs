@@ -32,7 +32,7 @@ pub enum Effect {
 /// All of them, in the order in which `gst-inspect-1.0` shows them.
 pub static PROPERTIES: LazyLock<Table<Settings, Effect>> = LazyLock::new(|| {
     Table::new(vec![
-        playing("model", "Model", format!("Path of an ONNX image classifier (or file:///…), or {BUILTIN}. Unset: $RESNET50_MODEL, then the ResNet50 v1.5 in the user's data directory"))
+        playing("model", "Model", format!("Path of an ONNX image classifier (or file:///…), or {BUILTIN}. Unset: $RESNET50_MODEL, then the ResNet50 v1.5 in the user's data directory. Set again while playing, what has changed is loaded: the file, its external data or its description"))
             .path(|s: &mut Settings| &mut s.model)
             .effect(Effect::Model),
         playing("labels", "Labels", "File of class names (a path, or file:///…), UTF-8, a line each, as many as the model has classes; also a JSON or Python list or dict, lines of \"number:name\", a CSV, or one line with \";\" or \",\". Unset: the model's own, else ImageNet-1k's for 1000 classes (or 1001, the first being \"background\")")
@@ -54,7 +54,7 @@ pub static PROPERTIES: LazyLock<Table<Settings, Effect>> = LazyLock::new(|| {
             .nanoseconds(0, 10_000_000_000, |s: &mut Settings| &mut s.frame.batch_timeout),
         ready("max-in-flight", "Frames in flight", "Maximum number of frames of this stream in flight in mode exact; 0: what keeps all sessions busy. 1: one at a time, and in every mode one inference at a time with all cores for it, where sessions and threads are 0")
             .uint(0, 0..=1024, |s: &mut Settings| &mut s.frame.max_in_flight),
-        ready("mode", "Mode", "Whether a frame waits for its own result (exact), or leaves at once with the newest one (live); auto: live in a live pipeline, else exact")
+        ready("mode", "Mode", "What a frame waits for before it leaves")
             .enumeration(Mode::Auto, |s: &mut Settings| &mut s.frame.mode),
         playing("max-rate", "Maximum rate", "Maximum number of frames a second that are inferred, with all their regions, by timestamps; the frames between carry the last result. 0/1: no limit")
             .fraction(gst::Fraction::new(0, 1), |s: &mut Settings| &mut s.frame.max_rate),

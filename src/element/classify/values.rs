@@ -152,14 +152,14 @@ impl RoiTypes {
 pub enum Mode {
     /// Live in a live pipeline, else exact.
     #[default]
-    #[enum_value(name = "live in a live pipeline, else exact", nick = "auto")]
+    #[enum_value(name = "Live in a live pipeline, else exact", nick = "auto")]
     Auto,
-    /// Each chosen frame leaves with its own answer.
-    #[enum_value(name = "Each chosen frame waits for its own answer", nick = "exact")]
+    /// Each chosen frame leaves with its own result.
+    #[enum_value(name = "Each chosen frame waits for its own result", nick = "exact")]
     Exact,
-    /// Frames leave at once with the newest answer.
+    /// Frames leave at once with the newest result.
     #[enum_value(
-        name = "Frames leave at once with the newest answer there is",
+        name = "Frames leave at once with the newest result",
         nick = "live"
     )]
     Live,
