@@ -12,7 +12,7 @@ use super::names::Names;
 use super::options::NameOptions;
 use super::plan::Plan;
 use super::pool::Pool;
-use crate::inference::{Cancel, Model};
+use crate::inference::{Cancel, Model, Provider};
 use crate::meta::{Class, Classification};
 use crate::postprocess::{Policy, confidences, top_k};
 use crate::preprocess::{Converter, Picture, Preprocessor, Slot, is_read};
@@ -66,17 +66,12 @@ pub struct FrameResult {
 }
 
 impl Classifier {
-    pub(super) fn new(
-        plan: Plan,
-        names: Names,
-        model_name: Arc<str>,
-        provider_name: Arc<str>,
-    ) -> Self {
+    pub(super) fn new(plan: Plan, names: Names, model: &Model, provider: Provider) -> Self {
         Self {
             plan,
             names: Mutex::new(names),
-            model_name,
-            provider_name,
+            model_name: model.source.to_string().into(),
+            provider_name: provider.name().into(),
             preprocessors: Pool::default(),
             converters: Arc::default(),
         }

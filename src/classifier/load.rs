@@ -11,8 +11,8 @@ use super::options::{EngineSettings, Options};
 use super::plan::Plan;
 use super::target::target;
 use crate::inference::{
-    Cancel, Engine, EngineOptions, Model, Port, Provider, RUN_LIMIT, Runtime, SessionOptions,
-    Wishes, find_model, known_model, shared_engine,
+    Cancel, Engine, EngineOptions, Findings, Model, Port, Provider, RUN_LIMIT, Runtime,
+    SessionOptions, Wishes, find_model, known_model, shared_engine,
 };
 use crate::paths;
 
@@ -37,6 +37,26 @@ pub fn check(options: &Options) -> Result<(), Error> {
     Provider::parse_list(&options.engine.provider)?;
     find_model(options.model.as_ref().map(|m| m.as_os_str()))?;
     Ok(())
+}
+
+impl Classifier {
+    /// The classifier of a model that a session of the caller's runs, which has tried it with these
+    /// findings. Also returns what the user is to be told, a sentence each.
+    ///
+    /// # Errors
+    /// If the options contradict the model, or a file of names cannot be used.
+    pub fn for_session(
+        options: &Options,
+        model: &Model,
+        findings: &Findings,
+        provider: Provider,
+    ) -> Result<(Self, Vec<String>), Error> {
+        let target = target(&options.tensors, model)?;
+        let plan = Plan::new(model, findings, target, options.tensors.activation);
+        let (names, warning) = Names::read(&options.names, model, &plan, &Cancel::default())?;
+        let warnings = plan.warnings.iter().cloned().chain(warning).collect();
+        Ok((Self::new(plan, names, model, provider), warnings))
+    }
 }
 
 impl Loaded {
@@ -73,14 +93,15 @@ impl Loaded {
         let engine = load_engine(&options.engine, providers, runtime, &model, cancel)?;
         warn_of_engine(&engine, &options.engine, &model, &mut warnings);
 
-        let activation = options.tensors.activation;
-        let plan = Plan::new(&model, engine.findings(), target, activation);
-        warnings.extend(plan.warnings.iter().cloned());
+        let plan = Plan::new(
+            &model,
+            engine.findings(),
+            target,
+            options.tensors.activation,
+        );
         let (names, warning) = Names::read(&options.names, &model, &plan, cancel)?;
-        warnings.extend(warning);
-        let model_name = model.source.to_string().into();
-        let provider_name = engine.provider().name().into();
-        let classifier = Classifier::new(plan, names, model_name, provider_name);
+        warnings.extend(plan.warnings.iter().cloned().chain(warning));
+        let classifier = Classifier::new(plan, names, &model, engine.provider());
         Ok(Self {
             info: classifier.describe(&model, &engine),
             classifier: Arc::new(classifier),

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use gst::prelude::*;
-use gstresnet50::classifier::Plan;
+use gstresnet50::classifier::{Classifier, Options};
 use gstresnet50::inference::{
     BUILTIN, Model, ModelError, Provider, Runtime, Session, SessionOptions, find_model,
 };
@@ -296,9 +296,18 @@ fn inference(report: &mut Report, args: &Args, runtime: &'static Runtime, model:
             remedy,
         );
     }
-    let plan = Plan::new(model, session.findings(), model.target(), None);
-    report.good("answers", contract::answers(&plan));
-    for warning in &plan.warnings {
+    let (provider, options) = (session.provider(), Options::default());
+    let loaded = Classifier::for_session(&options, model, session.findings(), provider);
+    let (classifier, warnings) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            report.bad("answers", error, "set the property labels to the names of its classes");
+            return;
+        }
+    };
+    let plan = classifier.plan();
+    report.good("answers", contract::answers(plan));
+    for warning in &warnings {
         term::marked(Mark::Note, "model", warning);
     }
     let classes = plan.classes;

@@ -158,10 +158,7 @@ pub enum Mode {
     #[enum_value(name = "Each chosen frame waits for its own result", nick = "exact")]
     Exact,
     /// Frames leave at once with the newest result.
-    #[enum_value(
-        name = "Frames leave at once with the newest result",
-        nick = "live"
-    )]
+    #[enum_value(name = "Frames leave at once with the newest result", nick = "live")]
     Live,
 }
 

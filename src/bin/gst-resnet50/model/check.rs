@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gst_video::VideoInfo;
-use gstresnet50::classifier::Plan;
+use gstresnet50::classifier::{Classifier, Frame, NameOptions, Options, ResultOptions};
 use gstresnet50::inference::{Model, Provider, Runtime, Session, SessionOptions, find_model};
-use gstresnet50::postprocess::{Labels, Score, top_k};
-use gstresnet50::preprocess::{Picture, Preprocessor};
+use gstresnet50::meta::Class;
+use gstresnet50::postprocess::Policy;
 use gstresnet50::{paths, text};
 use hdrhistogram::Histogram;
 
@@ -54,11 +55,9 @@ const TOP: usize = 5;
 struct Contestant {
     name: String,
     session: Session,
-    plan: Plan,
-    labels: Labels,
-    prepared: Option<(VideoInfo, Preprocessor)>,
+    classifier: Classifier,
     times: Histogram<u64>,
-    best: Vec<Score>,
+    best: Vec<Class>,
     /// What was best on the frames of each source, in their order.
     seen: Vec<Tally>,
 }
@@ -67,18 +66,18 @@ struct Contestant {
 #[derive(Debug, Default)]
 struct Tally {
     /// For each class its frames, and the sum of its confidences on them.
-    classes: HashMap<usize, (u32, f64)>,
+    classes: HashMap<i32, (u32, f64)>,
 }
 
 impl Tally {
-    fn add(&mut self, best: &Score) {
+    fn add(&mut self, best: &Class) {
         let (frames, sum) = self.classes.entry(best.index).or_default();
         *frames += 1;
         *sum += f64::from(best.confidence);
     }
 
     /// The class that was best most often, the surer one of two, with its mean confidence.
-    fn top(&self) -> Option<(usize, f64)> {
+    fn top(&self) -> Option<(i32, f64)> {
         let most = |(_, a): &(_, (u32, f64)), (_, b): &(_, (u32, f64))| {
             a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
         };
@@ -137,10 +136,8 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let mut sources: Vec<Seen> = Vec::new();
     let bar = bar("running", u64::from(args.frames))?;
     frames::take(&inputs, args.frames as usize, |name, info, buffer| {
-        let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info)?;
-        let picture = Picture::from_frame(&frame);
         for contestant in &mut contestants {
-            contestant.prepare(info, &picture)?;
+            contestant.prepare(info, buffer)?;
         }
         // In turn, so that what else the machine does slows both.
         for run in 0..RUNS {
@@ -195,7 +192,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
 }
 
 /// Sources that are listed.
-const MOST_SOURCES: usize = 100;
+const MAX_SOURCES: usize = 100;
 
 /// What each source was taken for.
 fn report(sources: &[Seen], contestants: &[Contestant]) {
@@ -204,7 +201,7 @@ fn report(sources: &[Seen], contestants: &[Contestant]) {
         titles.extend(["best class of the other", "confidence>", "agreement>"]);
     }
     let mut table = Table::new(&titles);
-    for (i, source) in sources.iter().take(MOST_SOURCES).enumerate() {
+    for (i, source) in sources.iter().take(MAX_SOURCES).enumerate() {
         let mut cells = vec![
             text::name(&source.name).to_string(),
             source.frames.to_string(),
@@ -216,8 +213,8 @@ fn report(sources: &[Seen], contestants: &[Contestant]) {
         table.row(cells);
     }
     table.say();
-    if sources.len() > MOST_SOURCES {
-        say!("and {} more", sources.len() - MOST_SOURCES);
+    if sources.len() > MAX_SOURCES {
+        say!("and {} more", sources.len() - MAX_SOURCES);
     }
 }
 
@@ -240,41 +237,49 @@ impl Contestant {
                 fallback.reason
             );
         }
-        let plan = Plan::new(&model, session.findings(), model.target(), None);
-        let (labels, warning) = match &args.labels {
-            Some(file) => (Labels::read(file, plan.classes)?, None),
-            None => plan.labels(&model)?,
+        let options = Options {
+            names: NameOptions {
+                labels: args.labels.clone(),
+                ..NameOptions::default()
+            },
+            ..Options::default()
         };
-        for warning in plan.warnings.iter().chain(&warning) {
+        let provider = session.provider();
+        let (classifier, warnings) =
+            Classifier::for_session(&options, &model, session.findings(), provider)?;
+        for warning in warnings {
             eprintln!("warning: {warning}");
         }
         Ok(Self {
             name,
-            plan,
+            classifier,
             session,
-            labels,
-            prepared: None,
             times: Histogram::new(3)?,
             best: Vec::new(),
             seen: Vec::new(),
         })
     }
 
-    fn prepare(&mut self, info: &VideoInfo, picture: &Picture<'_>) -> crate::Result<()> {
-        if self.prepared.as_ref().is_none_or(|(of, _)| of != info) {
-            self.prepared = Some((info.clone(), Preprocessor::new(info, &self.plan.target)));
-        }
-        if let Some((_, preprocessor)) = &mut self.prepared {
-            preprocessor.process(picture, &mut self.session.slot())?;
-        }
+    fn prepare(&mut self, info: &VideoInfo, buffer: &gst::BufferRef) -> crate::Result<()> {
+        let frame = Frame {
+            buffer,
+            info,
+            rect: None,
+            conversion: None,
+        };
+        self.classifier.fill(frame, &mut self.session.slot())?;
         Ok(())
     }
 
     fn run(&mut self, counts: bool) -> crate::Result<()> {
         let output = self.session.run()?;
-        let scores = self.plan.scores(output);
-        let k = TOP.min(self.plan.most);
-        top_k(&scores, self.plan.activation, k, 0.0, &mut self.best)?;
+        let options = ResultOptions {
+            top_k: TOP,
+            threshold: 0.0,
+            policy: Policy::default(),
+        };
+        let result = self.classifier.result(output, options, Duration::ZERO)?;
+        self.best = result.classification.results;
         if counts {
             let time = self.session.run_time().as_nanos() as u64;
             self.times.record(time)?;
@@ -283,8 +288,13 @@ impl Contestant {
     }
 
     /// The best class of the newest frame.
-    fn top(&self) -> Option<usize> {
+    fn top(&self) -> Option<i32> {
         self.best.first().map(|score| score.index)
+    }
+
+    /// What a class is called.
+    fn label(&self, class: i32) -> Arc<str> {
+        self.classifier.names().labels.name(class as usize)
     }
 
     /// Counts the newest frame among those of its source.
@@ -298,7 +308,7 @@ impl Contestant {
     fn cells(&self, source: usize) -> [String; 2] {
         match self.seen.get(source).and_then(Tally::top) {
             Some((class, confidence)) => [
-                text::name(&self.labels.name(class)).to_string(),
+                text::name(&self.label(class)).to_string(),
                 format!("{:.1} %", confidence * 100.0),
             ],
             None => Default::default(),
@@ -331,8 +341,8 @@ struct Agreement {
 }
 
 impl Agreement {
-    fn add(&mut self, a: &[Score], b: &[Score]) {
-        let index = |scores: &[Score]| scores.first().map(|s| s.index);
+    fn add(&mut self, a: &[Class], b: &[Class]) {
+        let index = |scores: &[Class]| scores.first().map(|s| s.index);
         self.top_1 += usize::from(index(a) == index(b));
         for score in a {
             if let Some(other) = b.iter().find(|s| s.index == score.index) {
