@@ -51,7 +51,7 @@ impl FileError {
 /// # Errors
 /// [`FileError`].
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    read_unless(path, limit, &|| false)
+    read_cancellable(path, limit, &|| false)
 }
 
 /// [`read`], which ends as soon as `is_cancelled` returns true. It is called before and after each
@@ -59,7 +59,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
 ///
 /// # Errors
 /// [`FileError`].
-pub fn read_unless(
+pub fn read_cancellable(
     path: &Path,
     limit: u64,
     is_cancelled: &dyn Fn() -> bool,
@@ -225,7 +225,7 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, vec![7; 3 * CHUNK_SIZE + 5]).expect("written");
         let asked = Cell::new(0);
-        let whole = read_unless(&path, u64::MAX - 1, &|| {
+        let whole = read_cancellable(&path, u64::MAX - 1, &|| {
             asked.set(asked.get() + 1);
             false
         });
@@ -234,7 +234,7 @@ mod tests {
         assert!(often > 4, "{often}");
         for limit in 0..often {
             let asked = Cell::new(0);
-            let ended = read_unless(&path, u64::MAX - 1, &|| {
+            let ended = read_cancellable(&path, u64::MAX - 1, &|| {
                 asked.set(asked.get() + 1);
                 asked.get() > limit
             });

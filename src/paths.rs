@@ -23,7 +23,7 @@ pub fn installed_model() -> Option<PathBuf> {
 
 /// The path of a file that the user has named by its path or its `file:///` URI. Everything else than
 /// such a URI is a path, of any bytes.
-pub fn named(name: &OsStr) -> PathBuf {
+pub fn from_path_or_uri(name: &OsStr) -> PathBuf {
     let is_uri = |text: &&str| {
         let scheme = text.get(..6);
         scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:/"))
@@ -51,12 +51,12 @@ pub fn escaped(name: &OsStr) -> String {
 
 /// A path in quotation marks, for messages about a file that cannot be read. A relative one comes with
 /// the folder in which it was looked for, which is often not the one that the user expects.
-pub fn looked_for(path: &Path) -> String {
-    format!("“{}”{}", escaped(path.as_os_str()), looked_for_in(path))
+pub fn quoted_with_folder(path: &Path) -> String {
+    format!("“{}”{}", escaped(path.as_os_str()), searched_folder(path))
 }
 
 /// The folder in which a relative path was looked for, in parentheses; empty for an absolute one.
-pub fn looked_for_in(path: &Path) -> String {
+pub fn searched_folder(path: &Path) -> String {
     match std::env::current_dir() {
         Ok(folder) if path.is_relative() => {
             format!(
@@ -77,7 +77,9 @@ mod tests {
     /// The URI of a file becomes a path, in whatever case its scheme is; everything else is a path.
     #[test]
     fn uris_of_files_are_paths() {
-        let is = |name: &str, path: &str| assert_eq!(named(OsStr::new(name)), Path::new(path));
+        let is = |name: &str, path: &str| {
+            assert_eq!(from_path_or_uri(OsStr::new(name)), Path::new(path))
+        };
         is("file:///a%20b/c.onnx", "/a b/c.onnx");
         is("FILE:///a/c.onnx", "/a/c.onnx");
         is("file://localhost/a/c.onnx", "/a/c.onnx");
@@ -94,7 +96,7 @@ mod tests {
             is(path, path);
         }
         let bytes = OsStr::from_bytes(b"/caf\xe9");
-        assert_eq!(named(bytes).as_os_str(), bytes);
+        assert_eq!(from_path_or_uri(bytes).as_os_str(), bytes);
     }
 
     /// Names become one line of text, whatever their bytes are.
@@ -102,9 +104,9 @@ mod tests {
     fn names_are_escaped() {
         let name = OsStr::from_bytes(b"caf\xe9 caf\xc3\xa9\n\x1b[2J");
         assert_eq!(escaped(name), "caf\\xe9 café\\n\\u{1b}[2J");
-        assert_eq!(looked_for(Path::new("/a/b")), "“/a/b”");
+        assert_eq!(quoted_with_folder(Path::new("/a/b")), "“/a/b”");
         let folder = std::env::current_dir().expect("a folder");
-        let relative = looked_for(Path::new("b"));
+        let relative = quoted_with_folder(Path::new("b"));
         assert!(relative.starts_with("“b” (looked for in the folder “/"));
         assert!(relative.contains(&*folder.to_string_lossy()));
     }

@@ -12,7 +12,7 @@ use super::names::Names;
 use super::options::NameOptions;
 use super::plan::Plan;
 use super::pool::Pool;
-use crate::inference::{Cancel, Model, Provider};
+use crate::inference::{CancelToken, Model, Provider};
 use crate::meta::{Class, Classification};
 use crate::postprocess::{Policy, confidences, top_k};
 use crate::preprocess::{Converter, Picture, Preprocessor, Slot, is_read};
@@ -118,7 +118,7 @@ impl Classifier {
         &self,
         options: &NameOptions,
         model: &Model,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Names, Error> {
         Ok(Names::read(options, model, &self.plan, cancel)?.0)
     }

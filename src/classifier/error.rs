@@ -2,7 +2,7 @@
 //! What the user is told when something is wrong: the thing, what was expected, what was found,
 //! what to do.
 
-use crate::inference::{ModelError, ProviderError, RunError, RuntimeError, SessionError};
+use crate::inference::{InferenceError, ModelError, ProviderError, RuntimeError, SessionError};
 use crate::postprocess::{CandidatesError, GroupsError, LabelsError, NotFinite};
 use crate::preprocess::{self, ConvertError};
 use crate::text;
@@ -39,7 +39,7 @@ pub enum Error {
     #[error("a frame does not hold what its caps promise: expected {expected}, found {found}")]
     Layout { expected: String, found: String },
     #[error(transparent)]
-    Run(#[from] RunError),
+    Run(#[from] InferenceError),
     #[error("the system gives no thread to load the model with: {0}")]
     Thread(String),
     /// The element was stopped, or was given another model: nobody is told.
@@ -114,21 +114,21 @@ impl Error {
                 "Check that the file is whole, with its external data beside it, and that its \
                  opset is one that this ONNX Runtime has"
             }
-            Self::Session(SessionError::Slow { .. } | SessionError::Unfinished { .. }) => {
+            Self::Session(SessionError::TimedOut { .. } | SessionError::Unfinished { .. }) => {
                 "Its graph may compute for ever: try another model, or restart the program where \
                  the machine is overloaded"
             }
-            Self::Session(SessionError::Room { error, .. }) => match error.most_pictures() {
+            Self::Session(SessionError::Memory { error, .. }) => match error.max_batch() {
                 Some(1..) => "Lower the property batch-size or sessions",
                 _ => "Give a model with a smaller input and output",
             },
             Self::Session(SessionError::Trial { error, .. }) => match error {
-                RunError::Stuck(_) | RunError::Lost(_) => {
+                InferenceError::TimedOut(_) | InferenceError::Hung(_) => {
                     "Its graph may compute for ever: try another model, or restart the program \
                      where the machine is overloaded"
                 }
-                RunError::NotFinite { .. } => BROKEN,
-                RunError::Thread(_) => THREADS,
+                InferenceError::NotFinite { .. } => BROKEN,
+                InferenceError::NoThread(_) => THREADS,
                 _ => {
                     "Check that the model is an image classifier with one value a class in its output"
                 }
@@ -148,9 +148,9 @@ impl Error {
             Self::Groups(GroupsError::NotImagenet(_)) => "Or unset the property groups",
             Self::Groups(_) => "Mend the file that the property groups names",
             Self::Candidates(CandidatesError::WithoutGroups { .. }) => "Or change the property",
-            Self::Candidates(_) | Self::Setting { .. } | Self::Model(ModelError::Wish { .. }) => {
-                "Change the property or unset it"
-            }
+            Self::Candidates(_)
+            | Self::Setting { .. }
+            | Self::Model(ModelError::Override { .. }) => "Change the property or unset it",
             Self::Map(_) => {
                 "The memory must be readable by the CPU: put gldownload, cudadownload or \
                  the like before the element"
@@ -162,14 +162,14 @@ impl Error {
             Self::Frame(_) | Self::Convert(ConvertError::Short { .. }) | Self::Layout { .. } => {
                 "The element before delivers broken buffers: report it there"
             }
-            Self::Run(RunError::Stuck(_) | RunError::Lost(_)) => {
+            Self::Run(InferenceError::TimedOut(_) | InferenceError::Hung(_)) => {
                 "The provider hangs or the machine is overloaded: restart the program, or try \
                  another provider"
             }
-            Self::Run(RunError::Forked) => {
+            Self::Run(InferenceError::Forked) => {
                 "Make a pipeline of its own in the child, or fork before there is one"
             }
-            Self::Run(RunError::Thread(_)) | Self::Thread(_) => THREADS,
+            Self::Run(InferenceError::NoThread(_)) | Self::Thread(_) => THREADS,
             Self::Run(_) => "See GST_DEBUG=onnxruntime:5",
             Self::Cancelled | Self::Session(SessionError::Cancelled) => {
                 "Set the element to PAUSED to load it again"
@@ -210,23 +210,23 @@ impl Error {
             }
             Self::Session(SessionError::Trial {
                 error:
-                    RunError::NotFinite { .. }
-                    | RunError::Stuck(_)
-                    | RunError::Lost(_)
-                    | RunError::Thread(_),
+                    InferenceError::NotFinite { .. }
+                    | InferenceError::TimedOut(_)
+                    | InferenceError::Hung(_)
+                    | InferenceError::NoThread(_),
                 ..
             }) => {
                 gst::error_msg!(gst::StreamError::Failed, ("{}", text))
             }
-            Self::Session(SessionError::Slow { .. } | SessionError::Unfinished { .. }) => {
+            Self::Session(SessionError::TimedOut { .. } | SessionError::Unfinished { .. }) => {
                 gst::error_msg!(gst::StreamError::Failed, ("{}", text))
             }
-            Self::Session(SessionError::Room { error, .. })
-                if error.most_pictures().is_some_and(|most| most > 0) =>
+            Self::Session(SessionError::Memory { error, .. })
+                if error.max_batch().is_some_and(|most| most > 0) =>
             {
                 gst::error_msg!(gst::ResourceError::Settings, ("{}", text))
             }
-            Self::Model(ModelError::Wish { .. }) => {
+            Self::Model(ModelError::Override { .. }) => {
                 gst::error_msg!(gst::ResourceError::Settings, ("{}", text))
             }
             Self::Model(_) | Self::Session(_) => {

@@ -11,8 +11,8 @@ use super::options::{EngineSettings, Options};
 use super::plan::Plan;
 use super::target::target;
 use crate::inference::{
-    Cancel, Engine, EngineOptions, Findings, Model, Port, Provider, RUN_LIMIT, Runtime,
-    SessionOptions, Wishes, find_model, known_model, shared_engine,
+    CancelToken, Engine, EngineOptions, INFERENCE_TIMEOUT, Model, ModelOverrides, Provider,
+    Runtime, SessionOptions, StreamHandle, TrialReport, cached_model, find_model, shared_engine,
 };
 use crate::paths;
 
@@ -22,7 +22,7 @@ pub struct Loaded {
     /// Makes tensors and results.
     pub classifier: Arc<Classifier>,
     /// Takes jobs.
-    pub port: Port,
+    pub port: StreamHandle,
     /// The contract in effect: a structure `resnet50-model`.
     pub info: gst::Structure,
     /// What the user is to be told, a sentence each.
@@ -48,12 +48,12 @@ impl Classifier {
     pub fn for_session(
         options: &Options,
         model: &Model,
-        findings: &Findings,
+        findings: &TrialReport,
         provider: Provider,
     ) -> Result<(Self, Vec<String>), Error> {
         let target = target(&options.tensors, model)?;
         let plan = Plan::new(model, findings, target, options.tensors.activation);
-        let (names, warning) = Names::read(&options.names, model, &plan, &Cancel::default())?;
+        let (names, warning) = Names::read(&options.names, model, &plan, &CancelToken::default())?;
         let warnings = plan.warnings.iter().cloned().chain(warning).collect();
         Ok((Self::new(plan, names, model, provider), warnings))
     }
@@ -70,21 +70,21 @@ impl Loaded {
         options: &Options,
         folders: &[PathBuf],
         step: impl Fn(&str) -> Result<(), Error>,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Self, Error> {
         let mut warnings = Vec::new();
         // What can be checked without loading anything comes first.
         let providers = Provider::parse_list(&options.engine.provider)?;
         let source = find_model(options.model.as_ref().map(|m| m.as_os_str()))?;
         step(&format!("reading {source}"))?;
-        let model = known_model(source, cancel)?;
-        let wishes = Wishes {
+        let model = cached_model(source, cancel)?;
+        let overrides = ModelOverrides {
             output: options.tensors.output.clone(),
             width: options.tensors.width,
             height: options.tensors.height,
             labels: number_of_labels(&options.names, &model, cancel),
         };
-        let model = model.with(wishes)?;
+        let model = model.with(overrides)?;
         let target = target(&options.tensors, &model)?;
 
         step("loading ONNX Runtime")?;
@@ -95,7 +95,7 @@ impl Loaded {
 
         let plan = Plan::new(
             &model,
-            engine.findings(),
+            engine.trial_report(),
             target,
             options.tensors.activation,
         );
@@ -105,7 +105,7 @@ impl Loaded {
         Ok(Self {
             info: classifier.describe(&model, &engine),
             classifier: Arc::new(classifier),
-            port: engine.port(),
+            port: engine.open_stream(),
             warnings,
         })
     }
@@ -117,7 +117,7 @@ fn load_runtime(
     warnings: &mut Vec<String>,
 ) -> Result<&'static Runtime, Error> {
     let library = settings.runtime_library.as_ref();
-    let library = library.map(|name| paths::named(name.as_os_str()));
+    let library = library.map(|name| paths::from_path_or_uri(name.as_os_str()));
     let runtime = Runtime::load(library.as_deref(), folders)?;
     if let Some(library) = library
         && !is_same_file(&library, runtime.path())
@@ -137,7 +137,7 @@ fn load_engine(
     providers: Vec<Provider>,
     runtime: &'static Runtime,
     model: &Model,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<Arc<Engine>, Error> {
     let options = EngineOptions {
         session: SessionOptions {
@@ -149,11 +149,11 @@ fn load_engine(
         sessions: settings.sessions,
         batch: settings.batch_size,
         single: settings.single,
-        run_limit: RUN_LIMIT,
+        inference_timeout: INFERENCE_TIMEOUT,
     };
     Ok(match settings.share {
         true => shared_engine(runtime, model, &options, cancel)?,
-        false => Arc::new(Engine::load_unless(runtime, model, &options, cancel)?),
+        false => Arc::new(Engine::load_cancellable(runtime, model, &options, cancel)?),
     })
 }
 
@@ -163,7 +163,7 @@ fn warn_of_engine(
     model: &Model,
     warnings: &mut Vec<String>,
 ) {
-    warnings.extend(engine.warnings().iter().map(|f| {
+    warnings.extend(engine.skipped_providers().iter().map(|f| {
         format!(
             "provider {} is asked for, {} runs: {}",
             f.provider,
@@ -171,7 +171,7 @@ fn warn_of_engine(
             f.reason
         )
     }));
-    warnings.extend(engine.refused_batch().map(|reason| {
+    warnings.extend(engine.batch_refusal().map(|reason| {
         format!(
             "batch-size={} is not possible with model “{}”, which runs one picture at a time: \
              {reason}",

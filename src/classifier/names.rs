@@ -8,7 +8,7 @@ use super::decision::DecisionRule;
 use super::error::Error;
 use super::options::{IMAGENET_GROUPS, NameOptions};
 use super::plan::{Plan, count_labels};
-use crate::inference::{Cancel, Model};
+use crate::inference::{CancelToken, Model};
 use crate::paths;
 use crate::postprocess::{Groups, Labels, LabelsError};
 
@@ -29,7 +29,7 @@ impl Names {
         options: &NameOptions,
         model: &Model,
         plan: &Plan,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<(Self, Option<String>), Error> {
         let (labels, warning) = match &options.labels {
             Some(name) => (read_labels(name, plan.classes, cancel)?, None),
@@ -60,7 +60,7 @@ impl Names {
 pub(super) fn number_of_labels(
     options: &NameOptions,
     model: &Model,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Option<usize> {
     match (&model.signature.outputs[..], &options.labels) {
         ([_], _) => None,
@@ -73,15 +73,15 @@ pub(super) fn number_of_labels(
     }
 }
 
-fn read_labels(name: &Path, classes: usize, cancel: &Cancel) -> Result<Labels, LabelsError> {
-    let path = paths::named(name.as_os_str());
-    Labels::read_unless(&path, classes, &|| cancel.is_cancelled())
+fn read_labels(name: &Path, classes: usize, cancel: &CancelToken) -> Result<Labels, LabelsError> {
+    let path = paths::from_path_or_uri(name.as_os_str());
+    Labels::read_cancellable(&path, classes, &|| cancel.is_cancelled())
 }
 
 fn read_groups(
     options: &NameOptions,
     labels: &Labels,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<Option<Arc<Groups>>, Error> {
     let groups = match &options.groups {
         None => return Ok(None),
@@ -89,8 +89,8 @@ fn read_groups(
             Groups::imagenet(labels.names().len())?
         }
         Some(name) => {
-            let path = paths::named(name.as_os_str());
-            Groups::read_unless(&path, labels, &|| cancel.is_cancelled())?
+            let path = paths::from_path_or_uri(name.as_os_str());
+            Groups::read_cancellable(&path, labels, &|| cancel.is_cancelled())?
         }
     };
     Ok(Some(Arc::new(groups)))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What a classifier is to be: the wishes of a user, as plain values.
+//! What a classifier is to be: the overrides of a user, as plain values.
 
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::inference::{ContractLabels, Evidence, Findings, Model, OutputKind, SizeSource};
+use crate::inference::{ContractLabels, Evidence, Model, OutputKind, SizeSource, TrialReport};
 use crate::postprocess::{Activation, Labels, LabelsError};
 use crate::preprocess::Target;
 use crate::text;
@@ -36,7 +36,7 @@ impl Plan {
     /// the user wants.
     pub fn new(
         model: &Model,
-        findings: &Findings,
+        findings: &TrialReport,
         target: Target,
         activation: Option<Activation>,
     ) -> Self {
@@ -75,7 +75,7 @@ impl Plan {
     }
 
     fn warn_of_size(&mut self, model: &Model) {
-        if model.size == SizeSource::Guessed {
+        if model.size == SizeSource::Assumed {
             self.warnings.push(format!(
                 "model “{}” does not say how large its pictures are: {}x{} is a guess. Set the \
                  properties width and height.",
@@ -101,7 +101,7 @@ impl Plan {
         }
     }
 
-    fn warn_of_output(&mut self, model: &Model, findings: &Findings) {
+    fn warn_of_output(&mut self, model: &Model, findings: &TrialReport) {
         if !findings.others.is_empty() {
             let others = findings.others.iter();
             let others = others.map(|name| format!("“{}”", text::name(name)));
@@ -113,7 +113,7 @@ impl Plan {
                 text::list(others, 8),
             ));
         }
-        if let Some(batch) = findings.baked_batch {
+        if let Some(batch) = findings.fixed_batch {
             self.warnings.push(format!(
                 "the graph of model “{}” runs with {} and no other number, although its input \
                  leaves it open: each Run takes so many. Export it with a batch that is free.",
@@ -135,7 +135,7 @@ impl Plan {
     fn warn_of_activation(
         &mut self,
         model: &Model,
-        findings: &Findings,
+        findings: &TrialReport,
         activation: Option<Activation>,
     ) {
         let name = text::name(&findings.output);

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::error::RunError;
+use super::error::InferenceError;
 use crate::preprocess::Slot;
 
 /// A loaded model with an input tensor for a batch of images. A worker owns it and runs one inference
@@ -30,14 +30,14 @@ pub(super) trait Backend: Send {
     /// The caller sees to the time limit, with [`Self::canceler`].
     ///
     /// # Errors
-    /// [`RunError`]. Other inferences may follow.
-    fn infer(&mut self, images: usize) -> Result<&[f32], RunError>;
+    /// [`InferenceError`]. Other inferences may follow.
+    fn infer(&mut self, images: usize) -> Result<&[f32], InferenceError>;
 
     /// Infers the image in one slot by itself, after a batch with it has failed.
     ///
     /// # Errors
-    /// [`RunError`]. Other inferences may follow.
-    fn infer_alone(&mut self, image: usize) -> Result<&[f32], RunError>;
+    /// [`InferenceError`]. Other inferences may follow.
+    fn infer_alone(&mut self, image: usize) -> Result<&[f32], InferenceError>;
 
     /// Cancels this backend's inferences from another thread.
     fn canceler(&self) -> Arc<dyn CancelInference>;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::cancel::Cancel;
+use super::cancel::CancelToken;
 use crate::sync::{Condvar, Mutex};
 
 /// How long a load that was cancelled is still waited for. Usually it ends sooner; one that reads
@@ -15,7 +15,7 @@ const CANCELLED_LOAD_TIMEOUT: Duration = Duration::from_secs(1);
 /// only to look up and to store, never while something is loaded, so a load blocks only those who
 /// want the same value.
 ///
-/// Locks: a [`Cancel`] is locked while the cache is, never the other way round.
+/// Locks: a [`CancelToken`] is locked while the cache is, never the other way round.
 #[derive(Debug)]
 pub(super) struct Cache<K, V>(Arc<Shared<K, V>>);
 
@@ -45,7 +45,7 @@ struct Entry<K, V> {
 struct Load {
     /// Tells it from a later one that has taken over.
     id: u64,
-    cancel: Cancel,
+    cancel: CancelToken,
     /// When another thread first noticed that it was cancelled.
     cancelled: Option<Instant>,
 }
@@ -88,7 +88,12 @@ where
 {
     /// The value for `key`, if `is_valid` accepts it; else the right to load it, after waiting for a
     /// thread that is already loading it. `is_valid` is called under the lock.
-    pub fn get(&self, key: &K, is_valid: impl Fn(&V) -> bool, cancel: &Cancel) -> Lookup<'_, K, V> {
+    pub fn get(
+        &self,
+        key: &K,
+        is_valid: impl Fn(&V) -> bool,
+        cancel: &CancelToken,
+    ) -> Lookup<'_, K, V> {
         let shared = Arc::clone(&self.0);
         cancel.on_cancel(move || shared.wake());
         let mut state = self.0.state.lock();
@@ -214,11 +219,15 @@ mod tests {
 
     use super::*;
 
-    fn get<'s>(cache: &'s Cache<u32, u32>, key: u32, cancel: &Cancel) -> Lookup<'s, u32, u32> {
+    fn get<'s>(cache: &'s Cache<u32, u32>, key: u32, cancel: &CancelToken) -> Lookup<'s, u32, u32> {
         cache.get(&key, |_| true, cancel)
     }
 
-    fn slot<'s>(cache: &'s Cache<u32, u32>, key: u32, cancel: &Cancel) -> LoadSlot<'s, u32, u32> {
+    fn slot<'s>(
+        cache: &'s Cache<u32, u32>,
+        key: u32,
+        cancel: &CancelToken,
+    ) -> LoadSlot<'s, u32, u32> {
         match get(cache, key, cancel) {
             Lookup::Load(slot) => slot,
             other => panic!("{other:?}"),
@@ -230,12 +239,12 @@ mod tests {
     #[test]
     fn one_loads_for_all() {
         let cache = Cache::default();
-        let mine = slot(&cache, 1, &Cancel::default());
-        slot(&cache, 2, &Cancel::default()).store(20);
+        let mine = slot(&cache, 1, &CancelToken::default());
+        slot(&cache, 2, &CancelToken::default()).store(20);
         let made = AtomicUsize::new(0);
         thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| match get(&cache, 1, &Cancel::default()) {
+                scope.spawn(|| match get(&cache, 1, &CancelToken::default()) {
                     Lookup::Value(value) => assert_eq!(value, 10),
                     Lookup::Load(slot) => {
                         made.fetch_add(1, Ordering::Relaxed);
@@ -257,8 +266,8 @@ mod tests {
     #[test]
     fn waiting_is_cancelled() {
         static CACHE: LazyLock<Cache<u32, u32>> = LazyLock::new(Cache::default);
-        let _mine = slot(&CACHE, 1, &Cancel::default());
-        let (cancel, (done, ended)) = (Cancel::default(), mpsc::channel());
+        let _mine = slot(&CACHE, 1, &CancelToken::default());
+        let (cancel, (done, ended)) = (CancelToken::default(), mpsc::channel());
         thread::spawn({
             let cancel = cancel.clone();
             move || done.send(matches!(get(&CACHE, 1, &cancel), Lookup::Cancelled))
@@ -273,10 +282,10 @@ mod tests {
     #[test]
     fn a_load_that_hangs_is_replaced() {
         let cache = Cache::default();
-        let cancel = Cancel::default();
+        let cancel = CancelToken::default();
         let hangs = slot(&cache, 1, &cancel);
         cancel.cancel();
-        slot(&cache, 1, &Cancel::default()).store(10);
+        slot(&cache, 1, &CancelToken::default()).store(10);
         hangs.store(11);
         assert_eq!(cache.peek(&1), Some(10));
     }

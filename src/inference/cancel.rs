@@ -10,7 +10,7 @@ use crate::sync::Mutex;
 /// for another thread that loads the same model, or running code of the backend. Clones share one
 /// state.
 #[derive(Clone, Default)]
-pub struct Cancel(Arc<Mutex<State>>);
+pub struct CancelToken(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -22,15 +22,15 @@ struct State {
 
 type Callback = Box<dyn FnOnce() + Send>;
 
-impl fmt::Debug for Cancel {
+impl fmt::Debug for CancelToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cancel")
+        f.debug_struct("CancelToken")
             .field("is_cancelled", &self.is_cancelled())
             .finish_non_exhaustive()
     }
 }
 
-impl Cancel {
+impl CancelToken {
     /// Cancels the load. It ends the next time that it, or the backend, checks. A load that has
     /// already finished is not affected.
     pub fn cancel(&self) {
@@ -87,7 +87,7 @@ mod tests {
                 calls.fetch_add(1, Ordering::Relaxed);
             }
         };
-        let cancel = Cancel::default();
+        let cancel = CancelToken::default();
         cancel.on_cancel(count());
         assert_eq!(calls.load(Ordering::Relaxed), 0);
         cancel.clone().cancel();
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(calls.load(Ordering::Relaxed), 2);
         assert!(cancel.finish() && cancel.is_cancelled());
 
-        let finished = Cancel::default();
+        let finished = CancelToken::default();
         finished.on_cancel(count());
         assert!(!finished.finish());
         finished.cancel();

@@ -8,19 +8,19 @@ use crate::text;
 /// Why an inference gave no result.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
-pub enum RunError {
+pub enum InferenceError {
     /// ONNX Runtime reports an error.
     #[error("ONNX Runtime: {0}")]
-    Run(String),
+    Failed(String),
     /// It took too long and was cancelled.
     #[error("an inference took more than {} s and was cancelled", .0.as_secs_f32())]
-    Stuck(Duration),
+    TimedOut(Duration),
     /// It took too long and does not end when it is cancelled.
     #[error("an inference has not ended for {} s, although it was cancelled: the provider hangs, and its thread is left behind", .0.as_secs_f32())]
-    Lost(Duration),
+    Hung(Duration),
     /// The system gave no thread to run it on.
     #[error("{0}")]
-    Thread(String),
+    NoThread(String),
     /// The model belongs to the parent process: a child of `fork()` has none of its parent's
     /// threads.
     #[error("the model was loaded by the process that this one was forked from")]
@@ -37,7 +37,7 @@ pub enum RunError {
     },
     /// The model has more classes than are supported.
     #[error("it has {found} classes, and {limit} are the most")]
-    Classes {
+    TooManyClasses {
         /// The number of its classes.
         found: u64,
         /// The maximum.
@@ -64,7 +64,7 @@ pub enum RunError {
     #[error(
         "the output “{}” has the {best} best values of each picture, and the graph does not say of how many classes: set the property labels to a file with their names, or export the model without its TopK", text::name(.name)
     )]
-    TopOfUnknown {
+    TopKWithoutClasses {
         /// The output with the values.
         name: String,
         /// The K of `TopK`.
@@ -74,13 +74,13 @@ pub enum RunError {
     #[error(
         "the output “{}” has only the best values of each picture, or only their classes, and both are needed: export the model without its TopK or ArgMax", text::name(.name)
     )]
-    OnlyTop {
+    IncompleteTopK {
         /// The output's name.
         name: String,
     },
     /// The result of a `TopK` names a class that does not exist.
     #[error("the model's answer names class {class}, and it has {classes}")]
-    Class {
+    UnknownClass {
         /// The class.
         class: i64,
         /// The number of classes.
@@ -90,10 +90,10 @@ pub enum RunError {
     #[error(
         "a picture's values are others when it is run with more pictures: the model is made for one at a time"
     )]
-    Mixed,
+    BatchDependent,
     /// The output has a shape that does not fit one value a class.
     #[error("the output “{}” has the shape [{}], and one value a class was expected", text::name(.name), text::list(.shape.iter(), 8))]
-    Output {
+    OutputShape {
         /// The output's name.
         name: String,
         /// Its shape.
@@ -101,10 +101,10 @@ pub enum RunError {
     },
 }
 
-impl RunError {
+impl InferenceError {
     /// The largest batch that fits into memory, if the one that was requested does not and a smaller
     /// one may be requested.
-    pub fn most_pictures(&self) -> Option<u64> {
+    pub fn max_batch(&self) -> Option<u64> {
         match *self {
             Self::TooLarge {
                 input,

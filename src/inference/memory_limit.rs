@@ -2,7 +2,7 @@
 //! Limits on the memory that a model may ask for. They are checked before anything is allocated,
 //! because a failed allocation aborts the process.
 
-use super::error::RunError;
+use super::error::InferenceError;
 
 /// The maximum for the tensors of one inference, in bytes.
 const MAX_TENSOR_BYTES: u128 = 4 << 30;
@@ -13,10 +13,10 @@ const MAX_CLASSES: u64 = 1 << 24;
 /// Whether a model may have so many classes.
 ///
 /// # Errors
-/// [`RunError::Classes`].
-pub(super) fn check_classes(found: u64) -> Result<(), RunError> {
+/// [`InferenceError::TooManyClasses`].
+pub(super) fn check_classes(found: u64) -> Result<(), InferenceError> {
     match found > MAX_CLASSES {
-        true => Err(RunError::Classes {
+        true => Err(InferenceError::TooManyClasses {
             found,
             limit: MAX_CLASSES,
         }),
@@ -46,8 +46,8 @@ impl TensorMemory {
     /// (`is_fixed`) or the user asks for.
     ///
     /// # Errors
-    /// [`RunError::TooLarge`].
-    pub fn check(self, images: u64, is_fixed: bool, sessions: usize) -> Result<(), RunError> {
+    /// [`InferenceError::TooLarge`].
+    pub fn check(self, images: u64, is_fixed: bool, sessions: usize) -> Result<(), InferenceError> {
         let one = self.input + self.output;
         let available = available().map_or(u128::MAX, |bytes| bytes / sessions.max(1) as u128);
         let limit = MAX_TENSOR_BYTES.min(available);
@@ -56,7 +56,7 @@ impl TensorMemory {
             return Ok(());
         }
         let shorten = |bytes: u128| u64::try_from(bytes).unwrap_or(u64::MAX);
-        Err(RunError::TooLarge {
+        Err(InferenceError::TooLarge {
             pictures: images,
             is_fixed,
             input: shorten(self.input),
@@ -95,7 +95,7 @@ mod tests {
             (TensorMemory::new(usize::MAX, 4, usize::MAX, 4), u64::MAX),
         ] {
             let error = memory.check(images, false, 1).expect_err("too large");
-            assert!(matches!(error, RunError::TooLarge { .. }), "{error}");
+            assert!(matches!(error, InferenceError::TooLarge { .. }), "{error}");
         }
     }
 

@@ -23,19 +23,19 @@ mod provider;
 mod registry;
 mod timeout;
 
-pub use cancel::Cancel;
-pub use engine::{Engine, EngineOptions, Job, Port, RunTimes};
-pub use error::RunError;
+pub use cancel::CancelToken;
+pub use engine::{Engine, EngineOptions, InferenceTimes, Job, StreamHandle};
+pub use error::InferenceError;
 pub use model::{
-    BUILTIN, Contract, ContractError, ContractLabels, Evidence, Findings, GraphOutput, Model,
-    ModelError, ModelSource, OutputKind, Sides, Signature, SignatureError, SizeSource, Wishes,
-    find_model, meant,
+    BUILTIN, Contract, ContractError, ContractLabels, Evidence, GraphOutput, Model, ModelError,
+    ModelOverrides, ModelSource, OutputKind, Sides, Signature, SignatureError, SizeSource,
+    TrialReport, did_you_mean, find_model,
 };
 pub use onnxruntime::{
-    Attempt, Device, MINIMUM_VERSION, Probe, Runtime, RuntimeError, Session, SessionError,
-    SessionOptions,
+    Attempt, Device, MINIMUM_VERSION, Runtime, RuntimeError, Session, SessionError, SessionOptions,
+    TensorInspector,
 };
-pub use process::Home;
+pub use process::OwnerProcess;
 pub use provider::{Provider, ProviderError, SkippedProvider};
-pub use registry::{known_model, shared_engine};
-pub use timeout::RUN_LIMIT;
+pub use registry::{cached_model, shared_engine};
+pub use timeout::INFERENCE_TIMEOUT;

@@ -25,26 +25,26 @@ impl ProcessId {
 /// The process in which something is going on, if any. A child of it can tell that it has none of
 /// the threads that work on it.
 #[derive(Debug, Default)]
-pub struct Home(AtomicU32);
+pub struct OwnerProcess(AtomicU32);
 
-impl Home {
+impl OwnerProcess {
     /// Nothing is going on.
     pub const fn new() -> Self {
         Self(AtomicU32::new(0))
     }
 
     /// It has ended.
-    pub fn leave(&self) {
+    pub fn release(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
 
     /// It begins in the calling process.
-    pub fn settle(&self) {
+    pub fn claim(&self) {
         self.0.store(ProcessId::current().0, Ordering::Relaxed);
     }
 
     /// Whether it is going on in another process, of which the calling one is a child.
-    pub fn is_elsewhere(&self) -> bool {
+    pub fn is_other_process(&self) -> bool {
         let owner = self.0.load(Ordering::Relaxed);
         owner != 0 && !ProcessId(owner).is_current()
     }

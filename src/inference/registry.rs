@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use super::cache::{Cache, Lookup};
-use super::cancel::Cancel;
+use super::cancel::CancelToken;
 use super::engine::{Engine, EngineOptions};
 use super::file_version::FileVersion;
-use super::model::{BUILTIN, Model, ModelError, ModelSource, Wishes, modelinfo_files};
+use super::model::{BUILTIN, Model, ModelError, ModelOverrides, ModelSource, modelinfo_files};
 use super::onnxruntime::{Runtime, SessionError};
 use super::process::PerProcess;
 use crate::files::FileError;
@@ -23,7 +23,7 @@ struct Key {
     version: ModelVersion,
     runtime: PathBuf,
     options: EngineOptions,
-    wishes: Wishes,
+    overrides: ModelOverrides,
 }
 
 /// Weak references, so that an engine ends with the last stream that uses it.
@@ -57,7 +57,7 @@ fn version(source: &ModelSource, external: &[PathBuf]) -> ModelVersion {
 ///
 /// # Errors
 /// [`ModelError`].
-pub fn known_model(source: ModelSource, cancel: &Cancel) -> Result<Model, ModelError> {
+pub fn cached_model(source: ModelSource, cancel: &CancelToken) -> Result<Model, ModelError> {
     let models = MODELS.get();
     loop {
         // Files are checked without a lock, because even that may take long.
@@ -80,7 +80,7 @@ pub fn known_model(source: ModelSource, cancel: &Cancel) -> Result<Model, ModelE
         // Taken before it is read, so that a file that is replaced meanwhile is read again next
         // time.
         let before = version(&source, &[]);
-        let model = Model::read_unless(source.clone(), cancel)?;
+        let model = Model::read_cancellable(source.clone(), cancel)?;
         let of_external = model.external.iter().map(|file| FileVersion::of(file));
         let version = before.into_iter().chain(of_external).collect();
         slot.store((version, model.clone()));
@@ -126,14 +126,14 @@ pub fn shared_engine(
     runtime: &'static Runtime,
     model: &Model,
     options: &EngineOptions,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<Arc<Engine>, SessionError> {
     let key = Key {
         model: model.source.clone(),
         version: version(&model.source, &model.external),
         runtime: runtime.path().to_owned(),
         options: options.clone(),
-        wishes: model.wishes.clone(),
+        overrides: model.overrides.clone(),
     };
     let engines = ENGINES.get();
     engines.retain(|engine| engine.strong_count() > 0);
@@ -155,7 +155,7 @@ pub fn shared_engine(
                 }
             }
             Lookup::Load(slot) => {
-                let engine = Engine::load_unless(runtime, model, options, cancel)?;
+                let engine = Engine::load_cancellable(runtime, model, options, cancel)?;
                 let engine = Arc::new(engine);
                 slot.store(Arc::downgrade(&engine));
                 return Ok(engine);

@@ -11,12 +11,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::abandoned::ThreadGuard;
-use super::cancel::Cancel;
-use super::error::RunError;
+use super::cancel::CancelToken;
+use super::error::InferenceError;
 
 /// The time limit of an inference in a stream. It is so long that nobody should ever reach it: it makes
 /// a provider that hangs an error instead of a stream that stops silently.
-pub const RUN_LIMIT: Duration = Duration::from_secs(30);
+pub const INFERENCE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long work that was cancelled may take to end.
 pub(super) const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -76,12 +76,12 @@ impl fmt::Display for Incomplete {
     }
 }
 
-impl From<Incomplete> for RunError {
+impl From<Incomplete> for InferenceError {
     fn from(incomplete: Incomplete) -> Self {
         match incomplete {
-            Incomplete::Abandoned(time) => Self::Lost(time),
-            Incomplete::Panicked(_) => Self::Run(incomplete.to_string()),
-            Incomplete::NoThread(_) => Self::Thread(incomplete.to_string()),
+            Incomplete::Abandoned(time) => Self::Hung(time),
+            Incomplete::Panicked(_) => Self::Failed(incomplete.to_string()),
+            Incomplete::NoThread(_) => Self::NoThread(incomplete.to_string()),
         }
     }
 }
@@ -109,7 +109,7 @@ impl TaskThread {
 /// [`with_timeout_on`] a thread for this work alone.
 pub(super) fn with_timeout<T: Send + 'static>(
     limit: Duration,
-    cancel: &Cancel,
+    cancel: &CancelToken,
     on_timeout: impl Fn(),
     work: impl FnOnce(&Progress) -> T + Send + 'static,
 ) -> Result<Completed<T>, Incomplete> {
@@ -127,7 +127,7 @@ pub(super) fn with_timeout<T: Send + 'static>(
 pub(super) fn with_timeout_on<T: Send + 'static>(
     thread: &TaskThread,
     limit: Duration,
-    cancel: &Cancel,
+    cancel: &CancelToken,
     on_timeout: impl Fn(),
     work: impl FnOnce(&Progress) -> T + Send + 'static,
 ) -> Result<Completed<T>, Incomplete> {
@@ -200,7 +200,7 @@ mod tests {
     fn in_time() {
         let done = with_timeout(
             CANCEL_TIMEOUT,
-            &Cancel::default(),
+            &CancelToken::default(),
             || panic!("it is in time"),
             |_| 3,
         )
@@ -218,7 +218,7 @@ mod tests {
                 progress.step_done();
             }
         };
-        let done = with_timeout(limit, &Cancel::default(), || {}, work).expect("it ends");
+        let done = with_timeout(limit, &CancelToken::default(), || {}, work).expect("it ends");
         assert!(!done.timed_out);
     }
 
@@ -228,7 +228,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         let end = || sender.send(()).expect("it still waits");
         let work = move |_: &Progress| receiver.recv().expect("it is told");
-        let done = with_timeout(SHORT, &Cancel::default(), end, work).expect("it ends");
+        let done = with_timeout(SHORT, &CancelToken::default(), end, work).expect("it ends");
         assert!(done.timed_out);
     }
 
@@ -239,7 +239,7 @@ mod tests {
         for is_cancelled in [false, true] {
             let before = abandoned::count();
             let (sender, receiver) = mpsc::channel::<()>();
-            let cancel = Cancel::default();
+            let cancel = CancelToken::default();
             let limit = if is_cancelled {
                 cancel.cancel();
                 Duration::from_secs(3600)
@@ -264,7 +264,7 @@ mod tests {
     fn panic_in_work() {
         let outcome = with_timeout(
             CANCEL_TIMEOUT,
-            &Cancel::default(),
+            &CancelToken::default(),
             || {},
             |_| panic!("on purpose"),
         );

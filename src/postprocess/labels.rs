@@ -26,7 +26,10 @@ pub struct Labels {
 #[non_exhaustive]
 pub enum LabelsError {
     /// The file cannot be read.
-    #[error("labels file {} cannot be read: {error}", paths::looked_for(path))]
+    #[error(
+        "labels file {} cannot be read: {error}",
+        paths::quoted_with_folder(path)
+    )]
     Read {
         /// The file.
         path: PathBuf,
@@ -115,19 +118,19 @@ impl Labels {
     /// [`LabelsError`], for a file that cannot be read, is not UTF-8, is in another form, or does
     /// not have one name for each class.
     pub fn read(path: &Path, classes: usize) -> Result<Self, LabelsError> {
-        Self::read_unless(path, classes, &|| false)
+        Self::read_cancellable(path, classes, &|| false)
     }
 
     /// [`Self::read`], canceled as soon as `is_cancelled` returns true.
     ///
     /// # Errors
     /// [`LabelsError`].
-    pub fn read_unless(
+    pub fn read_cancellable(
         path: &Path,
         classes: usize,
         is_cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, LabelsError> {
-        let bytes = files::read_unless(path, MAX_FILE, is_cancelled);
+        let bytes = files::read_cancellable(path, MAX_FILE, is_cancelled);
         let bytes = bytes.map_err(|error| LabelsError::Read {
             path: path.to_owned(),
             error,

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gstresnet50::inference::{
-    Cancel, Engine, EngineOptions, Job, Model, ModelSource, Provider, RUN_LIMIT, RunError,
-    RunTimes, Runtime, Session, SessionError, SessionOptions, shared_engine,
+    CancelToken, Engine, EngineOptions, INFERENCE_TIMEOUT, InferenceError, InferenceTimes, Job,
+    Model, ModelSource, Provider, Runtime, Session, SessionError, SessionOptions, shared_engine,
 };
 use gstresnet50::preprocess::Slot;
 use support::onnx::{self, FREE, Net, Whim};
@@ -28,7 +28,7 @@ fn options() -> EngineOptions {
         sessions: 1,
         batch: 1,
         single: false,
-        run_limit: RUN_LIMIT,
+        inference_timeout: INFERENCE_TIMEOUT,
     }
 }
 
@@ -46,7 +46,7 @@ fn load(model: &Path, options: &EngineOptions) -> Engine {
 }
 
 /// What becomes of a job: its scores, or why there are none; nothing if it was dropped.
-type Outcome = Option<Result<(Vec<f32>, RunTimes), RunError>>;
+type Outcome = Option<Result<(Vec<f32>, InferenceTimes), InferenceError>>;
 
 /// A picture of one pixel.
 struct Pixel {
@@ -69,7 +69,7 @@ impl Job for Pixel {
         true
     }
 
-    fn done(mut self: Box<Self>, outcome: Result<&[f32], RunError>, run: RunTimes) {
+    fn done(mut self: Box<Self>, outcome: Result<&[f32], InferenceError>, run: InferenceTimes) {
         self.is_done = true;
         let _ = self.out.send(Some(outcome.map(|s| (s.to_vec(), run))));
     }
@@ -94,7 +94,7 @@ fn pixel(color: [f32; 3]) -> (Box<Pixel>, mpsc::Receiver<Outcome>) {
     (Box::new(job), outcome)
 }
 
-fn scores(outcome: &mpsc::Receiver<Outcome>) -> (Vec<f32>, RunTimes) {
+fn scores(outcome: &mpsc::Receiver<Outcome>) -> (Vec<f32>, InferenceTimes) {
     let outcome = outcome.recv_timeout(PATIENCE).expect("an outcome");
     outcome.expect("not dropped").expect("scores")
 }
@@ -114,14 +114,14 @@ fn streams_meet_in_a_batch() {
         (engine.batch(), engine.sessions(), engine.threads()),
         (4, 1, 1)
     );
-    let ports: Vec<_> = (0..4).map(|_| engine.port()).collect();
+    let ports: Vec<_> = (0..4).map(|_| engine.open_stream()).collect();
     let outcomes: Vec<_> = ports
         .iter()
         .enumerate()
         .map(|(i, port)| {
             let (job, outcome) = pixel([i as f32, 0.5, -1.0]);
             // It would wait for longer than any test, but for the others.
-            port.push([job as Box<dyn Job>], Duration::from_secs(3600));
+            port.submit([job as Box<dyn Job>], Duration::from_secs(3600));
             outcome
         })
         .collect();
@@ -148,9 +148,9 @@ fn part_of_a_batch() {
             },
         );
         assert_eq!(engine.batch(), 4);
-        let port = engine.port();
+        let port = engine.open_stream();
         let (job, outcome) = pixel([0.25, 0.5, 0.75]);
-        port.push([job as Box<dyn Job>], Duration::from_millis(20));
+        port.submit([job as Box<dyn Job>], Duration::from_millis(20));
         let (scores, times) = scores(&outcome);
         assert_eq!(scores, [0.25, 0.5, 0.75]);
         assert!(times.queue >= Duration::from_millis(20));
@@ -165,7 +165,7 @@ impl Job for Noted {
         let _ = self.1.send(self.0);
         false
     }
-    fn done(self: Box<Self>, _: Result<&[f32], RunError>, _: RunTimes) {}
+    fn done(self: Box<Self>, _: Result<&[f32], InferenceError>, _: InferenceTimes) {}
 }
 
 /// The streams to which the one worker turns, in their order, where so many jobs of each stream
@@ -174,15 +174,15 @@ fn turns(batch: usize, jobs: &[u32]) -> Vec<u32> {
     let options = EngineOptions { batch, ..options() };
     let engine = engine(&Net::color().batch(FREE), &options);
     let (blocker, began) = Blocker::new();
-    let other = engine.port();
-    other.push([Box::new(blocker) as Box<dyn Job>], Duration::ZERO);
+    let other = engine.open_stream();
+    other.submit([Box::new(blocker) as Box<dyn Job>], Duration::ZERO);
     let free = began.recv_timeout(PATIENCE).expect("a worker has taken it");
     let (turn, order) = mpsc::channel();
-    let ports: Vec<_> = jobs.iter().map(|_| engine.port()).collect();
+    let ports: Vec<_> = jobs.iter().map(|_| engine.open_stream()).collect();
     for ((stream, count), port) in jobs.iter().enumerate().zip(&ports) {
         for _ in 0..*count {
             let job = Noted(stream as u32, turn.clone());
-            port.push([Box::new(job) as Box<dyn Job>], Duration::ZERO);
+            port.submit([Box::new(job) as Box<dyn Job>], Duration::ZERO);
         }
     }
     drop(free);
@@ -221,10 +221,10 @@ fn turns_beside_a_busy_one() {
 #[test]
 fn subjects() {
     let engine = engine(&Net::color().batch(FREE).busy(20), &options());
-    let port = engine.port();
+    let port = engine.open_stream();
     let (blocker, began) = Blocker::new();
     // The worker has something to do meanwhile.
-    port.push([Box::new(blocker) as Box<dyn Job>], Duration::ZERO);
+    port.submit([Box::new(blocker) as Box<dyn Job>], Duration::ZERO);
     let free = began.recv_timeout(PATIENCE).expect("a worker has taken it");
     let mut outcomes = Vec::new();
     let mut overtaken = Vec::new();
@@ -238,7 +238,7 @@ fn subjects() {
             (*subject, job as Box<dyn Job>)
         });
         let jobs: Vec<_> = jobs.collect();
-        overtaken.push(port.replace(jobs, Duration::ZERO));
+        overtaken.push(port.submit_latest(jobs, Duration::ZERO));
     }
     // 2 and 5 are overtaken by newer ones; 1 and 3 are of a third hand-over that left some.
     assert_eq!(overtaken, [0, 0, 1, 3]);
@@ -274,21 +274,21 @@ impl Job for Blocker {
         let _ = wait.recv_timeout(PATIENCE);
         false
     }
-    fn done(self: Box<Self>, _: Result<&[f32], RunError>, _: RunTimes) {}
+    fn done(self: Box<Self>, _: Result<&[f32], InferenceError>, _: InferenceTimes) {}
 }
 
 /// A newer job takes the place of one that waits, which hears of it by being dropped.
 #[test]
 fn replaced() {
     let engine = engine(&Net::color().batch(FREE).busy(20), &options());
-    let port = engine.port();
+    let port = engine.open_stream();
     let (first, first_outcome) = pixel([1.0, 0.0, 0.0]);
-    port.push([first as Box<dyn Job>], Duration::ZERO);
+    port.submit([first as Box<dyn Job>], Duration::ZERO);
     let waiting: Vec<_> = (0..5).map(|i| pixel([0.0, i as f32, 0.0])).collect();
     let outcomes: Vec<_> = waiting
         .into_iter()
         .map(|(job, outcome)| {
-            port.replace([(1, job as Box<dyn Job>)], Duration::ZERO);
+            port.submit_latest([(1, job as Box<dyn Job>)], Duration::ZERO);
             outcome
         })
         .collect();
@@ -302,15 +302,15 @@ fn replaced() {
 #[test]
 fn stuck_run() {
     let options = EngineOptions {
-        run_limit: Duration::from_millis(50),
+        inference_timeout: Duration::from_millis(50),
         ..options()
     };
     // Some seconds, in steps of a millisecond or two. The trial Runs are not bounded.
     let engine = engine(&Net::color().batch(FREE).busy(600), &options);
-    let port = engine.port();
+    let port = engine.open_stream();
     for _ in 0..2 {
         let (job, outcome) = pixel([1.0, 0.0, 0.0]);
-        port.push([job as Box<dyn Job>], Duration::ZERO);
+        port.submit([job as Box<dyn Job>], Duration::ZERO);
         let result = loop {
             engine.check().expect("it can be ended");
             match outcome.recv_timeout(Duration::from_millis(5)) {
@@ -318,7 +318,10 @@ fn stuck_run() {
                 Err(error) => assert_eq!(error, mpsc::RecvTimeoutError::Timeout),
             }
         };
-        assert!(matches!(result, Err(RunError::Stuck(_))), "{result:?}");
+        assert!(
+            matches!(result, Err(InferenceError::TimedOut(_))),
+            "{result:?}"
+        );
     }
 }
 
@@ -326,11 +329,11 @@ fn stuck_run() {
 #[test]
 fn end_with_jobs_under_way() {
     let engine = engine(&Net::color().batch(FREE).busy(600), &options());
-    let port = engine.port();
+    let port = engine.open_stream();
     let outcomes: Vec<_> = (0..4)
         .map(|i| {
             let (job, outcome) = pixel([i as f32, 0.0, 0.0]);
-            port.push([job as Box<dyn Job>], Duration::ZERO);
+            port.submit([job as Box<dyn Job>], Duration::ZERO);
             outcome
         })
         .collect();
@@ -353,16 +356,16 @@ fn jobs_that_go_wrong() {
             ..options()
         },
     );
-    let port = engine.port();
+    let port = engine.open_stream();
     let wrong: [fn() -> bool; 2] = [|| panic!("on purpose"), || false];
     for instead in wrong {
         let (mut job, outcome) = pixel([1.0, 0.0, 0.0]);
         job.instead = Some(instead);
-        port.push([job as Box<dyn Job>], Duration::ZERO);
+        port.submit([job as Box<dyn Job>], Duration::ZERO);
         let outcome = outcome.recv_timeout(PATIENCE).expect("it is dropped");
         assert!(outcome.is_none());
         let (job, outcome) = pixel([0.0, 1.0, 0.0]);
-        port.push([job as Box<dyn Job>], Duration::ZERO);
+        port.submit([job as Box<dyn Job>], Duration::ZERO);
         assert_eq!(scores(&outcome).0, [0.0, 1.0, 0.0]);
     }
 }
@@ -376,16 +379,16 @@ fn cancelled_loads() {
     let path = Net::color().batch(FREE).write(folder.path(), "net.onnx");
     let runtime = Runtime::load(None, &[]).expect("ONNX Runtime");
     let model = Model::read(ModelSource::File(path)).expect("a model");
-    let cancel = Cancel::default();
-    let load = || Engine::load_unless(runtime, &model, &options(), &cancel);
+    let cancel = CancelToken::default();
+    let load = || Engine::load_cancellable(runtime, &model, &options(), &cancel);
     let engine = Arc::new(load().expect("an engine"));
     cancel.cancel();
     let again = load();
     assert!(matches!(again, Err(SessionError::Cancelled)), "{again:?}");
-    let port = engine.port();
+    let port = engine.open_stream();
     for _ in 0..3 {
         let (job, outcome) = pixel([1.0, 0.0, 0.0]);
-        port.push([job as Box<dyn Job>], Duration::ZERO);
+        port.submit([job as Box<dyn Job>], Duration::ZERO);
         assert_eq!(scores(&outcome).0, [1.0, 0.0, 0.0]);
     }
 }
@@ -465,13 +468,13 @@ fn trials_that_never_end() {
             let SessionError::Trial { error, .. } = &error else {
                 panic!("{error}");
             };
-            assert!(matches!(error, RunError::Stuck(_)), "{error}");
+            assert!(matches!(error, InferenceError::TimedOut(_)), "{error}");
             let error = outcome(hanging);
             assert!(error.to_string().contains("is left behind"), "{error}");
             let SessionError::Trial { error, .. } = &error else {
                 panic!("{error}");
             };
-            assert!(matches!(error, RunError::Lost(_)), "{error}");
+            assert!(matches!(error, InferenceError::Hung(_)), "{error}");
             let error = outcome(constants);
             assert!(matches!(error, SessionError::Unfinished { .. }), "{error}");
             assert!(error.to_string().contains("is left behind"), "{error}");
@@ -492,10 +495,10 @@ fn tensors_without_room() {
             ..options()
         };
         let error = Engine::load(runtime, model, &options).expect_err("too large");
-        let SessionError::Room { error, .. } = error else {
+        let SessionError::Memory { error, .. } = error else {
             panic!("{error}");
         };
-        error.most_pictures()
+        error.max_batch()
     };
     let most = refused(&wide, 1024, 1).expect("fewer would do");
     assert!((1..1024).contains(&most), "{most}");
@@ -570,7 +573,7 @@ fn models_without_numbers() {
             panic!("{error}");
         };
         let found = match error {
-            RunError::NotFinite { class, value } => (*class, value.to_bits()),
+            InferenceError::NotFinite { class, value } => (*class, value.to_bits()),
             _ => panic!("{error}"),
         };
         assert_eq!(found, (class, value.to_bits()));
@@ -628,20 +631,20 @@ fn child_of_fork_alone() {
     let net = Net::color().batch(FREE);
     let model = read(&net.write(folder.path(), "net.onnx"));
     let slow = read(&net.clone().busy(3000).write(folder.path(), "slow.onnx"));
-    let share = |model: &Model| shared_engine(runtime, model, &options(), &Cancel::default());
+    let share = |model: &Model| shared_engine(runtime, model, &options(), &CancelToken::default());
     let classify = |engine: &Arc<Engine>| {
-        let port = engine.port();
+        let port = engine.open_stream();
         let (job, outcome) = pixel([1.0, 0.0, 0.0]);
-        port.push([job as Box<dyn Job>], Duration::ZERO);
+        port.submit([job as Box<dyn Job>], Duration::ZERO);
         assert_eq!(scores(&outcome).0, [1.0, 0.0, 0.0]);
     };
     let engine = share(&model).expect("an engine");
     classify(&engine);
-    let port = engine.port();
+    let port = engine.open_stream();
     // Another one is being loaded when the process forks.
     let loading = {
         let slow = slow.clone();
-        let load = move || shared_engine(runtime, &slow, &options(), &Cancel::default());
+        let load = move || shared_engine(runtime, &slow, &options(), &CancelToken::default());
         std::thread::spawn(load)
     };
     let element = support::element::element(&folder.path().join("net.onnx"));
@@ -651,9 +654,9 @@ fn child_of_fork_alone() {
     stand.until("the frame", |behind| behind.frames.len() == 1);
     in_fork(|| {
         let error = engine.check().expect_err("its workers are not here");
-        assert!(matches!(error, RunError::Forked), "{error}");
+        assert!(matches!(error, InferenceError::Forked), "{error}");
         let (job, outcome) = pixel([1.0, 0.0, 0.0]);
-        port.push([job as Box<dyn Job>], Duration::ZERO);
+        port.submit([job as Box<dyn Job>], Duration::ZERO);
         assert!(outcome.recv_timeout(PATIENCE).expect("dropped").is_none());
         let begun = Instant::now();
         drop(port);

@@ -297,11 +297,15 @@ fn inference(report: &mut Report, args: &Args, runtime: &'static Runtime, model:
         );
     }
     let (provider, options) = (session.provider(), Options::default());
-    let loaded = Classifier::for_session(&options, model, session.findings(), provider);
+    let loaded = Classifier::for_session(&options, model, session.trial_report(), provider);
     let (classifier, warnings) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
-            report.bad("answers", error, "set the property labels to the names of its classes");
+            report.bad(
+                "answers",
+                error,
+                "set the property labels to the names of its classes",
+            );
             return;
         }
     };

@@ -9,7 +9,7 @@ use gst::prelude::*;
 use super::settings::{FrameSettings, Settings};
 use super::stream::Stream;
 use crate::classifier::Error;
-use crate::inference::RunError;
+use crate::inference::InferenceError;
 use crate::sync::Mutex;
 use crate::text;
 
@@ -107,18 +107,18 @@ impl Core {
     /// # Errors
     /// The user has been told.
     pub fn check_process(&self) -> Result<(), gst::FlowError> {
-        if !self.stream.process.is_elsewhere() {
+        if !self.stream.process.is_other_process() {
             return Ok(());
         }
         if !self.is_fork_reported.swap(true, Ordering::Relaxed) {
-            self.error(&Error::from(RunError::Forked));
+            self.error(&Error::from(InferenceError::Forked));
         }
         Err(gst::FlowError::Error)
     }
 
     /// Notes that the stream begins in this process.
     pub fn begin_in_this_process(&self) {
-        self.stream.process.settle();
+        self.stream.process.claim();
         self.is_fork_reported.store(false, Ordering::Relaxed);
     }
 }

@@ -66,7 +66,7 @@ impl Core {
         drop(state);
         self.stream.notify();
         if !jobs.is_empty() {
-            loaded.port.push(jobs, settings.batch_timeout);
+            loaded.port.submit(jobs, settings.batch_timeout);
         }
         self.post_hint(hint);
         self.warn_of_flags(warning);

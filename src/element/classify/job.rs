@@ -8,7 +8,7 @@ use super::settings::FrameSettings;
 use super::stream::{JobResult, Stream, Ticket};
 use super::tracks::{SceneFrame, Target};
 use crate::classifier::{Classifier, Error, Frame, SharedConversion};
-use crate::inference::{Job, RunError, RunTimes};
+use crate::inference::{InferenceError, InferenceTimes, Job};
 use crate::preprocess::{ConvertError, Slot};
 
 /// A part of a frame that is to be classified.
@@ -99,7 +99,7 @@ impl Job for FrameJob {
         false
     }
 
-    fn done(mut self: Box<Self>, outcome: Result<&[f32], RunError>, run: RunTimes) {
+    fn done(mut self: Box<Self>, outcome: Result<&[f32], InferenceError>, run: InferenceTimes) {
         let result = outcome.map_err(Error::from).and_then(|scores| {
             let options = self.settings.result_options();
             self.classifier.result(scores, options, run.inference)

@@ -100,7 +100,7 @@ impl Core {
         let jobs = in_turn(jobs, self.stream.started_jobs(), |job| job.target.turn());
         let jobs = jobs.into_iter();
         let jobs = jobs.map(|job| (job.target.track.number, Box::new(job) as Box<dyn Job>));
-        let overtaken = loaded.port.replace(jobs, settings.batch_timeout);
+        let overtaken = loaded.port.submit_latest(jobs, settings.batch_timeout);
         if overtaken > 0 {
             self.count_overtaken(overtaken, buffer);
         }

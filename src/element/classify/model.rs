@@ -14,7 +14,7 @@ use super::properties::Effect;
 use super::stream::{LoadKind, Model, Running, Stats};
 use super::tracks::RegionHint;
 use crate::classifier::{self, Error, Loaded, Names};
-use crate::inference::Cancel;
+use crate::inference::CancelToken;
 
 /// Maximum time that the change to NULL waits for threads that load: a little longer than these
 /// wait for ONNX Runtime, which is then left behind, and not the thread that waits for it.
@@ -56,7 +56,7 @@ impl Core {
             Ok(())
         });
         checked.map_err(|e| e.message())?;
-        if self.stream.process.is_elsewhere() {
+        if self.stream.process.is_other_process() {
             // The threads of the parent process do not exist here.
             drop(self.take_loaders());
         }
@@ -80,7 +80,7 @@ impl Core {
             (model, items, loads)
         };
         self.stream.notify();
-        loads.iter().for_each(Cancel::cancel);
+        loads.iter().for_each(CancelToken::cancel);
         if matches!(model, Model::Loading) {
             self.progress(gst::ProgressType::Canceled, "loading was cancelled");
         }
@@ -97,7 +97,7 @@ impl Core {
     /// and ONNX Runtime crashes if that happens while it works.
     pub fn wait_for_loaders(&self) {
         let running = self.take_loaders();
-        if self.stream.process.is_elsewhere() {
+        if self.stream.process.is_other_process() {
             // They never end here.
             return;
         }
@@ -126,7 +126,7 @@ impl Core {
             // Under the same lock, so that the newest thread has what was set last.
             (self.settings(), ticket, before, in_use)
         };
-        before.iter().for_each(Cancel::cancel);
+        before.iter().for_each(CancelToken::cancel);
         self.stream.notify();
         let number = ticket.number;
         let weak = Arc::downgrade(self);

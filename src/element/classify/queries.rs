@@ -13,7 +13,7 @@ use super::values::Mode;
 impl Core {
     /// Answers a query of upstream.
     pub fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        if self.stream.process.is_elsewhere() {
+        if self.stream.process.is_other_process() {
             return false;
         }
         if query.is_serialized() {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::inference::error::RunError;
+use crate::inference::error::InferenceError;
 use crate::preprocess::Slot;
 
 /// An image on its way through an engine. If a job is dropped without [`Self::done`], it is lost: the
@@ -14,12 +14,12 @@ pub trait Job: Send {
     fn fill(&mut self, slot: &mut Slot<'_>) -> bool;
 
     /// Takes the result, one value a class, or the reason why there is none.
-    fn done(self: Box<Self>, outcome: Result<&[f32], RunError>, run: RunTimes);
+    fn done(self: Box<Self>, outcome: Result<&[f32], InferenceError>, run: InferenceTimes);
 }
 
 /// How long a job took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RunTimes {
+pub struct InferenceTimes {
     /// From when it was submitted to when a worker took it.
     pub queue: Duration,
     /// The inference.

@@ -8,8 +8,8 @@ use super::pool::{Engine, Loaded};
 use super::thread_plan::plan_threads;
 use super::warm_up::warm_up;
 use crate::inference::backend::Backend;
-use crate::inference::cancel::Cancel;
-use crate::inference::error::RunError;
+use crate::inference::cancel::CancelToken;
+use crate::inference::error::InferenceError;
 use crate::inference::model::Model;
 use crate::inference::onnxruntime::{Runtime, Session, SessionError};
 use crate::inference::provider::SkippedProvider;
@@ -24,18 +24,18 @@ impl Engine {
         model: &Model,
         options: &EngineOptions,
     ) -> Result<Self, SessionError> {
-        Self::load_unless(runtime, model, options, &Cancel::default())
+        Self::load_cancellable(runtime, model, options, &CancelToken::default())
     }
 
     /// [`Self::load`], which another thread can cancel.
     ///
     /// # Errors
     /// [`SessionError`].
-    pub fn load_unless(
+    pub fn load_cancellable(
         runtime: &'static Runtime,
         model: &Model,
         options: &EngineOptions,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Self, SessionError> {
         let ready = ready_sessions(runtime, model, options, cancel);
         if cancel.finish() {
@@ -46,14 +46,18 @@ impl Engine {
         let loaded = Loaded {
             provider: first.provider(),
             threads: first.threads(),
-            findings: first.findings().clone(),
+            report: first.trial_report().clone(),
             model: model.clone(),
             skipped_providers: ready.skipped_providers,
-            refused_batch: ready.refused_batch,
+            batch_refusal: ready.batch_refusal,
         };
         let sessions = ready.sessions.into_iter();
         let backends = sessions.map(|session| Box::new(session) as Box<dyn Backend>);
-        Ok(Self::start(backends.collect(), loaded, options.run_limit))
+        Ok(Self::start(
+            backends.collect(),
+            loaded,
+            options.inference_timeout,
+        ))
     }
 }
 
@@ -62,7 +66,7 @@ struct ReadySessions {
     sessions: Vec<Session>,
     skipped_providers: Vec<SkippedProvider>,
     /// Why the batch size is 1, if a larger one was requested.
-    refused_batch: Option<String>,
+    batch_refusal: Option<String>,
 }
 
 /// As many sessions as the options ask for, warmed up.
@@ -70,7 +74,7 @@ fn ready_sessions(
     runtime: &'static Runtime,
     model: &Model,
     options: &EngineOptions,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<ReadySessions, SessionError> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     // For the provider that is used, which need not be the first one.
@@ -78,7 +82,7 @@ fn ready_sessions(
     let failed = |error| SessionError::of_trial(model, error);
     let load = || {
         let threads = |provider| plan(provider).1;
-        Session::load_unless(runtime, model, &options.session, threads, cancel)
+        Session::load_cancellable(runtime, model, &options.session, threads, cancel)
     };
     let (session, skipped_providers) = load()?;
     let (count, _) = plan(session.provider());
@@ -91,25 +95,27 @@ fn ready_sessions(
         sessions.push(session);
     }
     let (mut sessions, result) = warm_up(sessions, cancel).map_err(failed)?;
-    let mut refused_batch = None;
+    let mut batch_refusal = None;
     match result {
         Ok(()) => {}
         // The trial has shown that it can infer one image at a time.
-        Err(error @ (RunError::Run(_) | RunError::Mixed | RunError::Class { .. }))
-            if sessions[0].may_run_fewer() && !cancel.is_cancelled() =>
-        {
+        Err(
+            error @ (InferenceError::Failed(_)
+            | InferenceError::BatchDependent
+            | InferenceError::UnknownClass { .. }),
+        ) if sessions[0].may_run_fewer() && !cancel.is_cancelled() => {
             let single = sessions.into_iter().map(|session| session.with_batch(1));
             let single = single.collect::<Result<_, _>>().map_err(failed)?;
             let result;
             (sessions, result) = warm_up(single, cancel).map_err(failed)?;
             result.map_err(failed)?;
-            refused_batch = Some(error.to_string());
+            batch_refusal = Some(error.to_string());
         }
         Err(error) => return Err(failed(error)),
     }
     Ok(ReadySessions {
         sessions,
         skipped_providers,
-        refused_batch,
+        batch_refusal,
     })
 }

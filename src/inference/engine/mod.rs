@@ -21,7 +21,7 @@ mod warm_up;
 mod watchdog;
 mod worker;
 
-pub use job::{Job, RunTimes};
+pub use job::{InferenceTimes, Job};
 pub use options::EngineOptions;
 pub use pool::Engine;
-pub use stream::Port;
+pub use stream::StreamHandle;

@@ -17,5 +17,5 @@ pub struct EngineOptions {
     /// Whether there is one frame at a time, which is to be inferred in the shortest time.
     pub single: bool,
     /// The time limit of one inference.
-    pub run_limit: Duration,
+    pub inference_timeout: Duration,
 }

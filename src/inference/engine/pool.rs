@@ -12,9 +12,9 @@ use super::watchdog::Watchdog;
 use super::worker::work;
 use crate::inference::abandoned::ThreadGuard;
 use crate::inference::backend::Backend;
-use crate::inference::error::RunError;
+use crate::inference::error::InferenceError;
 use crate::inference::log::CAT;
-use crate::inference::model::{Findings, Model};
+use crate::inference::model::{Model, TrialReport};
 use crate::inference::process::ProcessId;
 use crate::inference::provider::{Provider, SkippedProvider};
 use crate::inference::timeout::CANCEL_TIMEOUT;
@@ -39,10 +39,10 @@ pub(super) struct Loaded {
     /// Threads of one inference.
     pub threads: usize,
     pub model: Model,
-    pub findings: Findings,
+    pub report: TrialReport,
     pub skipped_providers: Vec<SkippedProvider>,
     /// Why the batch size is 1, if a larger one was requested.
-    pub refused_batch: Option<String>,
+    pub batch_refusal: Option<String>,
 }
 
 impl fmt::Debug for Engine {
@@ -62,20 +62,20 @@ impl Engine {
     pub(super) fn start(
         backends: Vec<Box<dyn Backend>>,
         mut loaded: Loaded,
-        run_limit: Duration,
+        inference_timeout: Duration,
     ) -> Self {
         let classes = backends[0].classes();
-        loaded.model.signature.layout = loaded.findings.layout;
+        loaded.model.signature.layout = loaded.report.layout;
         let watchdogs = backends
             .iter()
-            .map(|b| Watchdog::new(b.canceler(), run_limit));
+            .map(|b| Watchdog::new(b.canceler(), inference_timeout));
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             submitted: crate::sync::Condvar::new(),
             watchdogs: watchdogs.collect(),
             has_no_workers: AtomicBool::new(false),
             max_batch: backends[0].max_batch(),
-            run_limit,
+            inference_timeout,
         });
         // Nothing is ever sent: the channel is disconnected when the last worker drops its end.
         let (sender, ended) = mpsc::channel::<()>();
@@ -112,17 +112,17 @@ impl Engine {
     }
 
     /// What the trial has found out about the model.
-    pub fn findings(&self) -> &Findings {
-        &self.loaded.findings
+    pub fn trial_report(&self) -> &TrialReport {
+        &self.loaded.report
     }
 
     /// Why the batch size is 1, if a larger one was requested and the model does not support it.
-    pub fn refused_batch(&self) -> Option<&str> {
-        self.loaded.refused_batch.as_deref()
+    pub fn batch_refusal(&self) -> Option<&str> {
+        self.loaded.batch_refusal.as_deref()
     }
 
     /// The requested providers that do not run the model, or not all of it.
-    pub fn warnings(&self) -> &[SkippedProvider] {
+    pub fn skipped_providers(&self) -> &[SkippedProvider] {
         &self.loaded.skipped_providers
     }
 
@@ -155,16 +155,18 @@ impl Engine {
     /// second.
     ///
     /// # Errors
-    /// [`RunError::Lost`] while an inference hangs that was cancelled: there will be no result.
-    /// [`RunError::Forked`] in a child of the engine's process: there will be no results at all.
-    pub fn check(&self) -> Result<(), RunError> {
+    /// [`InferenceError::Hung`] while an inference hangs that was cancelled: there will be no result.
+    /// [`InferenceError::Forked`] in a child of the engine's process: there will be no results at all.
+    pub fn check(&self) -> Result<(), InferenceError> {
         self.check_process()?;
         let mut hangs = self.shared.has_no_workers.load(Ordering::Relaxed);
         for watchdog in &self.shared.watchdogs {
             hangs |= watchdog.check();
         }
         match hangs {
-            true => Err(RunError::Lost(self.shared.run_limit + CANCEL_TIMEOUT)),
+            true => Err(InferenceError::Hung(
+                self.shared.inference_timeout + CANCEL_TIMEOUT,
+            )),
             false => Ok(()),
         }
     }
@@ -173,11 +175,11 @@ impl Engine {
     /// `fork()`, a lock that a worker held is never unlocked.
     ///
     /// # Errors
-    /// [`RunError::Forked`] in a child of the engine's process.
-    pub fn check_process(&self) -> Result<(), RunError> {
+    /// [`InferenceError::Forked`] in a child of the engine's process.
+    pub fn check_process(&self) -> Result<(), InferenceError> {
         match self.process.is_current() {
             true => Ok(()),
-            false => Err(RunError::Forked),
+            false => Err(InferenceError::Forked),
         }
     }
 }

@@ -179,8 +179,8 @@ impl Queues {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inference::engine::job::RunTimes;
-    use crate::inference::error::RunError;
+    use crate::inference::engine::job::InferenceTimes;
+    use crate::inference::error::InferenceError;
     use crate::preprocess::Slot;
 
     struct Nothing;
@@ -190,7 +190,7 @@ mod tests {
             false
         }
 
-        fn done(self: Box<Self>, _: Result<&[f32], RunError>, _: RunTimes) {}
+        fn done(self: Box<Self>, _: Result<&[f32], InferenceError>, _: InferenceTimes) {}
     }
 
     fn jobs<const N: usize>(keys: [u64; N]) -> [(u64, Box<dyn Job>); N] {

@@ -22,7 +22,7 @@ pub(super) struct Shared {
     pub has_no_workers: AtomicBool,
     pub max_batch: usize,
     /// The time limit of one inference.
-    pub run_limit: Duration,
+    pub inference_timeout: Duration,
 }
 
 #[derive(Default)]

@@ -10,32 +10,32 @@ use super::queues::Queues;
 
 /// A stream's access to an engine, with a queue of its own. Dropping it drops the jobs in the queue.
 #[derive(Debug)]
-pub struct Port {
+pub struct StreamHandle {
     engine: Arc<Engine>,
     queue: u64,
 }
 
 impl Engine {
     /// Opens a queue for a stream.
-    pub fn port(self: &Arc<Self>) -> Port {
-        Port {
+    pub fn open_stream(self: &Arc<Self>) -> StreamHandle {
+        StreamHandle {
             queue: self.shared.state.lock().queues.open(),
             engine: Arc::clone(self),
         }
     }
 }
 
-impl Port {
+impl StreamHandle {
     /// The engine.
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
 
-    /// Adds jobs behind those that were submitted before. They wait up to `patience` for jobs of other
+    /// Adds jobs behind those that were submitted before. They wait up to `batch_timeout` for jobs of other
     /// streams to fill the batch.
-    pub fn push(&self, jobs: impl IntoIterator<Item = Box<dyn Job>>, patience: Duration) {
+    pub fn submit(&self, jobs: impl IntoIterator<Item = Box<dyn Job>>, batch_timeout: Duration) {
         if self
-            .change(|queues| queues.submit(self.queue, jobs, patience))
+            .change(|queues| queues.submit(self.queue, jobs, batch_timeout))
             .is_some()
         {
             self.engine.shared.submitted.notify_one();
@@ -46,12 +46,12 @@ impl Port {
     /// a tracked object for example. An older job with the same key is replaced, unless a worker has
     /// already taken it. Older jobs with other keys stay, as far as they are from the last two calls
     /// with jobs left. Returns how many were replaced or dropped.
-    pub fn replace(
+    pub fn submit_latest(
         &self,
         jobs: impl IntoIterator<Item = (u64, Box<dyn Job>)>,
-        patience: Duration,
+        batch_timeout: Duration,
     ) -> usize {
-        let removed = self.change(|queues| queues.submit_latest(self.queue, jobs, patience));
+        let removed = self.change(|queues| queues.submit_latest(self.queue, jobs, batch_timeout));
         let Some(removed) = removed else {
             return 0;
         };
@@ -73,7 +73,7 @@ impl Port {
     }
 }
 
-impl Drop for Port {
+impl Drop for StreamHandle {
     fn drop(&mut self) {
         drop(self.change(|queues| queues.close(self.queue)));
     }

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use super::job::{Job, RunTimes};
+use super::job::{InferenceTimes, Job};
 use super::pool::{Engine, Loaded};
 use crate::inference::backend::{Backend, CancelInference};
-use crate::inference::error::RunError;
-use crate::inference::model::{Evidence, Findings, Model, ModelSource, OutputKind};
+use crate::inference::error::InferenceError;
+use crate::inference::model::{Evidence, Model, ModelSource, OutputKind, TrialReport};
 use crate::inference::provider::Provider;
 use crate::preprocess::{Layout, Slot};
 
@@ -50,21 +50,21 @@ impl Backend for Echo {
         Slot::F32(&mut self.input[image..image + 1])
     }
 
-    fn infer(&mut self, images: usize) -> Result<&[f32], RunError> {
+    fn infer(&mut self, images: usize) -> Result<&[f32], InferenceError> {
         while self.input[..images].iter().any(|v| *v < 0.0) {
             if self.is_cancelled.0.load(Ordering::SeqCst) {
-                return Err(RunError::Run("cancelled".into()));
+                return Err(InferenceError::Failed("cancelled".into()));
             }
             std::thread::sleep(Duration::from_millis(1));
         }
         if self.input[..images].iter().any(|v| v.is_nan()) {
-            return Err(RunError::Run("not a number".into()));
+            return Err(InferenceError::Failed("not a number".into()));
         }
         self.output = self.input[..images].to_vec();
         Ok(&self.output)
     }
 
-    fn infer_alone(&mut self, image: usize) -> Result<&[f32], RunError> {
+    fn infer_alone(&mut self, image: usize) -> Result<&[f32], InferenceError> {
         self.input[0] = self.input[image];
         self.infer(1)
     }
@@ -74,7 +74,7 @@ impl Backend for Echo {
     }
 }
 
-struct Value(f32, mpsc::Sender<Result<f32, RunError>>);
+struct Value(f32, mpsc::Sender<Result<f32, InferenceError>>);
 
 impl Job for Value {
     fn fill(&mut self, slot: &mut Slot<'_>) -> bool {
@@ -85,17 +85,17 @@ impl Job for Value {
         true
     }
 
-    fn done(self: Box<Self>, outcome: Result<&[f32], RunError>, _: RunTimes) {
+    fn done(self: Box<Self>, outcome: Result<&[f32], InferenceError>, _: InferenceTimes) {
         let _ = self.1.send(outcome.map(|scores| scores[0]));
     }
 }
 
-fn engine(run_limit: Duration) -> Arc<Engine> {
+fn engine(inference_timeout: Duration) -> Arc<Engine> {
     let loaded = Loaded {
         provider: Provider::Cpu,
         threads: 1,
         model: Model::read(ModelSource::Builtin).expect("the built-in model"),
-        findings: Findings {
+        report: TrialReport {
             layout: Layout::Nchw,
             output: "y".into(),
             values: 1,
@@ -104,22 +104,26 @@ fn engine(run_limit: Duration) -> Arc<Engine> {
             evidence: Evidence::None,
             range: (0.0, 0.0),
             others: Vec::new(),
-            baked_batch: None,
+            fixed_batch: None,
         },
         skipped_providers: Vec::new(),
-        refused_batch: None,
+        batch_refusal: None,
     };
     let backend = Echo {
         input: [0.0; 2],
         output: Vec::new(),
         is_cancelled: Arc::default(),
     };
-    Arc::new(Engine::start(vec![Box::new(backend)], loaded, run_limit))
+    Arc::new(Engine::start(
+        vec![Box::new(backend)],
+        loaded,
+        inference_timeout,
+    ))
 }
 
 /// Submits a batch of two and returns both results.
-fn infer(engine: &Arc<Engine>, values: [f32; 2]) -> [Result<f32, RunError>; 2] {
-    let port = engine.port();
+fn infer(engine: &Arc<Engine>, values: [f32; 2]) -> [Result<f32, InferenceError>; 2] {
+    let port = engine.open_stream();
     let (jobs, results): (Vec<_>, Vec<_>) = values
         .map(|value| {
             let (sender, result) = mpsc::channel();
@@ -127,7 +131,7 @@ fn infer(engine: &Arc<Engine>, values: [f32; 2]) -> [Result<f32, RunError>; 2] {
         })
         .into_iter()
         .unzip();
-    port.push(jobs, Duration::ZERO);
+    port.submit(jobs, Duration::ZERO);
     let mut results = results.into_iter().map(|result| {
         loop {
             engine.check().expect("it can be cancelled");
@@ -151,7 +155,7 @@ fn results() {
     assert!(matches!(infer(&engine, [1.0, 2.0]), [Ok(1.0), Ok(2.0)]));
     let [good, bad] = infer(&engine, [3.0, f32::NAN]);
     assert!(matches!(good, Ok(3.0)), "{good:?}");
-    assert!(matches!(bad, Err(RunError::Run(_))), "{bad:?}");
+    assert!(matches!(bad, Err(InferenceError::Failed(_))), "{bad:?}");
 }
 
 /// An inference that takes too long is cancelled, and the next one is not.
@@ -160,7 +164,10 @@ fn timeouts() {
     let engine = engine(Duration::from_millis(20));
     for _ in 0..2 {
         for result in infer(&engine, [-1.0, 1.0]) {
-            assert!(matches!(result, Err(RunError::Stuck(_))), "{result:?}");
+            assert!(
+                matches!(result, Err(InferenceError::TimedOut(_))),
+                "{result:?}"
+            );
         }
         assert!(matches!(infer(&engine, [1.0, 2.0]), [Ok(1.0), Ok(2.0)]));
     }

@@ -31,7 +31,7 @@ pub(super) fn plan_threads(
 mod tests {
     use super::*;
     use crate::inference::onnxruntime::SessionOptions;
-    use crate::inference::timeout::RUN_LIMIT;
+    use crate::inference::timeout::INFERENCE_TIMEOUT;
 
     /// The plan for these options (0: not set) on the CPU.
     fn choose(cores: usize, sessions: usize, threads: usize, single: bool) -> (usize, usize) {
@@ -49,7 +49,7 @@ mod tests {
             sessions,
             batch: 1,
             single,
-            run_limit: RUN_LIMIT,
+            inference_timeout: INFERENCE_TIMEOUT,
         }
     }
 

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::inference::backend::Backend;
-use crate::inference::cancel::Cancel;
-use crate::inference::error::RunError;
+use crate::inference::cancel::CancelToken;
+use crate::inference::error::InferenceError;
 use crate::inference::onnxruntime::{Session, TimeLimits};
 use crate::inference::provider::Provider;
 use crate::inference::timeout::{Progress, with_timeout};
 
 /// Runs every batch size that will be in use once, on all sessions at the same time, as in use. So the
 /// first frames do not wait for what a provider compiles or allocates for a shape.
-fn run_all_batches(sessions: &mut [Session], progress: &Progress) -> Result<(), RunError> {
+fn run_all_batches(sessions: &mut [Session], progress: &Progress) -> Result<(), InferenceError> {
     let workers = sessions.iter_mut().map(|session| {
         move || {
             // The largest first: the others fit into its memory. The CPU has nothing else to prepare
@@ -38,7 +38,7 @@ fn run_all_batches(sessions: &mut [Session], progress: &Progress) -> Result<(), 
     thread::scope(|scope| {
         let threads: Vec<_> = workers.into_iter().map(|w| scope.spawn(w)).collect();
         let panic = || {
-            Err(RunError::Run(
+            Err(InferenceError::Failed(
                 "the thread of the trial inference panicked".into(),
             ))
         };
@@ -52,11 +52,11 @@ fn run_all_batches(sessions: &mut [Session], progress: &Progress) -> Result<(), 
 /// used with their batch size.
 ///
 /// # Errors
-/// [`RunError`] if they cannot be used at all.
+/// [`InferenceError`] if they cannot be used at all.
 pub(super) fn warm_up(
     mut sessions: Vec<Session>,
-    cancel: &Cancel,
-) -> Result<(Vec<Session>, Result<(), RunError>), RunError> {
+    cancel: &CancelToken,
+) -> Result<(Vec<Session>, Result<(), InferenceError>), InferenceError> {
     let limit = TimeLimits::of(sessions[0].provider()).inference;
     let cancelers: Vec<_> = sessions.iter().map(Backend::canceler).collect();
     for canceler in &cancelers {
@@ -70,7 +70,7 @@ pub(super) fn warm_up(
     })?;
     let (sessions, result) = done.value;
     match result {
-        Err(_) if done.timed_out => Err(RunError::Stuck(limit)),
+        Err(_) if done.timed_out => Err(InferenceError::TimedOut(limit)),
         Err(error) => Ok((sessions, Err(error))),
         Ok(()) => {
             if done.timed_out {

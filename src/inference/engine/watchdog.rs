@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::inference::backend::CancelInference;
-use crate::inference::error::RunError;
+use crate::inference::error::InferenceError;
 use crate::inference::timeout::{CANCEL_TIMEOUT, MAX_CHECK_INTERVAL};
 use crate::sync::Mutex;
 
@@ -42,8 +42,8 @@ impl Watchdog {
     /// Runs an inference. Also returns how long it took.
     pub fn watch<T>(
         &self,
-        infer: impl FnOnce() -> Result<T, RunError>,
-    ) -> (Result<T, RunError>, Duration) {
+        infer: impl FnOnce() -> Result<T, InferenceError>,
+    ) -> (Result<T, InferenceError>, Duration) {
         let begun = Instant::now();
         *self.in_flight.lock() = Some(InFlight {
             checked: begun,
@@ -59,7 +59,7 @@ impl Watchdog {
             self.canceler.reset();
         }
         let result = match result {
-            Err(_) if is_cancelled => Err(RunError::Stuck(self.limit)),
+            Err(_) if is_cancelled => Err(InferenceError::TimedOut(self.limit)),
             result => result,
         };
         (result, time)

@@ -4,12 +4,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use super::job::RunTimes;
+use super::job::InferenceTimes;
 use super::queues::{NextBatch, QueuedJob};
 use super::scheduling::schedule_as_batch;
 use super::shared::Shared;
 use crate::inference::backend::Backend;
-use crate::inference::error::RunError;
+use crate::inference::error::InferenceError;
 use crate::inference::log::CAT;
 
 /// Works until the engine ends.
@@ -66,11 +66,11 @@ fn infer(shared: &Shared, index: usize, backend: &mut dyn Backend, jobs: Vec<Que
     let watchdog = &shared.watchdogs[index];
     let classes = backend.classes();
     let (result, inference) = watchdog.watch(|| backend.infer(filled.len()));
-    if matches!(result, Err(RunError::Run(_))) && filled.len() > 1 {
+    if matches!(result, Err(InferenceError::Failed(_))) && filled.len() > 1 {
         // A single image may be to blame. The others, of other streams, are not to suffer for it.
         for (i, (job, queue)) in filled.into_iter().enumerate() {
             let (scores, inference) = watchdog.watch(|| backend.infer_alone(i));
-            let times = RunTimes {
+            let times = InferenceTimes {
                 queue,
                 inference,
                 runs: 1,
@@ -85,7 +85,7 @@ fn infer(shared: &Shared, index: usize, backend: &mut dyn Backend, jobs: Vec<Que
             Ok(scores) => Ok(&scores[i * classes..(i + 1) * classes]),
             Err(error) => Err(error.clone()),
         };
-        let times = RunTimes {
+        let times = InferenceTimes {
             queue,
             inference,
             runs: std::mem::take(&mut runs),

@@ -19,7 +19,7 @@ pub(super) const BUILTIN_FILE: Option<&[u8]> = None;
 
 /// A hint at [`BUILTIN`] if the name of a file that does not exist resembles it, as the end of a
 /// sentence; else empty.
-pub fn meant(path: &Path, error: &FileError) -> &'static str {
+pub fn did_you_mean(path: &Path, error: &FileError) -> &'static str {
     let name = path
         .to_string_lossy()
         .to_ascii_lowercase()

@@ -3,10 +3,10 @@
 
 use std::path::PathBuf;
 
-use super::builtin::meant;
+use super::builtin::did_you_mean;
 use super::contract::ContractError;
 #[cfg(doc)]
-use super::overrides::Wishes;
+use super::overrides::ModelOverrides;
 use super::signature::SignatureError;
 use super::source::ModelSource;
 use crate::files::FileError;
@@ -25,8 +25,8 @@ pub enum ModelError {
     /// The file cannot be read.
     #[error(
         "model file {} cannot be read: {error}{}",
-        paths::looked_for(path),
-        meant(path, error)
+        paths::quoted_with_folder(path),
+        did_you_mean(path, error)
     )]
     Read {
         /// The file.
@@ -81,11 +81,11 @@ pub enum ModelError {
         /// The reason.
         error: ContractError,
     },
-    /// One of the user's [`Wishes`] does not fit the model.
-    #[error("property “{wish}” is {found}, and must be {expected}")]
-    Wish {
-        /// The field of [`Wishes`], which is also the name of the property.
-        wish: &'static str,
+    /// One of the user's [`ModelOverrides`] does not fit the model.
+    #[error("property “{property}” is {found}, and must be {expected}")]
+    Override {
+        /// The field of [`ModelOverrides`], which is also the name of the property.
+        property: &'static str,
         /// Its value.
         found: String,
         /// The valid values, as part of a sentence.

@@ -7,11 +7,11 @@ use super::builtin::BUILTIN_FILE;
 use super::contract::{Contract, MAX_SIDE, Sides};
 use super::error::ModelError;
 use super::external::external_files;
-use super::overrides::Wishes;
+use super::overrides::ModelOverrides;
 use super::signature::Signature;
 use super::source::ModelSource;
 use super::ultralytics;
-use crate::inference::cancel::Cancel;
+use crate::inference::cancel::CancelToken;
 use crate::onnx::{self, CONTRACT_KEY};
 use crate::preprocess::Target;
 use crate::text;
@@ -19,10 +19,10 @@ use crate::text;
 /// How the size of a model's input is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SizeSource {
-    /// From its graph, its contract, or [`Wishes`].
-    Said,
+    /// From its graph, its contract, or [`ModelOverrides`].
+    Known,
     /// It is not: it is assumed to be square, 224 pixels wide unless one side is known.
-    Guessed,
+    Assumed,
 }
 
 /// The description of a model, read from its file. The weights are not part of it.
@@ -45,7 +45,7 @@ pub struct Model {
     /// Notes on what of its metadata is invalid and ignored, as sentences.
     pub notes: Vec<String>,
     /// What the user has set.
-    pub wishes: Wishes,
+    pub overrides: ModelOverrides,
 }
 
 impl Model {
@@ -54,16 +54,16 @@ impl Model {
     /// # Errors
     /// [`ModelError`], saying what was expected and what was found.
     pub fn read(source: ModelSource) -> Result<Self, ModelError> {
-        Self::read_unless(source, &Cancel::default())
+        Self::read_cancellable(source, &CancelToken::default())
     }
 
     /// [`Self::read`], which another thread can cancel.
     ///
     /// # Errors
     /// [`ModelError`].
-    pub(in crate::inference) fn read_unless(
+    pub(in crate::inference) fn read_cancellable(
         source: ModelSource,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Self, ModelError> {
         let unusable = |error| match (&source, error) {
             (ModelSource::File(path), onnx::ReadError::File(error)) => ModelError::Read {
@@ -87,7 +87,7 @@ impl Model {
             (Some(json), _) => Contract::from_json(json),
             (None, ModelSource::File(path)) => {
                 let is_cancelled = || cancel.is_cancelled();
-                Contract::from_modelinfo_unless(path, &signature.input, &is_cancelled)
+                Contract::from_modelinfo_cancellable(path, &signature.input, &is_cancelled)
                     .map(Option::unwrap_or_default)
             }
             (None, ModelSource::Builtin) => Ok(Contract::default()),
@@ -105,9 +105,9 @@ impl Model {
             width: 0,
             height: 0,
             external,
-            size: SizeSource::Said,
+            size: SizeSource::Known,
             notes,
-            wishes: Wishes::default(),
+            overrides: ModelOverrides::default(),
         }
         .sized()
     }
@@ -115,17 +115,17 @@ impl Model {
     /// The same model with what the user sets.
     ///
     /// # Errors
-    /// [`ModelError::Wish`] for what does not fit the model, [`ModelError::TooLarge`].
-    pub fn with(mut self, wishes: Wishes) -> Result<Self, ModelError> {
+    /// [`ModelError::Override`] for what does not fit the model, [`ModelError::TooLarge`].
+    pub fn with(mut self, overrides: ModelOverrides) -> Result<Self, ModelError> {
         let refuse = |property, found, expected| {
-            Err(ModelError::Wish {
-                wish: property,
+            Err(ModelError::Override {
+                property,
                 found,
                 expected,
             })
         };
         let outputs = &self.signature.outputs;
-        if let Some(name) = &wishes.output
+        if let Some(name) = &overrides.output
             && !outputs.iter().any(|o| o.name == *name)
         {
             let names: Vec<_> = outputs
@@ -137,8 +137,8 @@ impl Model {
             return refuse("output", format!("“{}”", text::name(name)), expected);
         }
         for (property, value, own) in [
-            ("width", wishes.width, self.signature.width),
-            ("height", wishes.height, self.signature.height),
+            ("width", overrides.width, self.signature.width),
+            ("height", overrides.height, self.signature.height),
         ] {
             if let Some(own) = own
                 && value != 0
@@ -148,7 +148,7 @@ impl Model {
                 return refuse(property, value.to_string(), expected);
             }
         }
-        self.wishes = wishes;
+        self.overrides = overrides;
         self.sized()
     }
 
@@ -159,12 +159,12 @@ impl Model {
         let crop = self.contract.crop.map(Sides::height_and_width);
         let crop = crop.map(|sides| sides.map(u64::from));
         let side = |own: Option<u64>, value: u32, crop: Option<u64>| own.or(set(value)).or(crop);
-        let wishes = &self.wishes;
-        let width = side(self.signature.width, wishes.width, crop.map(|c| c[1]));
-        let height = side(self.signature.height, wishes.height, crop.map(|c| c[0]));
+        let overrides = &self.overrides;
+        let width = side(self.signature.width, overrides.width, crop.map(|c| c[1]));
+        let height = side(self.signature.height, overrides.height, crop.map(|c| c[0]));
         self.size = match (width, height) {
-            (Some(_), Some(_)) => SizeSource::Said,
-            _ => SizeSource::Guessed,
+            (Some(_), Some(_)) => SizeSource::Known,
+            _ => SizeSource::Assumed,
         };
         // If only one side is known, the input is square; 224 is what nearly every classifier takes.
         let (width, height) = (

@@ -22,7 +22,7 @@ pub fn find_model(property: Option<&OsStr>) -> Result<ModelSource, ModelError> {
         Some(name) if name.as_encoded_bytes().starts_with(b"builtin:") => {
             Err(ModelError::UnknownBuiltin(paths::escaped(&name)))
         }
-        Some(name) => Ok(ModelSource::File(paths::named(&name))),
+        Some(name) => Ok(ModelSource::File(paths::from_path_or_uri(&name))),
         None => {
             let installed = paths::installed_model();
             match installed {

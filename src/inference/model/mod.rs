@@ -17,14 +17,14 @@ mod trial_report;
 mod ultralytics;
 mod value_range;
 
-pub use builtin::{BUILTIN, meant};
+pub use builtin::{BUILTIN, did_you_mean};
 pub use contract::{Contract, ContractError, ContractLabels, OutputKind, Sides};
 pub use error::ModelError;
 pub use file::{Model, SizeSource};
 pub use find::find_model;
 pub(super) use graph::TopKOutput;
 pub(super) use modelinfo::modelinfo_files;
-pub use overrides::Wishes;
+pub use overrides::ModelOverrides;
 pub use signature::{GraphOutput, Signature, SignatureError};
 pub use source::ModelSource;
-pub use trial_report::{Evidence, Findings};
+pub use trial_report::{Evidence, TrialReport};

@@ -17,11 +17,11 @@ impl Contract {
     /// # Errors
     /// [`ContractError`] if the file cannot be read or is invalid.
     pub fn from_modelinfo(model: &Path, input: &str) -> Result<Option<Self>, ContractError> {
-        Self::from_modelinfo_unless(model, input, &|| false)
+        Self::from_modelinfo_cancellable(model, input, &|| false)
     }
 
     /// [`Self::from_modelinfo`], which ends as soon as `is_cancelled` returns true.
-    pub(super) fn from_modelinfo_unless(
+    pub(super) fn from_modelinfo_cancellable(
         model: &Path,
         input: &str,
         is_cancelled: &dyn Fn() -> bool,
@@ -34,7 +34,7 @@ impl Contract {
             path: path.clone(),
             message,
         };
-        let text = files::read_unless(&path, MAX_MODELINFO_SIZE, is_cancelled)
+        let text = files::read_cancellable(&path, MAX_MODELINFO_SIZE, is_cancelled)
             .map_err(|e| failed(e.to_string()))?;
         Self::parse_modelinfo(text, input).map(Some).map_err(failed)
     }

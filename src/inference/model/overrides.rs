@@ -3,7 +3,7 @@
 
 /// What the user sets about a model, for what the model itself leaves open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wishes {
+pub struct ModelOverrides {
     /// The name of the output to read; `None` for the one that seems to hold the classes.
     pub output: Option<String>,
     /// Width in pixels of an input whose size the graph leaves open; 0: as its contract says.

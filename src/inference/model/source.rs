@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::builtin::{BUILTIN, BUILTIN_FILE};
 use crate::files::{self, FileError};
-use crate::inference::cancel::Cancel;
+use crate::inference::cancel::CancelToken;
 use crate::{onnx, paths};
 
 /// Where a model comes from.
@@ -26,15 +26,15 @@ impl ModelSource {
     /// # Errors
     /// [`onnx::ReadError`] if the file cannot be read or is not a model.
     pub fn open(&self) -> Result<onnx::Model, onnx::ReadError> {
-        onnx::Model::parse(self.contents(&Cancel::default())?)
+        onnx::Model::parse(self.contents(&CancelToken::default())?)
     }
 
     /// The contents of the file.
-    pub(super) fn contents(&self, cancel: &Cancel) -> Result<Bytes, FileError> {
+    pub(super) fn contents(&self, cancel: &CancelToken) -> Result<Bytes, FileError> {
         match self {
             Self::File(path) => {
                 let is_cancelled = || cancel.is_cancelled();
-                files::read_unless(path, onnx::MAX_FILE, &is_cancelled).map(Bytes::from)
+                files::read_cancellable(path, onnx::MAX_FILE, &is_cancelled).map(Bytes::from)
             }
             Self::Builtin => Ok(Bytes::from_static(BUILTIN_FILE.unwrap_or_default())),
         }

@@ -6,7 +6,7 @@ use crate::preprocess::Layout;
 
 /// What is known about a model after its trial inferences.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Findings {
+pub struct TrialReport {
     /// Order of the input's dimensions.
     pub layout: Layout,
     /// The output that is read.
@@ -24,7 +24,7 @@ pub struct Findings {
     /// Other outputs that may hold the classes as well.
     pub others: Vec<String>,
     /// The batch size that the graph is fixed to, although the model's input leaves it open.
-    pub baked_batch: Option<usize>,
+    pub fixed_batch: Option<usize>,
 }
 
 /// How it is known what an output's values mean.

@@ -9,7 +9,7 @@ use super::memory::{reserved, zeros};
 use super::network::Network;
 use super::output_buffer::{IndicesBuffer, OutputBuffer};
 use super::output_layout::IndicesLayout;
-use crate::inference::error::RunError;
+use crate::inference::error::InferenceError;
 
 /// What an inference reads and writes.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ impl Buffers {
     /// Buffers for `max_batch` images.
     ///
     /// # Errors
-    /// [`RunError::Run`] if there is no memory.
-    pub fn new(network: &Network, max_batch: usize) -> Result<Self, RunError> {
+    /// [`InferenceError::Failed`] if there is no memory.
+    pub fn new(network: &Network, max_batch: usize) -> Result<Self, InferenceError> {
         let layout = &network.layout;
         let given = max_batch * layout.given;
         let indices = match layout.indices {
@@ -48,13 +48,13 @@ impl Buffers {
     /// Infers the first `images`.
     ///
     /// # Errors
-    /// [`RunError::Run`], [`RunError::Class`].
+    /// [`InferenceError::Failed`], [`InferenceError::UnknownClass`].
     pub fn infer(
         &mut self,
         network: &Network,
         images: usize,
         options: &RunOptions,
-    ) -> Result<(), RunError> {
+    ) -> Result<(), InferenceError> {
         let batch = network.fixed_batch.unwrap_or(images);
         let (output, indices) = (&mut self.output, &mut self.indices);
         network.infer(&self.input, output, indices.as_mut(), batch, options)?;
@@ -64,13 +64,13 @@ impl Buffers {
     /// Infers the image at `index` by itself, with memory of its own for the input.
     ///
     /// # Errors
-    /// [`RunError::Run`], [`RunError::Class`].
+    /// [`InferenceError::Failed`], [`InferenceError::UnknownClass`].
     pub fn infer_alone(
         &mut self,
         network: &Network,
         index: usize,
         options: &RunOptions,
-    ) -> Result<(), RunError> {
+    ) -> Result<(), InferenceError> {
         let batch = network.fixed_batch.unwrap_or(1);
         let mut input = InputTensor::grey(network.element, network.input_shape(batch))?;
         let n = network.elements;
@@ -81,7 +81,7 @@ impl Buffers {
     }
 
     /// Takes the result for the first `images` from the output.
-    fn update_scores(&mut self, network: &Network, images: usize) -> Result<(), RunError> {
+    fn update_scores(&mut self, network: &Network, images: usize) -> Result<(), InferenceError> {
         self.scores.clear();
         let values = images * network.layout.given;
         match &self.output {

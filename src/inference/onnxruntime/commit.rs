@@ -7,7 +7,7 @@ use ort::session::builder::{AutoDevicePolicy, SessionBuilder};
 use super::limits::TimeLimits;
 use super::runtime::Runtime;
 use super::session_error::SessionError;
-use crate::inference::cancel::Cancel;
+use crate::inference::cancel::CancelToken;
 use crate::inference::model::{Model, ModelSource};
 use crate::inference::provider::Provider;
 use crate::inference::timeout::{Completed, with_timeout};
@@ -16,19 +16,19 @@ use crate::text::one_line;
 /// Makes a session within the provider's time limit. `make` gets the tokens that are to cancel it.
 ///
 /// # Errors
-/// [`SessionError::Slow`] or [`SessionError::Unfinished`]. The inner error is ONNX Runtime's.
+/// [`SessionError::TimedOut`] or [`SessionError::Unfinished`]. The inner error is ONNX Runtime's.
 pub(super) fn commit_in_time<T: Send + 'static>(
     model: &Model,
     provider: Provider,
-    cancel: &Cancel,
-    make: impl FnOnce(&Model, [&Cancel; 2]) -> ort::Result<T> + Send + 'static,
+    cancel: &CancelToken,
+    make: impl FnOnce(&Model, [&CancelToken; 2]) -> ort::Result<T> + Send + 'static,
 ) -> Result<ort::Result<T>, SessionError> {
     let size = match &model.source {
         ModelSource::File(path) => std::fs::metadata(path).map_or(0, |file| file.len()),
         ModelSource::Builtin => 0,
     };
     let limit = TimeLimits::of(provider).commit_of_size(size);
-    let timeout = Cancel::default();
+    let timeout = CancelToken::default();
     let work = {
         let (model, cancel, timeout) = (model.clone(), cancel.clone(), timeout.clone());
         move |_: &_| make(&model, [&cancel, &timeout])
@@ -39,7 +39,7 @@ pub(super) fn commit_in_time<T: Send + 'static>(
         Ok(Completed {
             value: Err(_),
             timed_out: true,
-        }) => Err(SessionError::Slow {
+        }) => Err(SessionError::TimedOut {
             model: model(),
             limit,
         }),
@@ -117,7 +117,7 @@ fn saturates() -> bool {
 }
 
 /// Makes `cancels` cancel what `builder` commits.
-pub(super) fn cancel_commit(builder: &SessionBuilder, cancels: [&Cancel; 2]) {
+pub(super) fn cancel_commit(builder: &SessionBuilder, cancels: [&CancelToken; 2]) {
     for cancel in cancels {
         let canceler = builder.canceler();
         // It only sets a flag.

@@ -13,14 +13,14 @@ use super::canceler::RunCanceler;
 use super::limits::TimeLimits;
 use super::runtime::Runtime;
 use crate::inference::backend::CancelInference as _;
-use crate::inference::cancel::Cancel;
-use crate::inference::error::RunError;
+use crate::inference::cancel::CancelToken;
+use crate::inference::error::InferenceError;
 use crate::inference::provider::Provider;
 use crate::inference::timeout::{Completed, Incomplete, TaskThread, with_timeout, with_timeout_on};
 
 /// A model on the CPU, all of whose outputs are read. To read tensors inside a network, make them
 /// outputs of its graph.
-pub struct Probe {
+pub struct TensorInspector {
     /// `None` during an inference.
     session: Option<Session>,
     thread: TaskThread,
@@ -30,29 +30,29 @@ pub struct Probe {
     hung: Option<Duration>,
 }
 
-impl fmt::Debug for Probe {
+impl fmt::Debug for TensorInspector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Probe")
+        f.debug_struct("TensorInspector")
             .field("input", &self.input)
             .field("shape", &self.shape)
             .finish_non_exhaustive()
     }
 }
 
-impl Probe {
+impl TensorInspector {
     /// Loads the contents of an ONNX file, whose only input is `input`, float32 of `shape`.
     ///
     /// # Errors
-    /// [`RunError::Run`] if ONNX Runtime refuses the model; [`RunError::Stuck`] or [`RunError::Lost`]
+    /// [`InferenceError::Failed`] if ONNX Runtime refuses the model; [`InferenceError::TimedOut`] or [`InferenceError::Hung`]
     /// if it takes too long.
     pub fn load(
         runtime: &'static Runtime,
         model: Vec<u8>,
         input: &str,
         shape: [usize; 4],
-    ) -> Result<Self, RunError> {
+    ) -> Result<Self, InferenceError> {
         let limit = TimeLimits::of(Provider::Cpu).commit_of_size(model.len() as u64);
-        let timeout = Cancel::default();
+        let timeout = CancelToken::default();
         let make = {
             let timeout = timeout.clone();
             move |_: &_| {
@@ -64,10 +64,10 @@ impl Probe {
                 builder.commit_from_memory(&model)
             }
         };
-        let never = Cancel::default();
+        let never = CancelToken::default();
         let done = with_timeout(limit, &never, || timeout.cancel(), make)?;
         let session = done.value.map_err(|e: ort::Error| match done.timed_out {
-            true => RunError::Stuck(limit),
+            true => InferenceError::TimedOut(limit),
             false => e.into(),
         })?;
         Ok(Self {
@@ -84,24 +84,24 @@ impl Probe {
     /// abandoned, and this is of no more use.
     ///
     /// # Errors
-    /// [`RunError`], also if an output is not float32 or the input has another length.
+    /// [`InferenceError`], also if an output is not float32 or the input has another length.
     pub fn run(
         &mut self,
         input: &[f32],
         mut look: impl FnMut(&str, &[f32]),
-    ) -> Result<(), RunError> {
+    ) -> Result<(), InferenceError> {
         let tensor = Tensor::from_array((self.shape, input.to_vec()))?;
         let options = Arc::new(RunOptions::new()?);
         let canceler = RunCanceler::new(&options);
         let limit = TimeLimits::of(Provider::Cpu).inference;
-        let hung = RunError::Lost(self.hung.unwrap_or(limit));
+        let hung = InferenceError::Hung(self.hung.unwrap_or(limit));
         let mut session = self.session.take().ok_or(hung)?;
         let name = self.input.clone();
         let work = move |_: &_| {
             let outputs = outputs(&mut session, &name, tensor, &options);
             (session, outputs)
         };
-        let never = Cancel::default();
+        let never = CancelToken::default();
         let done = with_timeout_on(&self.thread, limit, &never, || canceler.cancel(), work);
         let Completed { value, timed_out } = done.inspect_err(|incomplete| {
             if let Incomplete::Abandoned(time) = incomplete {
@@ -110,8 +110,8 @@ impl Probe {
         })?;
         self.session = Some(value.0);
         let outputs = value.1.map_err(|e| match timed_out {
-            true => RunError::Stuck(limit),
-            false => RunError::from(e),
+            true => InferenceError::TimedOut(limit),
+            false => InferenceError::from(e),
         })?;
         for (name, value) in outputs {
             let (_, values) = value.try_extract_tensor::<f32>()?;

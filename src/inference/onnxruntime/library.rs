@@ -24,7 +24,7 @@ impl Candidate {
     fn new(path: PathBuf, origin: Option<&str>) -> Self {
         let name = match is_name(&path) {
             true => format!("“{}”", paths::escaped(path.as_os_str())),
-            false => paths::looked_for(&path),
+            false => paths::quoted_with_folder(&path),
         };
         // The system's loader would open anything, and wait for a FIFO's writer.
         let problem = match files::check(&path, u64::MAX) {
@@ -61,7 +61,7 @@ pub(super) fn candidates(library: Option<&Path>, folders: &[PathBuf]) -> Vec<Can
         return vec![Candidate::new(absolute(path), Some("runtime-library"))];
     }
     if let Some(variable) = variable {
-        let path = absolute(&paths::named(&variable));
+        let path = absolute(&paths::from_path_or_uri(&variable));
         return vec![Candidate::new(path, Some("ORT_DYLIB_PATH"))];
     }
     let mut found = Vec::new();

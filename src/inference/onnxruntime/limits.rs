@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::inference::provider::Provider;
-use crate::inference::timeout::RUN_LIMIT;
+use crate::inference::timeout::INFERENCE_TIMEOUT;
 
 /// The time limits of a provider.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ impl TimeLimits {
         match provider {
             Provider::Cpu => Self {
                 commit: minutes(1),
-                inference: RUN_LIMIT,
+                inference: INFERENCE_TIMEOUT,
             },
             // TensorRT tries kernels for minutes.
             _ => Self {

@@ -14,7 +14,7 @@ use super::runtime::Runtime;
 use super::session::Session;
 use super::session_error::SessionError;
 use super::trial::try_model;
-use crate::inference::cancel::Cancel;
+use crate::inference::cancel::CancelToken;
 use crate::inference::model::Model;
 use crate::inference::provider::{Provider, SkippedProvider};
 use crate::text::one_line;
@@ -40,7 +40,7 @@ impl Session {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
-        Self::load_unless(runtime, model, options, threads, &Cancel::default())
+        Self::load_cancellable(runtime, model, options, threads, &CancelToken::default())
     }
 
     /// [`Self::load`], which another thread can cancel. `threads` gives the threads of one inference
@@ -48,12 +48,12 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError`]; any of them if loading was cancelled.
-    pub(in crate::inference) fn load_unless(
+    pub(in crate::inference) fn load_cancellable(
         runtime: &'static Runtime,
         model: &Model,
         options: &SessionOptions,
         threads: impl Fn(Provider) -> usize,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<(Self, Vec<SkippedProvider>), SessionError> {
         let mut skipped = Vec::new();
         for (i, provider) in options.providers.iter().copied().enumerate() {
@@ -68,7 +68,7 @@ impl Session {
             let commit_with = |strict| {
                 let make = {
                     let dispatches = dispatches.clone();
-                    move |model: &Model, cancels: [&Cancel; 2]| {
+                    move |model: &Model, cancels: [&CancelToken; 2]| {
                         let builder = builder(runtime, threads)?;
                         let builder = spin_during_inference(builder, threads)?;
                         cancel_commit(&builder, cancels);
@@ -113,8 +113,8 @@ impl Session {
         model: &Model,
         threads: usize,
     ) -> Result<Self, SessionError> {
-        let cancel = Cancel::default();
-        let make = move |model: &Model, cancels: [&Cancel; 2]| {
+        let cancel = CancelToken::default();
+        let make = move |model: &Model, cancels: [&CancelToken; 2]| {
             let builder = builder(runtime, threads)?;
             cancel_commit(&builder, cancels);
             commit(builder, model, Provider::Cpu, &[], true)
@@ -130,7 +130,7 @@ impl Session {
         model: &Model,
         provider: Provider,
         threads: usize,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Self, SessionError> {
         try_model(session, model, provider, cancel)
             .and_then(|(session, trial)| Network::new(session, trial, model, provider, threads))

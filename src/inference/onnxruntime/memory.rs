@@ -2,17 +2,17 @@
 //! Allocations whose size comes from a model's file, which fail with an error instead of aborting the
 //! process.
 
-use crate::inference::error::RunError;
+use crate::inference::error::InferenceError;
 use crate::text;
 
 /// Memory for so many values.
 ///
 /// # Errors
-/// [`RunError::Run`] if there is none.
-pub(super) fn reserved<T>(values: usize) -> Result<Vec<T>, RunError> {
+/// [`InferenceError::Failed`] if there is none.
+pub(super) fn reserved<T>(values: usize) -> Result<Vec<T>, InferenceError> {
     let mut memory = Vec::new();
     let bytes = text::bytes((values as u64).saturating_mul(size_of::<T>() as u64));
-    let failed = |_| RunError::Run(format!("the system has no memory for {bytes}"));
+    let failed = |_| InferenceError::Failed(format!("the system has no memory for {bytes}"));
     memory.try_reserve_exact(values).map_err(failed)?;
     Ok(memory)
 }
@@ -20,8 +20,8 @@ pub(super) fn reserved<T>(values: usize) -> Result<Vec<T>, RunError> {
 /// So many values, all `zero`.
 ///
 /// # Errors
-/// [`RunError::Run`] if there is no memory.
-pub(super) fn zeros<T: Clone>(values: usize, zero: T) -> Result<Vec<T>, RunError> {
+/// [`InferenceError::Failed`] if there is no memory.
+pub(super) fn zeros<T: Clone>(values: usize, zero: T) -> Result<Vec<T>, InferenceError> {
     let mut memory = reserved(values)?;
     memory.resize(values, zero);
     Ok(memory)

@@ -27,7 +27,7 @@ mod session_error;
 mod trial;
 mod trial_image;
 
-pub use inspector::Probe;
+pub use inspector::TensorInspector;
 pub(super) use limits::TimeLimits;
 pub use options::SessionOptions;
 pub use runtime::{Device, Runtime};

@@ -12,9 +12,9 @@ use super::input::{InputTensor, bytes_of};
 use super::output_buffer::{IndicesBuffer, OutputBuffer};
 use super::output_layout::OutputLayout;
 use super::trial::{Sample, TrialResult};
-use crate::inference::error::RunError;
+use crate::inference::error::InferenceError;
 use crate::inference::memory_limit::TensorMemory;
-use crate::inference::model::{Findings, Model};
+use crate::inference::model::{Model, TrialReport};
 use crate::inference::process::ProcessId;
 use crate::inference::provider::Provider;
 use crate::preprocess::ElementType;
@@ -36,7 +36,7 @@ pub(super) struct Network {
     pub element: ElementType,
     /// How the outputs are read.
     pub layout: OutputLayout,
-    pub findings: Findings,
+    pub report: TrialReport,
     /// The trial image and its values, by itself or as the first of a batch.
     pub sample: Sample,
     pub provider: Provider,
@@ -47,26 +47,27 @@ impl Network {
     /// The network of a session after its trial.
     ///
     /// # Errors
-    /// [`RunError::Run`] for names that ONNX Runtime cannot take.
+    /// [`InferenceError::Failed`] for names that ONNX Runtime cannot take.
     pub fn new(
         session: ort::session::Session,
         trial: TrialResult,
         model: &Model,
         provider: Provider,
         threads: usize,
-    ) -> Result<Self, RunError> {
+    ) -> Result<Self, InferenceError> {
         let TrialResult {
-            findings,
+            report,
             layout,
             sample,
             shape,
         } = trial;
-        let name = |name: &str| CString::new(name).map_err(|e| RunError::Run(e.to_string()));
+        let name =
+            |name: &str| CString::new(name).map_err(|e| InferenceError::Failed(e.to_string()));
         let mut output_names = vec![name(&layout.output)?];
         if let Some(indices) = &layout.indices {
             output_names.push(name(&indices.output)?);
         }
-        let is_fixed = model.signature.batch.is_some() || findings.baked_batch.is_some();
+        let is_fixed = model.signature.batch.is_some() || report.fixed_batch.is_some();
         Ok(Self {
             input_name: name(&model.signature.input)?,
             output_names,
@@ -77,7 +78,7 @@ impl Network {
             elements: shape[1..].iter().product(),
             element: model.signature.element,
             layout,
-            findings,
+            report,
             sample,
             provider,
             threads,
@@ -110,11 +111,11 @@ impl Network {
     /// Whether the calling process can use it.
     ///
     /// # Errors
-    /// [`RunError::Forked`] in a child of the process that has loaded it.
-    pub fn check_process(&self) -> Result<(), RunError> {
+    /// [`InferenceError::Forked`] in a child of the process that has loaded it.
+    pub fn check_process(&self) -> Result<(), InferenceError> {
         match self.process.is_current() {
             true => Ok(()),
-            false => Err(RunError::Forked),
+            false => Err(InferenceError::Forked),
         }
     }
 

@@ -4,8 +4,10 @@
 use super::output_layout::{IndicesLayout, MissingValue, OutputLayout, OutputShape};
 use super::output_merits::{Merits, is_worse, name_rank};
 use super::output_tensor::{OutputData, OutputTensor};
-use crate::inference::error::RunError;
-use crate::inference::model::{Evidence, Findings, GraphOutput, OutputKind, Signature, TopKOutput};
+use crate::inference::error::InferenceError;
+use crate::inference::model::{
+    Evidence, GraphOutput, OutputKind, Signature, TopKOutput, TrialReport,
+};
 
 /// An output that may hold the classes.
 #[derive(Debug)]
@@ -55,13 +57,13 @@ pub(super) struct OutputRequest<'r> {
 /// images.
 ///
 /// # Errors
-/// [`RunError`] if no output does.
+/// [`InferenceError`] if no output does.
 pub(super) fn choose(
     signature: &Signature,
     request: OutputRequest<'_>,
     runs: &[Vec<OutputTensor>],
     batch: usize,
-) -> Result<(Findings, OutputLayout), RunError> {
+) -> Result<(TrialReport, OutputLayout), InferenceError> {
     let first = runs.first().map(Vec::as_slice).unwrap_or_default();
     let candidates: Vec<_> = (0..signature.outputs.len())
         .filter_map(|index| candidate(index, signature, request, runs, batch))
@@ -105,7 +107,7 @@ pub(super) fn choose(
             (low.min(*v), high.max(*v))
         });
     let is_confidences = chosen.is_confidences();
-    let findings = Findings {
+    let report = TrialReport {
         layout: signature.layout,
         output: chosen.graph.name.clone(),
         values: chosen.values,
@@ -117,7 +119,7 @@ pub(super) fn choose(
         evidence,
         range: (low, high),
         others,
-        baked_batch: None,
+        fixed_batch: None,
     };
     let given = chosen.best.unwrap_or(chosen.values);
     let read = OutputLayout {
@@ -137,7 +139,7 @@ pub(super) fn choose(
             MissingValue::VeryNegative
         },
     };
-    Ok((findings, read))
+    Ok((report, read))
 }
 
 /// The tensor of an output. ONNX Runtime returns them in the model's order.
@@ -232,7 +234,7 @@ fn no_output(
     request: OutputRequest<'_>,
     tensors: &[OutputTensor],
     batch: usize,
-) -> RunError {
+) -> InferenceError {
     let is_requested = |o: &&GraphOutput| request.output.is_none_or(|name| o.name == name);
     let mut outputs = signature.outputs.iter().filter(is_requested);
     let top_k = outputs
@@ -246,18 +248,18 @@ fn no_output(
             given,
             output.top_k_indices(&signature.outputs).is_some(),
         ) {
-            return RunError::TopOfUnknown {
+            return InferenceError::TopKWithoutClasses {
                 name: output.name.clone(),
                 best,
             };
         }
-        return RunError::OnlyTop {
+        return InferenceError::IncompleteTopK {
             name: output.name.clone(),
         };
     }
     let name = outputs.next().map_or_else(String::new, |o| o.name.clone());
     let shape = tensors.iter().find(|s| s.name == name);
-    RunError::Output {
+    InferenceError::OutputShape {
         shape: shape.map(|s| s.shape.clone()).unwrap_or_default(),
         name,
     }
@@ -312,8 +314,8 @@ mod tests {
             output: None,
             labels,
         };
-        let (findings, _) = choose(&signature, request, &[run.collect()], 1).expect("one of them");
-        (findings.output, findings.others)
+        let (report, _) = choose(&signature, request, &[run.collect()], 1).expect("one of them");
+        (report.output, report.others)
     }
 
     /// What decides: a softmax, the names, the number of labels, and what is computed last.
@@ -344,9 +346,9 @@ mod tests {
         let signature = signature(&[output("y")]);
         let run = |values: &[f32]| vec![tensor("y", values)];
         let kind = |runs: &[Vec<OutputTensor>]| {
-            let (findings, _) =
+            let (report, _) =
                 choose(&signature, OutputRequest::default(), runs, 1).expect("it is y");
-            findings.kind
+            report.kind
         };
         let first = run(&[0.2, 0.3, 0.5]);
         assert!(is_in_doubt(&signature, std::slice::from_ref(&first), 1));

@@ -2,7 +2,7 @@
 //! Reads one value a class from a model's outputs.
 
 use super::output_tensor::{OutputData, OutputTensor};
-use crate::inference::error::RunError;
+use crate::inference::error::InferenceError;
 
 /// How one value a class is read from the outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +75,12 @@ impl OutputLayout {
     /// One value a class from the outputs of a trial inference, image after image.
     ///
     /// # Errors
-    /// [`RunError::Class`].
-    pub fn scores(&self, outputs: &[OutputTensor], batch: usize) -> Result<Vec<f32>, RunError> {
+    /// [`InferenceError::UnknownClass`].
+    pub fn scores(
+        &self,
+        outputs: &[OutputTensor],
+        batch: usize,
+    ) -> Result<Vec<f32>, InferenceError> {
         let of = |name: &str| outputs.iter().find(|s| s.name == name).map(|s| &s.data);
         let Some(OutputData::Floats { values, .. }) = of(&self.output) else {
             return Ok(Vec::new());
@@ -93,8 +97,8 @@ impl OutputLayout {
     /// Puts each value at the position of its class, image after image.
     ///
     /// # Errors
-    /// [`RunError::Class`] for a class that does not exist.
-    pub fn spread(&self, given: &[f32], classes: &[i64]) -> Result<Vec<f32>, RunError> {
+    /// [`InferenceError::UnknownClass`] for a class that does not exist.
+    pub fn spread(&self, given: &[f32], classes: &[i64]) -> Result<Vec<f32>, InferenceError> {
         let missing = match self.missing {
             MissingValue::Zero => 0.0,
             MissingValue::VeryNegative => -1e30,
@@ -103,7 +107,7 @@ impl OutputLayout {
         let mut scores = vec![missing; images * self.values];
         for (i, (value, class)) in given.iter().zip(classes).enumerate() {
             let position = usize::try_from(*class).ok().filter(|c| *c < self.values);
-            let position = position.ok_or(RunError::Class {
+            let position = position.ok_or(InferenceError::UnknownClass {
                 class: *class,
                 classes: self.values,
             })?;

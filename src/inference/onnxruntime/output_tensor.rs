@@ -7,7 +7,7 @@ use ort::value::{TensorElementType, ValueType};
 
 use super::input::InputTensor;
 use super::memory::reserved;
-use crate::inference::error::RunError;
+use crate::inference::error::InferenceError;
 
 /// An output of one inference.
 #[derive(Debug, Clone)]
@@ -38,13 +38,13 @@ impl OutputTensor {
 /// Runs one inference and reads all its outputs, in the model's order.
 ///
 /// # Errors
-/// [`RunError::Run`].
+/// [`InferenceError::Failed`].
 pub(super) fn infer_all(
     session: &mut ort::session::Session,
     name: &str,
     input: &InputTensor,
     options: &RunOptions,
-) -> Result<Vec<OutputTensor>, RunError> {
+) -> Result<Vec<OutputTensor>, InferenceError> {
     /// The maximum number of elements of an output that is read.
     const MAX_ELEMENTS: usize = 1 << 26;
     let outputs = match input {

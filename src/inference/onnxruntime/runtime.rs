@@ -10,7 +10,7 @@ use super::library::{candidates, choose};
 use super::logger;
 use super::providers::is_available;
 use super::runtime_error::RuntimeError;
-use crate::inference::process::Home;
+use crate::inference::process::OwnerProcess;
 use crate::inference::provider::Provider;
 
 /// A device that a provider of the loaded library can use.
@@ -41,7 +41,7 @@ impl fmt::Debug for Runtime {
 static RUNTIME: OnceCell<Runtime> = OnceCell::new();
 
 /// The process that is loading it.
-static LOADING: Home = Home::new();
+static LOADING: OwnerProcess = OwnerProcess::new();
 
 impl Runtime {
     /// Loads the library. It is looked for in this order: `library`, `$ORT_DYLIB_PATH`, each of
@@ -60,15 +60,15 @@ impl Runtime {
         let runtime = match RUNTIME.get() {
             Some(runtime) => runtime,
             // A child would wait for a thread that only its parent has.
-            None if LOADING.is_elsewhere() => return Err(RuntimeError::Forked),
+            None if LOADING.is_other_process() => return Err(RuntimeError::Forked),
             None => {
                 // Files are checked before other threads have to wait, because a mount may hang.
                 let candidates = candidates(library, folders);
                 RUNTIME.get_or_try_init(|| {
-                    LOADING.settle();
+                    LOADING.claim();
                     let loaded =
                         choose(candidates).and_then(|(path, version)| start(path, version));
-                    LOADING.leave();
+                    LOADING.release();
                     loaded
                 })?
             }

@@ -13,9 +13,9 @@ use super::limits::TimeLimits;
 use super::network::Network;
 use super::trial_image;
 use crate::inference::backend::{Backend, CancelInference};
-use crate::inference::cancel::Cancel;
-use crate::inference::error::RunError;
-use crate::inference::model::Findings;
+use crate::inference::cancel::CancelToken;
+use crate::inference::error::InferenceError;
+use crate::inference::model::TrialReport;
 use crate::inference::provider::Provider;
 use crate::inference::timeout::{Completed, Incomplete, TaskThread, with_timeout_on};
 use crate::preprocess::Slot;
@@ -51,12 +51,12 @@ impl Session {
     /// A session for batches of up to `max_batch`, as one of so many sessions.
     ///
     /// # Errors
-    /// [`RunError::TooLarge`], or [`RunError::Run`] if there is no memory.
+    /// [`InferenceError::TooLarge`], or [`InferenceError::Failed`] if there is no memory.
     pub(super) fn new(
         network: Arc<Network>,
         max_batch: usize,
         sessions: usize,
-    ) -> Result<Self, RunError> {
+    ) -> Result<Self, InferenceError> {
         let max_batch = network.fixed_batch.unwrap_or(max_batch.max(1));
         let is_fixed = network.fixed_batch.is_some();
         let memory = network.tensor_memory();
@@ -75,20 +75,20 @@ impl Session {
     /// The same session for batches of up to `images`. A model that fixes its batch size keeps it.
     ///
     /// # Errors
-    /// [`RunError::TooLarge`], or [`RunError::Run`] if there is no memory.
-    pub fn with_batch(self, images: usize) -> Result<Self, RunError> {
+    /// [`InferenceError::TooLarge`], or [`InferenceError::Failed`] if there is no memory.
+    pub fn with_batch(self, images: usize) -> Result<Self, InferenceError> {
         self.among(images, 1)
     }
 
     /// [`Self::with_batch`], as one of so many sessions, which share the system's memory.
     ///
     /// # Errors
-    /// [`RunError::TooLarge`], or [`RunError::Run`] if there is no memory.
+    /// [`InferenceError::TooLarge`], or [`InferenceError::Failed`] if there is no memory.
     pub(in crate::inference) fn among(
         self,
         max_batch: usize,
         sessions: usize,
-    ) -> Result<Self, RunError> {
+    ) -> Result<Self, InferenceError> {
         Self::new(self.network, max_batch, sessions)
     }
 
@@ -96,8 +96,8 @@ impl Session {
     /// are in memory once. `None` if the provider does not allow that.
     ///
     /// # Errors
-    /// [`RunError::TooLarge`], or [`RunError::Run`] if there is no memory.
-    pub fn another(&self) -> Result<Option<Self>, RunError> {
+    /// [`InferenceError::TooLarge`], or [`InferenceError::Failed`] if there is no memory.
+    pub fn another(&self) -> Result<Option<Self>, InferenceError> {
         // ONNX Runtime itself allows it. So does its CPU provider; some of the others do not.
         match self.network.provider {
             Provider::Cpu => Self::new(Arc::clone(&self.network), self.max_batch, 1).map(Some),
@@ -126,10 +126,10 @@ impl Session {
     /// device). If it does not end then, its thread is abandoned, and the session is of no use.
     ///
     /// # Errors
-    /// [`RunError`]. Other inferences may follow, except after [`RunError::Lost`].
-    pub fn run(&mut self) -> Result<&[f32], RunError> {
+    /// [`InferenceError`]. Other inferences may follow, except after [`InferenceError::Hung`].
+    pub fn run(&mut self) -> Result<&[f32], InferenceError> {
         if let Some(time) = self.hung {
-            return Err(RunError::Lost(time));
+            return Err(InferenceError::Hung(time));
         }
         self.network.check_process()?;
         let mut buffers = match self.buffers.take() {
@@ -148,7 +148,7 @@ impl Session {
             let result = buffers.infer(&network, 1, &options);
             (buffers, result, begun.elapsed())
         };
-        let never = Cancel::default();
+        let never = CancelToken::default();
         let done = with_timeout_on(&thread, limit, &never, || canceler.cancel(), work);
         let Completed {
             value: (buffers, result, time),
@@ -160,7 +160,7 @@ impl Session {
             // The abandoned inference keeps its buffers. The caller may still write into slots.
             let buffers = Buffers::new(&self.network, self.max_batch);
             self.buffers = buffers.ok().map(Box::new);
-            RunError::from(incomplete)
+            InferenceError::from(incomplete)
         })?;
         self.time = time;
         self.thread = Some(thread);
@@ -169,7 +169,7 @@ impl Session {
         }
         let buffers = self.buffers.insert(buffers);
         match result {
-            Err(_) if timed_out => Err(RunError::Stuck(limit)),
+            Err(_) if timed_out => Err(InferenceError::TimedOut(limit)),
             Err(error) => Err(error),
             Ok(()) => Ok(&buffers.scores),
         }
@@ -185,11 +185,11 @@ impl Session {
     /// limit.
     ///
     /// # Errors
-    /// [`RunError`]. Other inferences may follow.
+    /// [`InferenceError`]. Other inferences may follow.
     ///
     /// # Panics
     /// If `images` is more than [`Self::capacity`].
-    pub fn run_batch(&mut self, images: usize) -> Result<&[f32], RunError> {
+    pub fn run_batch(&mut self, images: usize) -> Result<&[f32], InferenceError> {
         assert!(images <= self.max_batch, "{images}");
         self.network.check_process()?;
         let buffers = present(&mut self.buffers);
@@ -203,11 +203,11 @@ impl Session {
     /// It is for use after the inference of a batch has failed: it allocates memory each time.
     ///
     /// # Errors
-    /// [`RunError`]. Other inferences may follow.
+    /// [`InferenceError`]. Other inferences may follow.
     ///
     /// # Panics
     /// If `image` is not less than [`Self::capacity`].
-    pub fn run_alone(&mut self, image: usize) -> Result<&[f32], RunError> {
+    pub fn run_alone(&mut self, image: usize) -> Result<&[f32], InferenceError> {
         self.network.check_process()?;
         let buffers = present(&mut self.buffers);
         buffers.infer_alone(&self.network, image, &self.options)?;
@@ -225,8 +225,8 @@ impl Session {
     }
 
     /// What the trial has found out about the model.
-    pub fn findings(&self) -> &Findings {
-        &self.network.findings
+    pub fn trial_report(&self) -> &TrialReport {
+        &self.network.report
     }
 
     /// Whether smaller batches are possible.
@@ -244,16 +244,16 @@ impl Session {
     /// Compares the result for the trial image in a batch with its result by itself.
     ///
     /// # Errors
-    /// [`RunError::Mixed`] if they differ by far more than the rounding of kernels for another batch
+    /// [`InferenceError::BatchDependent`] if they differ by far more than the rounding of kernels for another batch
     /// size.
-    pub(in crate::inference) fn check_sample(&self) -> Result<(), RunError> {
+    pub(in crate::inference) fn check_sample(&self) -> Result<(), InferenceError> {
         let alone = &self.network.sample.scores;
         let in_batch = self.buffers.iter().flat_map(|b| &b.scores);
         let largest = alone.iter().fold(0f32, |max, v| max.max(v.abs()));
         let is_near = |(a, b): (&f32, &f32)| (a - b).abs() <= 0.1 * largest + 1e-3;
         match alone.iter().zip(in_batch).all(is_near) {
             true => Ok(()),
-            false => Err(RunError::Mixed),
+            false => Err(InferenceError::BatchDependent),
         }
     }
 
@@ -281,11 +281,11 @@ impl Backend for Session {
         self.slot_of(image)
     }
 
-    fn infer(&mut self, images: usize) -> Result<&[f32], RunError> {
+    fn infer(&mut self, images: usize) -> Result<&[f32], InferenceError> {
         self.run_batch(images)
     }
 
-    fn infer_alone(&mut self, image: usize) -> Result<&[f32], RunError> {
+    fn infer_alone(&mut self, image: usize) -> Result<&[f32], InferenceError> {
         self.run_alone(image)
     }
 

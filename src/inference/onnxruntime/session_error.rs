@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::inference::error::RunError;
+use crate::inference::error::InferenceError;
 use crate::inference::model::{Model, ModelSource};
 use crate::inference::provider::{ProviderError, SkippedProvider};
 
@@ -27,7 +27,7 @@ pub enum SessionError {
     },
     /// ONNX Runtime took too long to prepare the model, and was cancelled.
     #[error("ONNX Runtime has not prepared model “{model}” within {} s", .limit.as_secs())]
-    Slow {
+    TimedOut {
         /// The model.
         model: ModelSource,
         /// The time limit.
@@ -47,11 +47,11 @@ pub enum SessionError {
     Cancelled,
     /// There is not enough memory for the model's tensors.
     #[error("model “{model}” cannot be run: {error}")]
-    Room {
+    Memory {
         /// The model.
         model: ModelSource,
         /// How much it needs.
-        error: RunError,
+        error: InferenceError,
     },
     /// An inference on a trial image failed, or did not give one value a class.
     #[error("model “{model}” fails on a trial picture: {error}")]
@@ -59,16 +59,18 @@ pub enum SessionError {
         /// The model.
         model: ModelSource,
         /// The reason.
-        error: RunError,
+        error: InferenceError,
     },
 }
 
 impl SessionError {
     /// An inference of the trial has failed.
-    pub(in crate::inference) fn of_trial(model: &Model, error: RunError) -> Self {
+    pub(in crate::inference) fn of_trial(model: &Model, error: InferenceError) -> Self {
         let model = model.source.clone();
         match error {
-            RunError::TooLarge { .. } | RunError::Classes { .. } => Self::Room { model, error },
+            InferenceError::TooLarge { .. } | InferenceError::TooManyClasses { .. } => {
+                Self::Memory { model, error }
+            }
             error => Self::Trial { model, error },
         }
     }

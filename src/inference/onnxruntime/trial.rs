@@ -15,17 +15,17 @@ use super::output_layout::OutputLayout;
 use super::output_tensor::{OutputTensor, infer_all};
 use super::trial_image::PixelScale;
 use crate::inference::backend::CancelInference as _;
-use crate::inference::cancel::Cancel;
-use crate::inference::error::RunError;
+use crate::inference::cancel::CancelToken;
+use crate::inference::error::InferenceError;
 use crate::inference::memory_limit::{TensorMemory, check_classes};
-use crate::inference::model::{Findings, Model};
+use crate::inference::model::{Model, TrialReport};
 use crate::inference::provider::Provider;
 use crate::inference::timeout::with_timeout;
 use crate::preprocess::{ElementType, Layout, Target};
 
 /// What the trial of a model has found out.
 pub(super) struct TrialResult {
-    pub findings: Findings,
+    pub report: TrialReport,
     pub layout: OutputLayout,
     pub sample: Sample,
     /// The input's shape with which the model runs.
@@ -44,13 +44,13 @@ pub(super) struct Sample {
 /// Tries a model. Also returns its session.
 ///
 /// # Errors
-/// [`RunError`].
+/// [`InferenceError`].
 pub(super) fn try_model(
     session: ort::session::Session,
     model: &Model,
     provider: Provider,
-    cancel: &Cancel,
-) -> Result<(ort::session::Session, TrialResult), RunError> {
+    cancel: &CancelToken,
+) -> Result<(ort::session::Session, TrialResult), InferenceError> {
     let trial = Trial {
         session: Some(session),
         model,
@@ -67,7 +67,7 @@ struct Trial<'t> {
     model: &'t Model,
     /// The time limit of one inference.
     limit: Duration,
-    cancel: &'t Cancel,
+    cancel: &'t CancelToken,
 }
 
 impl Trial<'_> {
@@ -75,13 +75,13 @@ impl Trial<'_> {
     fn infer(
         &mut self,
         input: InputTensor,
-    ) -> Result<(InputTensor, Result<Vec<OutputTensor>, RunError>), RunError> {
+    ) -> Result<(InputTensor, Result<Vec<OutputTensor>, InferenceError>), InferenceError> {
         let options = Arc::new(RunOptions::new()?);
         let canceler = RunCanceler::new(&options);
         let on_cancel = canceler.clone();
         self.cancel.on_cancel(move || on_cancel.cancel());
         let Some(mut session) = self.session.take() else {
-            return Err(RunError::Run("the session is gone".into()));
+            return Err(InferenceError::Failed("the session is gone".into()));
         };
         let name = self.model.signature.input.clone();
         let work = move |_: &_| {
@@ -92,8 +92,10 @@ impl Trial<'_> {
         let (session, input, outputs) = done.value;
         self.session = Some(session);
         match outputs {
-            Err(_) if done.timed_out => Err(RunError::Stuck(self.limit)),
-            Err(_) if self.cancel.is_cancelled() => Err(RunError::Run("it was cancelled".into())),
+            Err(_) if done.timed_out => Err(InferenceError::TimedOut(self.limit)),
+            Err(_) if self.cancel.is_cancelled() => {
+                Err(InferenceError::Failed("it was cancelled".into()))
+            }
             outputs => Ok((input, outputs)),
         }
     }
@@ -104,15 +106,15 @@ impl Trial<'_> {
         &mut self,
         input_layout: Layout,
         shape: [usize; 4],
-    ) -> Result<Result<TrialResult, RunError>, RunError> {
+    ) -> Result<Result<TrialResult, InferenceError>, InferenceError> {
         let (model, batch) = (self.model, shape[0]);
         let target = Target {
             layout: input_layout,
             ..model.target()
         };
         let request = OutputRequest {
-            output: model.wishes.output.as_deref(),
-            labels: model.wishes.labels.or(model.contract.labels_count()),
+            output: model.overrides.output.as_deref(),
+            labels: model.overrides.labels.or(model.contract.labels_count()),
         };
         let signature = &model.signature;
         let mut input = InputTensor::grey(target.element, shape.map(|d| d as i64))?;
@@ -127,14 +129,14 @@ impl Trial<'_> {
                 Ok(outputs) => outputs,
             };
             let mut runs = vec![outputs];
-            let (mut findings, layout) = match choose(signature, request, &runs, batch) {
+            let (mut report, layout) = match choose(signature, request, &runs, batch) {
                 Err(error) => return Ok(Err(not_finite.unwrap_or(error))),
                 Ok(chosen) => chosen,
             };
             check_classes(layout.values as u64)?;
             let scores = layout.scores(&runs[0], batch)?;
             if let Some(wrong) = scores.iter().position(|v| !v.is_finite()) {
-                not_finite.get_or_insert(RunError::NotFinite {
+                not_finite.get_or_insert(InferenceError::NotFinite {
                     class: wrong % layout.values,
                     value: scores[wrong],
                 });
@@ -151,15 +153,15 @@ impl Trial<'_> {
                     runs.extend(outputs);
                 }
                 if let Ok((surer, _)) = choose(signature, request, &runs, batch)
-                    && surer.output == findings.output
+                    && surer.output == report.output
                 {
-                    findings = surer;
+                    report = surer;
                 }
             }
-            findings.layout = input_layout;
+            report.layout = input_layout;
             let scores = scores[..layout.values].to_vec();
             return Ok(Ok(TrialResult {
-                findings,
+                report,
                 layout,
                 shape,
                 sample: Sample {
@@ -173,7 +175,7 @@ impl Trial<'_> {
     }
 
     /// Tries the model with each shape that its input may have. Also returns the session.
-    fn with_all_shapes(mut self) -> Result<(ort::session::Session, TrialResult), RunError> {
+    fn with_all_shapes(mut self) -> Result<(ort::session::Session, TrialResult), InferenceError> {
         let signature = &self.model.signature;
         let (h, w) = (self.model.height as usize, self.model.width as usize);
         let declared = signature.classes().unwrap_or(0);
@@ -216,7 +218,7 @@ impl Trial<'_> {
                     }
                     Ok(mut result) => {
                         if i > 0 {
-                            result.findings.baked_batch = Some(batch);
+                            result.report.fixed_batch = Some(batch);
                         }
                         let session = self.session.take();
                         let session = session.expect("it is back after each inference");

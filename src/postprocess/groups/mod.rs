@@ -34,7 +34,10 @@ struct Group {
 #[non_exhaustive]
 pub enum GroupsError {
     /// The file cannot be read.
-    #[error("groups file {} cannot be read: {error}", paths::looked_for(path))]
+    #[error(
+        "groups file {} cannot be read: {error}",
+        paths::quoted_with_folder(path)
+    )]
     Read {
         /// The file.
         path: PathBuf,
@@ -93,19 +96,19 @@ impl Groups {
     /// # Errors
     /// [`GroupsError`], for a file that cannot be read, is not UTF-8 or has a wrong line.
     pub fn read(path: &Path, labels: &Labels) -> Result<Self, GroupsError> {
-        Self::read_unless(path, labels, &|| false)
+        Self::read_cancellable(path, labels, &|| false)
     }
 
     /// [`Self::read`], canceled as soon as `is_cancelled` returns true.
     ///
     /// # Errors
     /// [`GroupsError`].
-    pub fn read_unless(
+    pub fn read_cancellable(
         path: &Path,
         labels: &Labels,
         is_cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, GroupsError> {
-        let bytes = files::read_unless(path, MAX_FILE, is_cancelled);
+        let bytes = files::read_cancellable(path, MAX_FILE, is_cancelled);
         let bytes = bytes.map_err(|error| GroupsError::Read {
             path: path.to_owned(),
             error,

@@ -13,7 +13,7 @@ use crate::text;
 #[non_exhaustive]
 pub enum WeightsError {
     /// It cannot be read.
-    #[error("{}{} cannot be read: {source}", paths::escaped(path.as_os_str()), paths::looked_for_in(path))]
+    #[error("{}{} cannot be read: {source}", paths::escaped(path.as_os_str()), paths::searched_folder(path))]
     Io {
         /// The file.
         path: PathBuf,

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gstresnet50::inference::{
-    BUILTIN, Cancel, Engine, EngineOptions, Model, ModelSource, Provider, RUN_LIMIT, Runtime,
-    SessionOptions, shared_engine,
+    BUILTIN, CancelToken, Engine, EngineOptions, INFERENCE_TIMEOUT, Model, ModelSource, Provider,
+    Runtime, SessionOptions, shared_engine,
 };
 
 use super::{pass, slow, stand, stat};
@@ -74,14 +74,14 @@ fn engine_options() -> EngineOptions {
         sessions: 2,
         batch: 1,
         single: false,
-        run_limit: RUN_LIMIT,
+        inference_timeout: INFERENCE_TIMEOUT,
     }
 }
 
 fn get(model: &Path, options: &EngineOptions) -> Arc<Engine> {
     let runtime = Runtime::load(None, &[]).expect("ONNX Runtime");
     let model = Model::read(ModelSource::File(model.into())).expect("a model");
-    shared_engine(runtime, &model, options, &Cancel::default()).expect("an engine")
+    shared_engine(runtime, &model, options, &CancelToken::default()).expect("an engine")
 }
 
 /// Equal wishes get one engine, others another; it ends with its last user, and a file that was

@@ -246,7 +246,7 @@ impl Contestant {
         };
         let provider = session.provider();
         let (classifier, warnings) =
-            Classifier::for_session(&options, &model, session.findings(), provider)?;
+            Classifier::for_session(&options, &model, session.trial_report(), provider)?;
         for warning in warnings {
             eprintln!("warning: {warning}");
         }

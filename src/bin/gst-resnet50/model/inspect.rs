@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use gstresnet50::inference::{BUILTIN, ModelSource, find_model, meant};
+use gstresnet50::inference::{BUILTIN, ModelSource, did_you_mean, find_model};
 use gstresnet50::onnx::{self, ReadError};
 use gstresnet50::paths;
 use gstresnet50::resnet50::{self, Verdict};
@@ -31,13 +31,13 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let source = match args.file.to_str() {
         Some(name) if is_builtin(&args.file, name) => find_model(Some(name.as_ref()))
             .map_err(|e| format!("{e}; where a build has one, it is {BUILTIN}"))?,
-        _ => ModelSource::File(paths::named(args.file.as_os_str())),
+        _ => ModelSource::File(paths::from_path_or_uri(args.file.as_os_str())),
     };
     let file = source.open().map_err(|e| {
         let hint = super::weights_hint(&args.file);
         let (name, meant) = match (&source, &e) {
             (ModelSource::File(path), ReadError::File(error)) => {
-                (paths::looked_for(path), meant(path, error))
+                (paths::quoted_with_folder(path), did_you_mean(path, error))
             }
             _ => (format!("“{source}”"), ""),
         };

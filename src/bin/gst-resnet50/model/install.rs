@@ -170,7 +170,8 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     output::check(&[&output], inputs.chain(args.labels.clone()))?;
     match &source {
         Source::File(path) => {
-            let about = |e: &dyn std::fmt::Display| format!("{}: {e}", paths::looked_for(path));
+            let about =
+                |e: &dyn std::fmt::Display| format!("{}: {e}", paths::quoted_with_folder(path));
             let file = files::read(path, weights::MAX_FILE).map_err(|e| about(&e))?;
             let installable = convert(file.into(), &name, &Beside::of_file(path), args)
                 .map_err(|e| format!("{}{}", about(&e), onnx_hint(path)))?;

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use gstresnet50::inference::{Contract, Probe, Runtime};
+use gstresnet50::inference::{Contract, Runtime, TensorInspector};
 use gstresnet50::onnx::{self, StringEntry};
 use gstresnet50::preprocess::{ElementType, Layout, Picture, Preprocessor, Slot, Target};
 use gstresnet50::resnet50::quantize::{Calibration, Method};
@@ -238,7 +238,7 @@ impl Network {
         &self,
         precision: &Precision,
         visible: impl Fn(&str) -> String,
-    ) -> crate::Result<Probe> {
+    ) -> crate::Result<TensorInspector> {
         let mut model = self.write(Batch::Fixed(1), precision);
         if let Some(graph) = &mut model.graph {
             let names = self.architecture.activations();
@@ -251,7 +251,7 @@ impl Network {
         }
         let runtime = Runtime::load(None, &[])?;
         let side = self.architecture.side;
-        Ok(Probe::load(
+        Ok(TensorInspector::load(
             runtime,
             model.encode_to_vec(),
             "input",

@@ -44,7 +44,7 @@ pub fn check(outputs: &[&Output], inputs: impl IntoIterator<Item = PathBuf>) -> 
     }
     for input in inputs {
         // Some are named by their URIs.
-        let input = paths::named(input.as_os_str());
+        let input = paths::from_path_or_uri(input.as_os_str());
         let Some(read) = input.metadata().ok().and_then(|m| key(&m)) else {
             continue;
         };
@@ -91,7 +91,7 @@ fn metadata_of_descriptor(number: i32) -> Option<Metadata> {
 
 /// The files that are read with a model: itself, what lies beside it, and its external data.
 pub fn model_files(model: &Path) -> Vec<PathBuf> {
-    let model = &paths::named(model.as_os_str());
+    let model = &paths::from_path_or_uri(model.as_os_str());
     let mut appended = model.as_os_str().to_owned();
     appended.push(".modelinfo");
     let mut files = vec![

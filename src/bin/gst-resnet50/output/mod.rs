@@ -43,12 +43,14 @@ impl Output {
     /// What is named is a folder, or it is there and may not be written.
     pub fn new(named: &Path) -> Result<Self, String> {
         let place =
-            place::resolve(&paths::named(named.as_os_str())).map_err(|e| match e.kind() {
-                io::ErrorKind::IsADirectory => format!(
-                    "“{}” is a folder: name the file to write in it",
-                    named.display()
-                ),
-                _ => unwritable(named, &e),
+            place::resolve(&paths::from_path_or_uri(named.as_os_str())).map_err(|e| {
+                match e.kind() {
+                    io::ErrorKind::IsADirectory => format!(
+                        "“{}” is a folder: name the file to write in it",
+                        named.display()
+                    ),
+                    _ => unwritable(named, &e),
+                }
             })?;
         match &place {
             // Renaming would replace even a file that is protected.

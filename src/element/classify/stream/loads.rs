@@ -4,7 +4,7 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::inference::Cancel;
+use crate::inference::CancelToken;
 
 /// What is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Loads {
 /// A thread that loads.
 #[derive(Debug)]
 struct LoadThread {
-    cancel: Cancel,
+    cancel: CancelToken,
     /// Closes when the thread ends.
     ended: mpsc::Receiver<()>,
 }
@@ -45,18 +45,18 @@ pub struct LoadTicket {
     /// Tells it from the others; the newest has the highest.
     pub number: u64,
     /// Ends it.
-    pub cancel: Cancel,
+    pub cancel: CancelToken,
     /// Dropped when the thread ends.
     pub _running: mpsc::Sender<()>,
 }
 
 impl Loads {
     /// Begins a new one. The caller must cancel those before it, without a lock.
-    pub fn begin(&mut self, kind: LoadKind) -> (LoadTicket, Vec<Cancel>) {
+    pub fn begin(&mut self, kind: LoadKind) -> (LoadTicket, Vec<CancelToken>) {
         let before = self.abandon();
         self.pending = Some(kind);
         let (running, ended) = mpsc::channel();
-        let cancel = Cancel::default();
+        let cancel = CancelToken::default();
         self.running.push(LoadThread {
             cancel: cancel.clone(),
             ended,
@@ -70,7 +70,7 @@ impl Loads {
     }
 
     /// Stops waiting for any of them. The caller must cancel them, without a lock.
-    pub fn abandon(&mut self) -> Vec<Cancel> {
+    pub fn abandon(&mut self) -> Vec<CancelToken> {
         self.newest += 1;
         self.pending = None;
         self.lacks_names = false;

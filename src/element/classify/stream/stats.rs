@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::inference::RunTimes;
+use crate::inference::InferenceTimes;
 
 /// What an element has done since it was started.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Default for Stats {
 impl Stats {
     /// Counts one inferred frame or region: the time of its pre-processing, its time in the engine's
     /// queue, the time of its inference, and the time from its arrival to its result.
-    pub fn record(&mut self, preprocess: Duration, run: RunTimes, total: Duration) {
+    pub fn record(&mut self, preprocess: Duration, run: InferenceTimes, total: Duration) {
         self.inferences += 1;
         self.batches += u64::from(run.runs);
         for (histogram, time) in [
@@ -143,7 +143,7 @@ mod tests {
         for round in 1..=3u64 {
             for _ in 0..9 {
                 assert_eq!(stats.frame(), None);
-                let times = RunTimes {
+                let times = InferenceTimes {
                     inference: Duration::from_millis(30),
                     runs: 1,
                     ..Default::default()

@@ -8,7 +8,7 @@ use super::super::tracks::Target;
 use super::queue::JobResult;
 use super::state::{Delivered, State, Ticket};
 use super::stats::Stats;
-use crate::inference::{Home, RunTimes};
+use crate::inference::{InferenceTimes, OwnerProcess};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// A stream.
@@ -23,7 +23,7 @@ pub struct Stream {
     /// Counts the jobs that workers have started.
     started: AtomicU64,
     /// The process that it runs in.
-    pub process: Home,
+    pub process: OwnerProcess,
 }
 
 impl Stream {
@@ -83,7 +83,7 @@ impl Stream {
     }
 
     /// Counts an inferred frame or region.
-    pub fn record(&self, preprocess: Duration, run: RunTimes, total: Duration) {
+    pub fn record(&self, preprocess: Duration, run: InferenceTimes, total: Duration) {
         self.stats().record(preprocess, run, total);
     }
 
