@@ -14,7 +14,7 @@ libfuzzer_sys::fuzz_target!(|file: Vec<u8>| {
             }
             if let Some(graph) = &model.graph {
                 let _ = resnet50::size(graph, 224);
-                let _ = resnet50::verdict(graph);
+                let _ = resnet50::match_architecture(graph);
                 gst_plugin_resnet50_fuzz::check_message(&resnet50::precision(graph));
             }
         }

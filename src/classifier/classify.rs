@@ -14,7 +14,7 @@ use super::plan::Plan;
 use super::pool::Pool;
 use crate::inference::{CancelToken, Model, Provider};
 use crate::meta::{Class, Classification};
-use crate::postprocess::{Policy, confidences, top_k};
+use crate::postprocess::{DecisionSettings, confidences, top_k};
 use crate::preprocess::{Converter, Picture, Preprocessor, Slot, is_read};
 use crate::rect::Rect;
 use crate::sync::Mutex;
@@ -53,7 +53,7 @@ pub struct ResultOptions {
     /// Minimum confidence of a class, from 0 to 1.
     pub threshold: f32,
     /// How decisions are made.
-    pub policy: Policy,
+    pub policy: DecisionSettings,
 }
 
 /// The result of one inference, and what it adds to a decision.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::error::Error;
 use super::options::NameOptions;
 use crate::meta::Group;
-use crate::postprocess::{Candidates, Groups, Labels, Policy};
+use crate::postprocess::{Categories, DecisionSettings, Groups, Labels};
 
 /// What can be decided for, by a model's labels and the properties `groups`, `allow` and `deny`.
 #[derive(Debug)]
 pub struct DecisionRule {
     /// The classes or groups that are decided between.
-    pub candidates: Arc<Candidates>,
+    pub categories: Arc<Categories>,
     groups: Option<Arc<Groups>>,
 }
 
@@ -30,9 +30,9 @@ impl DecisionRule {
             options.allow.as_deref().unwrap_or_default(),
             options.deny.as_deref().unwrap_or_default(),
         );
-        let candidates = Candidates::new(labels, groups.as_deref(), allow, deny)?;
+        let categories = Categories::new(labels, groups.as_deref(), allow, deny)?;
         Ok(Some(Self {
-            candidates: Arc::new(candidates),
+            categories: Arc::new(categories),
             groups,
         }))
     }
@@ -62,5 +62,5 @@ pub struct DecisionSample {
     /// Of all classes.
     pub confidences: Vec<f32>,
     /// How the decision is made.
-    pub policy: Policy,
+    pub policy: DecisionSettings,
 }

@@ -3,7 +3,7 @@
 //! what to do.
 
 use crate::inference::{InferenceError, ModelError, ProviderError, RuntimeError, SessionError};
-use crate::postprocess::{CandidatesError, GroupsError, LabelsError, NotFinite};
+use crate::postprocess::{CategoriesError, GroupsError, LabelsError, NotFinite};
 use crate::preprocess::{self, ConvertError};
 use crate::text;
 
@@ -23,7 +23,7 @@ pub enum Error {
     #[error(transparent)]
     Groups(#[from] GroupsError),
     #[error(transparent)]
-    Candidates(#[from] CandidatesError),
+    Categories(#[from] CategoriesError),
     #[error("property “{property}” is {found}, and must be {expected}")]
     Setting {
         property: &'static str,
@@ -61,7 +61,7 @@ impl Error {
     pub fn is_of_names(&self) -> bool {
         matches!(
             self,
-            Self::Labels(_) | Self::Groups(_) | Self::Candidates(_)
+            Self::Labels(_) | Self::Groups(_) | Self::Categories(_)
         )
     }
 
@@ -147,8 +147,8 @@ impl Error {
             Self::Groups(GroupsError::NotText(_)) => "Give a file of UTF-8 text",
             Self::Groups(GroupsError::NotImagenet(_)) => "Or unset the property groups",
             Self::Groups(_) => "Mend the file that the property groups names",
-            Self::Candidates(CandidatesError::WithoutGroups { .. }) => "Or change the property",
-            Self::Candidates(_)
+            Self::Categories(CategoriesError::WithoutGroups { .. }) => "Or change the property",
+            Self::Categories(_)
             | Self::Setting { .. }
             | Self::Model(ModelError::Override { .. }) => "Change the property or unset it",
             Self::Map(_) => {
@@ -232,7 +232,7 @@ impl Error {
             Self::Model(_) | Self::Session(_) => {
                 gst::error_msg!(gst::StreamError::WrongType, ("{}", text))
             }
-            Self::Setting { .. } | Self::Labels(_) | Self::Groups(_) | Self::Candidates(_) => {
+            Self::Setting { .. } | Self::Labels(_) | Self::Groups(_) | Self::Categories(_) => {
                 gst::error_msg!(gst::ResourceError::Settings, ("{}", text))
             }
             Self::Convert(ConvertError::Unknown { .. }) => {
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn punctuation() {
         let unknown = |nearest: Option<&str>| {
-            Error::from(CandidatesError::Unknown {
+            Error::from(CategoriesError::Unknown {
                 list: "allow",
                 name: "taby".into(),
                 nearest: nearest.map(Into::into),
@@ -273,7 +273,7 @@ mod tests {
         let text = unknown(Some("tabby"));
         let end = "; did you mean “tabby”? Change the property or unset it.";
         assert!(text.ends_with(end), "{text}");
-        let without = CandidatesError::WithoutGroups {
+        let without = CategoriesError::WithoutGroups {
             list: "allow",
             name: "dog".into(),
         };

@@ -6,7 +6,7 @@ use gst::prelude::*;
 /// The flow return of a sink pad for an event that was pushed on through `src`. GStreamer takes a
 /// refused event for a fatal error, without a message that says why. Most often the pad is only being
 /// deactivated.
-pub(super) fn of_event(
+pub(super) fn event_result(
     src: &gst::Pad,
     kind: gst::EventType,
     is_taken: bool,

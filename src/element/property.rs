@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use gst::prelude::*;
 
-use super::strings::{self, NotText};
+use super::strings::{self, NonUtf8};
 use super::time::clock_time;
 
 type Field<S, T> = fn(&mut S) -> &mut T;
@@ -27,7 +27,7 @@ type Setter<S> = Box<dyn Fn(&mut S, &glib::Value) + Send + Sync>;
 /// Settings that properties are stored in.
 pub trait Settings: Clone {
     /// The properties that were set to bytes that are no text.
-    fn not_text(&mut self) -> &mut NotText;
+    fn not_text(&mut self) -> &mut NonUtf8;
 }
 
 /// A property.

@@ -57,9 +57,9 @@ pub fn shown(value: &glib::Value) -> String {
 /// String properties that were set to bytes that are not UTF-8, with these bytes. Their previous value
 /// stays in effect until the element has reported the error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NotText(Vec<(&'static str, OsString)>);
+pub struct NonUtf8(Vec<(&'static str, OsString)>);
 
-impl NotText {
+impl NonUtf8 {
     /// Records the value of a property. Returns true if it is not UTF-8 and must not be used.
     pub fn take(&mut self, name: &'static str, value: &glib::Value) -> bool {
         self.0.retain(|(property, _)| *property != name);
@@ -100,7 +100,7 @@ impl NotText {
 }
 
 /// Posts an error if a property is not UTF-8, and fails the state change. No lock may be held.
-pub fn check(not_text: &NotText, element: &gst::Element) -> Result<(), gst::StateChangeError> {
+pub fn post_error(not_text: &NonUtf8, element: &gst::Element) -> Result<(), gst::StateChangeError> {
     let Some(refusal) = not_text.refusal() else {
         return Ok(());
     };
@@ -109,8 +109,8 @@ pub fn check(not_text: &NotText, element: &gst::Element) -> Result<(), gst::Stat
 }
 
 /// Posts a warning if a property was set to bytes that are not UTF-8 while the element is running.
-/// Before that, [`check`] posts an error. No lock may be held.
-pub fn tell(refusal: Option<String>, element: &gst::Element) {
+/// Before that, [`post_error`] posts an error. No lock may be held.
+pub fn post_warning(refusal: Option<String>, element: &gst::Element) {
     if let Some(refusal) = refusal
         && element.current_state() > gst::State::Ready
     {

@@ -24,9 +24,9 @@ const ORIGIN: u128 = 1_000_000 * 1_000_000_000;
 /// A time without jumps, in nanoseconds. Only differences are meaningful. 128 bits never overflow,
 /// whatever the timestamps are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Steady(u128);
+pub struct SteadyTime(u128);
 
-impl Steady {
+impl SteadyTime {
     /// The time since an earlier one; zero if that one is later, as with reordered frames.
     pub fn since(self, earlier: Self) -> ClockTime {
         let since = self.0.saturating_sub(earlier.0);
@@ -51,14 +51,14 @@ impl Steady {
 
 /// The time of a frame; both fields are `None` if it has no timestamp.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct When {
+pub struct Timestamp {
     /// The timestamp.
     pub pts: Option<ClockTime>,
     /// The time without jumps.
-    pub steady: Option<Steady>,
+    pub steady: Option<SteadyTime>,
 }
 
-impl When {
+impl Timestamp {
     /// The time since an earlier frame. The smaller difference counts, so that a single timestamp far
     /// ahead has no effect on later frames.
     pub fn since(self, earlier: Self) -> Option<ClockTime> {
@@ -75,9 +75,9 @@ impl When {
 
 /// The place of a frame on a [`Timeline`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub struct TimelinePoint {
     /// The time without jumps.
-    pub steady: Steady,
+    pub steady: SteadyTime,
     /// The time since the previous frame; zero for a late frame.
     pub step: ClockTime,
     /// Whether the timestamp has jumped back.
@@ -89,9 +89,9 @@ pub struct Moment {
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     /// The latest timestamp, and its steady time.
-    farthest: Option<(ClockTime, Steady)>,
+    farthest: Option<(ClockTime, SteadyTime)>,
     /// Where the steady time continues after a restart.
-    end: Option<Steady>,
+    end: Option<SteadyTime>,
     step: Option<ClockTime>,
     /// Late frames in a row.
     late: u32,
@@ -115,13 +115,17 @@ impl Timeline {
     }
 
     /// Takes the timestamp and duration of the next frame. `None` for a frame without a timestamp.
-    pub fn see(&mut self, time: Option<ClockTime>, duration: Option<ClockTime>) -> Option<Moment> {
+    pub fn see(
+        &mut self,
+        time: Option<ClockTime>,
+        duration: Option<ClockTime>,
+    ) -> Option<TimelinePoint> {
         let time = time?;
         let usual = self.usual(duration);
         let Some((farthest, steady)) = self.farthest else {
-            let steady = self.end.map_or(Steady(ORIGIN), |end| end.after(usual));
+            let steady = self.end.map_or(SteadyTime(ORIGIN), |end| end.after(usual));
             self.farthest = Some((time, steady));
-            return Some(Moment {
+            return Some(TimelinePoint {
                 steady,
                 step: ClockTime::ZERO,
                 is_anew: false,
@@ -148,8 +152,8 @@ impl Timeline {
             return Some(self.advance_to(time, steady.after(usual), usual, false));
         }
         let late = u128::from(behind.nseconds());
-        Some(Moment {
-            steady: Steady(steady.0.saturating_sub(late)),
+        Some(TimelinePoint {
+            steady: SteadyTime(steady.0.saturating_sub(late)),
             step: ClockTime::ZERO,
             is_anew: false,
         })
@@ -158,12 +162,12 @@ impl Timeline {
     fn advance_to(
         &mut self,
         time: ClockTime,
-        steady: Steady,
+        steady: SteadyTime,
         step: ClockTime,
         is_anew: bool,
-    ) -> Moment {
+    ) -> TimelinePoint {
         self.farthest = Some((time, steady));
-        Moment {
+        TimelinePoint {
             steady,
             step,
             is_anew,
@@ -208,7 +212,7 @@ mod tests {
     /// The steady times of frames since the first one, in milliseconds.
     fn steady(times: &[u64]) -> Vec<u64> {
         let mut timeline = Timeline::default();
-        let first = Steady(ORIGIN);
+        let first = SteadyTime(ORIGIN);
         let moments = times.iter().map(|time| timeline.see(Some(MS(*time)), None));
         let times = moments.map(|moment| moment.expect("a time").steady.since(first).mseconds());
         times.collect()
@@ -251,7 +255,7 @@ mod tests {
         let mut timeline = Timeline::default();
         let seen = (0..100).map(|_| timeline.see(Some(MS(5000)), Some(MS(40))));
         let last = seen.last().flatten().expect("a time").steady;
-        assert_eq!(last.since(Steady(ORIGIN)), MS(40 * 91));
+        assert_eq!(last.since(SteadyTime(ORIGIN)), MS(40 * 91));
     }
 
     /// In reverse playback timestamps fall.
@@ -262,7 +266,7 @@ mod tests {
         let mut at = |ms| {
             let moment = timeline.see(Some(MS(ms)), None).expect("a time");
             (
-                moment.steady.since(Steady(ORIGIN)).mseconds(),
+                moment.steady.since(SteadyTime(ORIGIN)).mseconds(),
                 moment.is_anew,
             )
         };
@@ -292,7 +296,7 @@ mod tests {
         ) {
             let mut timeline = Timeline::default();
             timeline.set_backward(is_backward);
-            let mut highest = Steady(0);
+            let mut highest = SteadyTime(0);
             for time in wild {
                 let time = Some(ClockTime::from_nseconds(time));
                 let moment = timeline.see(time, Some(MS(40))).expect("a time");
@@ -301,7 +305,7 @@ mod tests {
             }
             timeline.set_backward(false);
             let start = ClockTime::from_nseconds(start);
-            let mut before: Option<Steady> = None;
+            let mut before: Option<SteadyTime> = None;
             // The first few may lie where the wild ones were.
             for i in 0..20u64 {
                 let moment = timeline.see(Some(start + MS(40) * i), Some(MS(40))).expect("a time");

@@ -8,7 +8,7 @@ use crate::meta::{classification_of, regions_of};
 
 /// Looks for classifications in the frames of a stream.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct UnclassifiedCheck {
     /// There was one, so there is nothing to post.
     is_done: bool,
     /// Frames without classification.
@@ -24,7 +24,7 @@ pub struct Unclassified {
     has_regions: bool,
 }
 
-impl Watch {
+impl UnclassifiedCheck {
     /// Takes the next frame.
     pub fn see(&mut self, frame: &gst::BufferRef) {
         if self.is_done {
@@ -173,7 +173,7 @@ mod tests {
         gst::init().expect("GStreamer");
         crate::meta::register();
         let frame = gst::Buffer::new();
-        let mut watch = Watch::default();
+        let mut watch = UnclassifiedCheck::default();
         assert_eq!(watch.end(), None);
         watch.see(&frame);
         watch.see(&frame);

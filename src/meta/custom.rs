@@ -64,7 +64,7 @@ pub fn classification_by(buffer: &gst::BufferRef, name: Option<&str>) -> Option<
 }
 
 /// The classifications of a buffer by all elements that have classified it, the last one's first.
-pub fn classifications_of(buffer: &gst::BufferRef) -> Vec<Classification> {
+pub fn frame_classifications(buffer: &gst::BufferRef) -> Vec<Classification> {
     structures(&metas(buffer))
         .filter_map(Classification::from_structure)
         .collect()

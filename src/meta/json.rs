@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Classification, Decision, Region, answers_by};
+use super::{Classification, Decision, Region, classifications_by};
 
 #[derive(Default, Serialize)]
 struct Line<'a> {
@@ -105,7 +105,7 @@ pub fn json_lines(
     buffer: &gst::BufferRef,
     segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
 ) -> String {
-    answers_by(buffer, None)
+    classifications_by(buffer, None)
         .iter()
         .map(|(region, seen)| json_line(seen, region.as_ref(), buffer.pts(), segment))
         .collect()

@@ -15,11 +15,12 @@ mod select;
 
 pub use classification::{Class, Classification, Decision, Group};
 pub use custom::{
-    META_NAME, attach, classification_by, classification_of, classifications_of, register,
+    META_NAME, attach, classification_by, classification_of, frame_classifications, register,
 };
 pub use json::{json_line, json_line_unclassified, json_lines};
-pub use reader::answers_by;
+pub use reader::classifications_by;
 pub use region::{
-    PARAM_NAME, Region, attach_region, attach_regions, region_answers_of, regions_by, regions_of,
+    PARAM_NAME, Region, attach_region, attach_regions, region_classifications, regions_by,
+    regions_of,
 };
-pub use select::is_meant;
+pub use select::name_matches;

@@ -4,7 +4,8 @@
 use gst_video::VideoRegionOfInterestMeta;
 
 use super::{
-    Classification, Region, classification_by, classifications_of, region_answers_of, regions_by,
+    Classification, Region, classification_by, frame_classifications, region_classifications,
+    regions_by,
 };
 
 impl Classification {
@@ -52,11 +53,11 @@ impl Classification {
     pub fn from_buffer(
         buffer: &gst::BufferRef,
     ) -> impl Iterator<Item = (Option<Region>, Classification)> {
-        let frame = classifications_of(buffer).into_iter();
+        let frame = frame_classifications(buffer).into_iter();
         let regions = buffer.iter_meta::<VideoRegionOfInterestMeta>();
         let regions = regions.flat_map(|meta| {
             let region = Region::from_meta(&meta);
-            let all = region_answers_of(&meta).into_iter();
+            let all = region_classifications(&meta).into_iter();
             all.map(move |classification| (Some(region.clone()), classification))
         });
         frame
@@ -69,7 +70,7 @@ impl Classification {
 /// frame first (without a region), then of the regions in their order. Without a `name`, that of
 /// the last element for the frame and for each region; otherwise `name` is as in
 /// [`classification_by`].
-pub fn answers_by(
+pub fn classifications_by(
     buffer: &gst::BufferRef,
     name: Option<&str>,
 ) -> Vec<(Option<Region>, Classification)> {

@@ -108,7 +108,7 @@ pub fn regions_by(
 }
 
 /// The classifications of a region by all elements that have classified it, the last element first.
-pub fn region_answers_of(meta: &VideoRegionOfInterestMeta) -> Vec<Classification> {
+pub fn region_classifications(meta: &VideoRegionOfInterestMeta) -> Vec<Classification> {
     params(meta)
         .filter_map(Classification::from_structure)
         .collect()

@@ -42,7 +42,7 @@ pub(super) fn select<'a>(
 }
 
 /// Whether a name matches a classifier with this element name or model.
-pub fn is_meant(element: &str, model: Option<&str>, name: &str) -> bool {
+pub fn name_matches(element: &str, model: Option<&str>, name: &str) -> bool {
     let structure = gst::Structure::builder("classifier")
         .field("element", element)
         .field_if_some("model", model)
@@ -88,8 +88,8 @@ mod tests {
         ] {
             assert_eq!(found(name).as_deref(), expected, "{name:?}");
         }
-        assert!(is_meant("first", None, "first"));
-        assert!(is_meant("first", Some("/a/b.onnx"), "b"));
-        assert!(!is_meant("first", None, "b"));
+        assert!(name_matches("first", None, "first"));
+        assert!(name_matches("first", Some("/a/b.onnx"), "b"));
+        assert!(!name_matches("first", None, "b"));
     }
 }

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::candidates::Candidates;
+use super::categories::Categories;
 
 /// How decisions are stabilized. Times are stream time, so they do not depend on the frame rate.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Policy {
+pub struct DecisionSettings {
     /// Time constant of the running average in nanoseconds: the time in which the average follows a
     /// step in the confidence to 63 %. 0 means no average.
     pub smoothing: u64,
@@ -22,11 +22,11 @@ pub struct Policy {
 
 /// A decision and its confidence.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Decided {
-    /// The name of the candidate; `None` if no candidate is confident enough.
+pub struct FilteredDecision {
+    /// The name of the category; `None` if no category is confident enough.
     pub label: Option<Arc<str>>,
-    /// The running average of the candidate: the sum over its classes, limited to 1 if there are
-    /// several. 0 without a candidate.
+    /// The running average of the category: the sum over its classes, limited to 1 if there are
+    /// several. 0 without a category.
     pub confidence: f32,
     /// Stream time in nanoseconds of the first sample of this decision; `None` if it had no time.
     pub since: Option<u64>,
@@ -41,9 +41,9 @@ pub struct Decided {
 /// only with a sample: with slow sampling a change comes up to one sample later than with fast
 /// sampling, and a change that ends before the next sample is missed.
 #[derive(Debug, Clone)]
-pub struct Decider {
-    candidates: Arc<Candidates>,
-    /// The running average of each candidate.
+pub struct DecisionFilter {
+    categories: Arc<Categories>,
+    /// The running average of each category.
     averages: Vec<f64>,
     /// The time of the newest sample that had a time.
     time: Option<u64>,
@@ -54,27 +54,27 @@ pub struct Decider {
 /// The current decision.
 #[derive(Debug, Clone, Copy)]
 struct Current {
-    /// `None` if no candidate is confident enough.
-    candidate: Option<usize>,
+    /// `None` if no category is confident enough.
+    category: Option<usize>,
     since: Option<u64>,
     /// The newest time at its first sample; differs from `since` if that sample had no time.
     changed: Option<u64>,
 }
 
-impl Decider {
+impl DecisionFilter {
     /// Before the first sample.
-    pub fn new(candidates: Arc<Candidates>) -> Self {
+    pub fn new(categories: Arc<Categories>) -> Self {
         Self {
-            averages: vec![0.0; candidates.len()],
-            candidates,
+            averages: vec![0.0; categories.len()],
+            categories,
             time: None,
             current: None,
         }
     }
 
-    /// The candidates of the decisions.
-    pub fn candidates(&self) -> &Arc<Candidates> {
-        &self.candidates
+    /// The categories of the decisions.
+    pub fn categories(&self) -> &Arc<Categories> {
+        &self.categories
     }
 
     /// Forgets all samples, as for a new stream or after a seek.
@@ -85,20 +85,25 @@ impl Decider {
 
     /// Takes the next sample: the finite `confidences` of all classes (missing ones at the end are 0)
     /// and its stream `time` in nanoseconds. Returns whether the decision has changed; the first one
-    /// is a change, even without a candidate.
+    /// is a change, even without a category.
     ///
     /// For the first sample, for one without a time and with `smoothing` 0 the average is the sample
     /// itself. Otherwise the sample counts for the whole time since the previous one.
     ///
-    /// A decision for a candidate ends when its average falls below `leave`, or when the average of
-    /// another candidate is higher and not below `enter`. The next decision is for the candidate with
+    /// A decision for a category ends when its average falls below `leave`, or when the average of
+    /// another category is higher and not below `enter`. The next decision is for the category with
     /// the highest average if that is not below `enter`, and for the first of equal ones; otherwise
-    /// it is without a candidate. The first decision is immediate. Later ones come at least `hold`
+    /// it is without a category. The first decision is immediate. Later ones come at least `hold`
     /// after the previous one, as far as times are known: a sample without a time has the newest
     /// known time.
     ///
     /// A time before the previous one has the effect of [`Self::reset`].
-    pub fn update(&mut self, confidences: &[f32], time: Option<u64>, policy: &Policy) -> bool {
+    pub fn update(
+        &mut self,
+        confidences: &[f32],
+        time: Option<u64>,
+        policy: &DecisionSettings,
+    ) -> bool {
         if let (Some(now), Some(before)) = (time, self.time)
             && now < before
         {
@@ -106,10 +111,10 @@ impl Decider {
         }
         self.average(confidences, time, policy.smoothing);
         self.time = time.or(self.time);
-        let candidate = match self.current {
+        let category = match self.current {
             Some(current) => {
-                let next = self.next(current.candidate, policy);
-                if next == current.candidate || self.is_held(current, policy.hold) {
+                let next = self.next(current.category, policy);
+                if next == current.category || self.is_held(current, policy.hold) {
                     return false;
                 }
                 next
@@ -117,7 +122,7 @@ impl Decider {
             None => self.next(None, policy),
         };
         self.current = Some(Current {
-            candidate,
+            category,
             since: time,
             changed: self.time,
         });
@@ -125,18 +130,18 @@ impl Decider {
     }
 
     /// The current decision; `None` before the first sample.
-    pub fn decision(&self) -> Option<Decided> {
+    pub fn decision(&self) -> Option<FilteredDecision> {
         let current = self.current?;
-        Some(Decided {
-            label: current.candidate.map(|c| self.candidates.name(c)),
-            confidence: current.candidate.map_or(0.0, |c| self.confidence(c)),
+        Some(FilteredDecision {
+            label: current.category.map(|c| self.categories.name(c)),
+            confidence: current.category.map_or(0.0, |c| self.confidence(c)),
             since: current.since,
         })
     }
 
-    fn confidence(&self, candidate: usize) -> f32 {
-        let average = self.averages[candidate] as f32;
-        match self.candidates.classes(candidate).len() {
+    fn confidence(&self, category: usize) -> f32 {
+        let average = self.averages[category] as f32;
+        match self.categories.classes(category).len() {
             1 => average,
             // Several classes may be right at once, and sums are rounded.
             _ => average.min(1.0),
@@ -150,7 +155,7 @@ impl Decider {
             }
             _ => 0.0,
         };
-        let new = self.candidates.sums(confidences);
+        let new = self.categories.sums(confidences);
         for (average, new) in self.averages.iter_mut().zip(new) {
             let rest = (*average - new) * kept;
             // Long decay would lead to subnormal numbers, which are slow.
@@ -166,8 +171,8 @@ impl Decider {
         }
     }
 
-    /// The next candidate, without regard to the hold time.
-    fn next(&self, current: Option<usize>, policy: &Policy) -> Option<usize> {
+    /// The next category, without regard to the hold time.
+    fn next(&self, current: Option<usize>, policy: &DecisionSettings) -> Option<usize> {
         // Zero means no threshold: without an activation, values may be negative.
         let limit = |value: f32| match value > 0.0 {
             true => f64::from(value),
@@ -175,7 +180,7 @@ impl Decider {
         };
         let enter = limit(policy.enter);
         let leave = limit(policy.leave).min(enter);
-        // The best candidate is the only possible rival.
+        // The best category is the only possible rival.
         let best = self.best().filter(|best| self.averages[*best] >= enter);
         let Some(current) = current.filter(|c| self.averages[*c] >= leave) else {
             return best;
@@ -184,7 +189,7 @@ impl Decider {
         rival.or(Some(current))
     }
 
-    /// The candidate with the highest average; the first of equal ones.
+    /// The category with the highest average; the first of equal ones.
     fn best(&self) -> Option<usize> {
         let mut best = None;
         let mut highest = f64::NEG_INFINITY;

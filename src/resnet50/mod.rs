@@ -3,16 +3,16 @@
 //! GStreamer and ONNX Runtime.
 
 mod architecture;
-mod folded;
+mod fused_weights;
 mod inspect;
 pub mod quantize;
-mod rule;
+mod synthetic;
 #[cfg(feature = "cli")]
 pub mod weights;
 mod writer;
 
 pub use architecture::{Bottleneck, Conv, Linear, Parameter, ResNet50, Variant};
-pub use folded::{FoldError, Folded, Layer};
-pub use inspect::{Size, Verdict, precision, size, verdict};
-pub use rule::{folded_by_rule, model_by_rule, rule_contract, rule_weights};
+pub use fused_weights::{FuseError, FusedWeights, Layer};
+pub use inspect::{ArchitectureMatch, Size, match_architecture, precision, size};
+pub use synthetic::{synthetic_contract, synthetic_model, synthetic_values, synthetic_weights};
 pub use writer::{Batch, Precision, dequantized, to_onnx};

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use half::f16;
 
 use super::architecture::{Conv, ResNet50};
-use super::folded::Folded;
+use super::fused_weights::FusedWeights;
 use super::quantize::{QuantizationParameters, QuantizedLayer, Scales};
 use crate::onnx::{
     Attribute, CONTRACT_KEY, Dimension, DimensionValue, Graph, Model, Node, OperatorSet, Shape,
@@ -50,7 +50,7 @@ pub fn to_onnx(
     network: &ResNet50,
     batch: Batch,
     contract: &str,
-    weights: &Folded,
+    weights: &FusedWeights,
     precision: &Precision,
 ) -> Model {
     let float = match precision {
@@ -98,7 +98,7 @@ struct Value {
 }
 
 struct Writer<'a> {
-    weights: &'a Folded,
+    weights: &'a FusedWeights,
     precision: &'a Precision,
     nodes: Vec<Node>,
     initializers: Vec<Tensor>,

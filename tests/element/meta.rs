@@ -3,9 +3,9 @@
 
 use gst_video::VideoRegionOfInterestMeta;
 use gstresnet50::meta::{
-    Classification, Decision, Group, META_NAME, PARAM_NAME, Region, answers_by, attach,
-    attach_region, classification_by, classification_of, classifications_of, region_answers_of,
-    regions_by, regions_of, register,
+    Classification, Decision, Group, META_NAME, PARAM_NAME, Region, attach, attach_region,
+    classification_by, classification_of, classifications_by, frame_classifications,
+    region_classifications, regions_by, regions_of, register,
 };
 use support::lines::seen;
 
@@ -180,11 +180,11 @@ fn several_classifiers_keep_their_answers() {
     ];
     for (answer, expected) in &steps {
         attach(buffer.make_mut(), answer);
-        assert_eq!(names(&classifications_of(&buffer)), *expected);
+        assert_eq!(names(&frame_classifications(&buffer)), *expected);
         assert_eq!(classification_of(&buffer).as_ref(), Some(answer));
     }
     let copy = buffer.copy();
-    assert_eq!(names(&classifications_of(&copy)), steps[4].1);
+    assert_eq!(names(&frame_classifications(&copy)), steps[4].1);
 
     // Another buffer's metadata comes on top of what is there.
     let mut other = gst::Buffer::new();
@@ -194,7 +194,7 @@ fn several_classifiers_keep_their_answers() {
         .copy_into(other.make_mut(), gst::BufferCopyFlags::META, ..)
         .expect("it can be copied");
     assert_eq!(
-        names(&classifications_of(&other)),
+        names(&frame_classifications(&other)),
         [("d", "dog"), ("b", "pug"), ("c", "mug"), ("a", "tiger")]
     );
 
@@ -222,14 +222,14 @@ fn several_classifiers_of_a_region() {
     meta.add_param(detection.build());
     attach_region(&mut meta, &by("a", "tabby"));
     attach_region(&mut meta, &by("b", "pug"));
-    let all = region_answers_of(&meta);
+    let all = region_classifications(&meta);
     assert_eq!(names(&all), [("b", "pug"), ("a", "tabby")]);
     attach_region(&mut meta, &by("a", "tiger"));
 
     for buffer in [&buffer, &buffer.copy()] {
         let meta = buffer.meta::<VideoRegionOfInterestMeta>();
         let meta = meta.expect("it has one");
-        let all = region_answers_of(&meta);
+        let all = region_classifications(&meta);
         assert_eq!(names(&all), [("a", "tiger"), ("b", "pug")]);
         let params: Vec<_> = meta.params().map(|param| param.name().as_str()).collect();
         assert_eq!(params, ["detection", PARAM_NAME, PARAM_NAME]);
@@ -242,8 +242,8 @@ fn several_classifiers_of_a_region() {
         assert_eq!(best(regions_of(buffer)).as_deref(), Some("tiger"));
         assert_eq!(best(regions_by(buffer, Some("b"))).as_deref(), Some("pug"));
         assert_eq!(best(regions_by(buffer, Some("c"))), None);
-        assert_eq!(answers_by(buffer, Some("b")).len(), 1);
-        assert_eq!(answers_by(buffer, Some("c")).len(), 0);
+        assert_eq!(classifications_by(buffer, Some("b")).len(), 1);
+        assert_eq!(classifications_by(buffer, Some("c")).len(), 0);
     }
 }
 

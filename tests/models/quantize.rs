@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use gstresnet50::onnx;
-use gstresnet50::resnet50::{Batch, Folded, ResNet50, Variant, Verdict, model_by_rule, verdict};
+use gstresnet50::resnet50::{
+    ArchitectureMatch, Batch, FusedWeights, ResNet50, Variant, match_architecture, synthetic_model,
+};
 use prost::Message as _;
 use support::data;
 use support::onnx::Net;
@@ -220,20 +222,24 @@ fn half_precision() {
 #[test]
 fn weights_of_a_file() {
     for variant in [Variant::V1, Variant::V1_5] {
-        let model = model_by_rule(variant, Batch::Fixed(3));
+        let model = synthetic_model(variant, Batch::Fixed(3));
         let bytes = model.encode_to_vec();
         let graph = onnx::Model::parse(bytes.into())
             .expect("a model")
             .graph
             .expect("a graph");
         let network = ResNet50::new(variant);
-        let weights = Folded::from_graph(&network, &graph).expect("weights");
-        assert!(weights == gstresnet50::resnet50::folded_by_rule(&network));
+        let weights = FusedWeights::from_graph(&network, &graph).expect("weights");
+        assert!(weights == gstresnet50::resnet50::synthetic_weights(&network));
     }
     let other = onnx::Model::read(&data("light_resnet50.onnx")).expect("a model");
     let graph = other.graph.expect("a graph");
-    assert!(matches!(verdict(&graph), Verdict::ResNet50(..)));
-    let error = Folded::from_graph(&ResNet50::new(Variant::V1_5), &graph).expect_err("other names");
+    assert!(matches!(
+        match_architecture(&graph),
+        ArchitectureMatch::ResNet50(..)
+    ));
+    let error =
+        FusedWeights::from_graph(&ResNet50::new(Variant::V1_5), &graph).expect_err("other names");
     assert!(
         error
             .to_string()

@@ -11,7 +11,9 @@ use gstresnet50::onnx::{
     data_type,
 };
 use gstresnet50::preprocess::Slot;
-use gstresnet50::resnet50::{Batch, Variant, Verdict, model_by_rule, precision, size, verdict};
+use gstresnet50::resnet50::{
+    ArchitectureMatch, Batch, Variant, match_architecture, precision, size, synthetic_model,
+};
 use prost::Message;
 use support::{data, golden_tensor};
 
@@ -26,7 +28,7 @@ fn logits_of_torchvision() {
     let dir = tempfile::tempdir().expect("a folder");
 
     for (variant, key, other) in [(Variant::V1_5, "v1.5", "v1"), (Variant::V1, "v1", "v1.5")] {
-        let model = model_by_rule(variant, Batch::Dynamic);
+        let model = synthetic_model(variant, Batch::Dynamic);
         let path = dir.path().join(format!("{key}.onnx"));
         std::fs::write(&path, model.encode_to_vec()).expect("a file");
         let model = Model::read(ModelSource::File(path)).expect("a classifier");
@@ -69,11 +71,11 @@ fn verdicts() {
         (Variant::V1_5, "layer2.0.conv2"),
         (Variant::V1, "layer2.0.conv1"),
     ] {
-        let graph = model_by_rule(variant, Batch::Dynamic)
+        let graph = synthetic_model(variant, Batch::Dynamic)
             .graph
             .expect("a graph");
-        let Verdict::ResNet50(found, telling) = verdict(&graph) else {
-            panic!("{:?}", verdict(&graph));
+        let ArchitectureMatch::ResNet50(found, telling) = match_architecture(&graph) else {
+            panic!("{:?}", match_architecture(&graph));
         };
         assert_eq!(found, variant);
         assert!(telling.contains(layer), "{telling}");
@@ -87,8 +89,8 @@ fn verdicts() {
     // ONNX's own test data: Caffe2's ResNet50, its weights left out.
     let other = onnx::Model::read(&data("light_resnet50.onnx")).expect("a model");
     let graph = other.graph.expect("a graph");
-    let Verdict::ResNet50(Variant::V1_5, telling) = verdict(&graph) else {
-        panic!("{:?}", verdict(&graph));
+    let ArchitectureMatch::ResNet50(Variant::V1_5, telling) = match_architecture(&graph) else {
+        panic!("{:?}", match_architecture(&graph));
     };
     assert!(telling.contains("res3_0_branch2b_w_0"), "{telling}");
     assert_eq!(size(&graph, 224).parameters, 25_557_032);
@@ -96,9 +98,9 @@ fn verdicts() {
     let none = onnx::Model::read(&data("efficientnet-lite0.onnx")).expect("a model");
     let graph = none.graph.expect("a graph");
     assert!(
-        matches!(verdict(&graph), Verdict::NotAResNet(_)),
+        matches!(match_architecture(&graph), ArchitectureMatch::NotAResNet(_)),
         "{:?}",
-        verdict(&graph)
+        match_architecture(&graph)
     );
     // Published: 4.7 million parameters, 0.407 G.
     let counted = size(&graph, 224);
@@ -187,7 +189,11 @@ fn a_graph_is_looked_at_in_time_in_proportion_to_its_size() {
             for _ in 0..5 {
                 let time = processor_time(|| {
                     let _ = Signature::of(&model).map_err(|e| e.to_string());
-                    let _ = (verdict(graph), size(graph, 224), precision(graph));
+                    let _ = (
+                        match_architecture(graph),
+                        size(graph, 224),
+                        precision(graph),
+                    );
                 });
                 least = least.min(time);
                 if time > Duration::from_secs(1) {

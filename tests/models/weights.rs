@@ -7,7 +7,8 @@ use gstresnet50::resnet50::weights::{
     DType, Naming, ResNet50Weights, StateDict, WeightsError, parse, read,
 };
 use gstresnet50::resnet50::{
-    Batch, Folded, Parameter, Precision, ResNet50, Variant, model_by_rule, rule_weights, to_onnx,
+    Batch, FusedWeights, Parameter, Precision, ResNet50, Variant, synthetic_model,
+    synthetic_values, to_onnx,
 };
 use proptest::prelude::*;
 use prost::Message as _;
@@ -201,7 +202,7 @@ fn safetensors(tensors: &[(String, Vec<usize>, Vec<u8>)], dtype: &str) -> Vec<u8
 fn rule(naming: Naming, mut change: impl FnMut(&mut Parameter) -> bool) -> Vec<u8> {
     let mut tensors = Vec::new();
     for mut parameter in ResNet50::new(Variant::V1_5).parameters() {
-        let values = rule_weights(&parameter);
+        let values = synthetic_values(&parameter);
         if !change(&mut parameter) {
             continue;
         }
@@ -215,7 +216,7 @@ fn rule(naming: Naming, mut change: impl FnMut(&mut Parameter) -> bool) -> Vec<u
 /// weights themselves become.
 #[test]
 fn whole_network() {
-    let expected = model_by_rule(Variant::V1_5, Batch::Fixed(2));
+    let expected = synthetic_model(Variant::V1_5, Batch::Fixed(2));
     let contract = expected.metadata_props[0].value.clone();
     let expected = expected.encode_to_vec();
     for naming in [Naming::Torchvision, Naming::Transformers] {
@@ -223,7 +224,7 @@ fn whole_network() {
         let weights = ResNet50Weights::from_state_dict(&dict).expect("a ResNet50");
         assert_eq!(weights.naming(), naming);
         let network = ResNet50::new(Variant::V1_5);
-        let model = Folded::new(&network, weights.values())
+        let model = FusedWeights::new(&network, weights.values())
             .map(|w| to_onnx(&network, Batch::Fixed(2), &contract, &w, &Precision::Fp32));
         let model = model.expect("as many values as the shapes take");
         assert!(model.encode_to_vec() == expected, "{naming:?}");

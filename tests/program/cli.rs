@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use gst::prelude::*;
 use gstresnet50::onnx::{Attribute, Model, Node, StringEntry, attribute_type};
-use gstresnet50::resnet50::{Batch, Variant, model_by_rule};
+use gstresnet50::resnet50::{Batch, Variant, synthetic_model};
 use support::data;
 use support::onnx::{self, Net, write};
 use support::program::{stderr, stdout};
@@ -456,7 +456,7 @@ fn inspect_counts_weights_in_constant_nodes() {
     );
 
     // The whole network says the same of itself, whichever way its weights are held.
-    let mut model = model_by_rule(Variant::V1_5, Batch::Dynamic);
+    let mut model = synthetic_model(Variant::V1_5, Batch::Dynamic);
     let held = inspect(&write(&model, home.path(), "initializers.onnx"));
     let graph = model.graph.as_mut().expect("a graph");
     let nodes = std::mem::take(&mut graph.initializer)

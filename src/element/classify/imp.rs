@@ -8,7 +8,7 @@ use glib::translate::from_glib_none;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::super::refused::{self, Use};
+use super::super::caps_error::{self, PixelAccess};
 use super::super::strings;
 use super::core::Core;
 use super::log::CAT;
@@ -115,7 +115,7 @@ impl ObjectSubclass for Resnet50 {
     fn with_class(klass: &Self::Class) -> Self {
         let template = |name| klass.pad_template(name).expect("the class has it");
         let sink = sink_pad(&template("sink"));
-        refused::explain(&sink, Use::Read);
+        caps_error::post_for_refused_caps(&sink, PixelAccess::Read);
         Self {
             core: Arc::new(Core::new(sink, src_pad(&template("src")), task)),
         }
@@ -137,7 +137,7 @@ impl ObjectImpl for Resnet50 {
         };
         gst::debug!(CAT, imp = self, "{name} = {}", strings::shown(value));
         self.core.property_changed(effect, decides_changed);
-        let is_reported = effect == Effect::Candidates;
+        let is_reported = effect == Effect::Categories;
         if !is_text && !is_reported && pspec.flags().contains(gst::PARAM_FLAG_MUTABLE_PLAYING) {
             self.core.refuse_bytes();
         }

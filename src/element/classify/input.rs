@@ -136,7 +136,7 @@ impl Core {
         use gst::EventView;
         self.check_process()?;
         let kind = event.type_();
-        let of_event = |is_taken| flow::of_event(&self.src, kind, is_taken);
+        let of_event = |is_taken| flow::event_result(&self.src, kind, is_taken);
         match event.view() {
             EventView::FlushStart(_) => return of_event(self.flush_start(event)),
             EventView::FlushStop(_) => return of_event(self.flush_stop(event)),

@@ -297,7 +297,7 @@ impl Core {
             // The policy itself is read for each frame; only whether there is a decision at all
             // concerns what is loaded.
             Effect::DecisionPolicy if !decides_changed => {}
-            Effect::Model | Effect::Names | Effect::Candidates | Effect::DecisionPolicy => {
+            Effect::Model | Effect::Names | Effect::Categories | Effect::DecisionPolicy => {
                 self.reload(effect);
             }
         }

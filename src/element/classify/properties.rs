@@ -22,7 +22,7 @@ pub enum Effect {
     /// Other labels or groups are read.
     Names,
     /// Decisions are made between others.
-    Candidates,
+    Categories,
     /// Decisions are made in another way, or for the first time.
     DecisionPolicy,
     /// Other regions are classified.
@@ -118,10 +118,10 @@ pub static PROPERTIES: LazyLock<Table<Settings, Effect>> = LazyLock::new(|| {
             .effect(Effect::Names),
         playing("allow", "Allow", "Labels and groups, separated by commas, that alone can be decided for; unset: all")
             .text(|s: &mut Settings| &mut s.allow)
-            .effect(Effect::Candidates),
+            .effect(Effect::Categories),
         playing("deny", "Deny", "Labels and groups, separated by commas, that are ignored in the decision; unset: none")
             .text(|s: &mut Settings| &mut s.deny)
-            .effect(Effect::Candidates),
+            .effect(Effect::Categories),
         playing("tags", "Tags", "Send what is decided for as keywords in tag events, so that a recording carries them")
             .boolean(false, |s: &mut Settings| &mut s.frame.tags)
             .effect(Effect::DecisionPolicy),

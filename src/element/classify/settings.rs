@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::property;
-use super::super::strings::NotText;
+use super::super::strings::NonUtf8;
 use super::provider_options;
 use super::values::{
     ActivationSetting, ColorOrderSetting, FitSetting, Messages, Mode, RegionSetting, RoiTypes,
@@ -13,7 +13,7 @@ use super::values::{
 use crate::classifier::{
     EngineSettings, Error, NameOptions, Options, ResultOptions, TensorOptions,
 };
-use crate::postprocess::Policy;
+use crate::postprocess::DecisionSettings;
 
 /// Everything that can be set. Nothing is checked here: what a value means may depend on another
 /// one, so they are checked together when the element starts.
@@ -43,7 +43,7 @@ pub struct Settings {
     pub deny: Option<String>,
     pub runtime_library: Option<PathBuf>,
     pub frame: FrameSettings,
-    pub not_text: NotText,
+    pub not_text: NonUtf8,
 }
 
 /// What is looked at for each frame. Cheap to clone: strings are shared.
@@ -65,12 +65,12 @@ pub struct FrameSettings {
     /// In pixels.
     pub roi_min_size: u32,
     pub reclassify_interval: gst::ClockTime,
-    pub policy: Policy,
+    pub policy: DecisionSettings,
     pub tags: bool,
 }
 
 impl property::Settings for Settings {
-    fn not_text(&mut self) -> &mut NotText {
+    fn not_text(&mut self) -> &mut NonUtf8 {
         &mut self.not_text
     }
 }
@@ -116,10 +116,10 @@ impl Settings {
                 roi_types: RoiTypes::default(),
                 roi_min_size: 0,
                 reclassify_interval: gst::ClockTime::ZERO,
-                policy: Policy::default(),
+                policy: DecisionSettings::default(),
                 tags: false,
             },
-            not_text: NotText::default(),
+            not_text: NonUtf8::default(),
         }
     }
 
@@ -129,7 +129,7 @@ impl Settings {
         self.groups.is_some()
             || lists.iter().any(|list| list.is_some())
             || self.frame.tags
-            || self.frame.policy != Policy::default()
+            || self.frame.policy != DecisionSettings::default()
     }
 
     /// Whether what has to be text is text.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::meta::{Classification, Region};
-use crate::postprocess::{Detection, Objects};
+use crate::postprocess::{Detection, ObjectTracker};
 use crate::sync::Mutex;
 
 /// What a line says about a frame or an object.
@@ -31,11 +31,11 @@ impl Reported {
     }
 }
 
-/// The last line of the frame and of each object, for as many objects as [`Objects`] keeps.
+/// The last line of the frame and of each object, for as many objects as [`ObjectTracker`] keeps.
 #[derive(Debug, Default)]
 pub struct Changes {
     frame: Option<Reported>,
-    objects: Objects<Arc<Mutex<Option<Reported>>>>,
+    objects: ObjectTracker<Arc<Mutex<Option<Reported>>>>,
 }
 
 impl Changes {
@@ -69,7 +69,7 @@ impl Changes {
     pub fn is_unclassified_change(&mut self) -> bool {
         let is_change = is_change(&mut self.frame, Reported::Unclassified);
         if is_change {
-            self.objects = Objects::default();
+            self.objects = ObjectTracker::default();
         }
         is_change
     }
@@ -83,7 +83,7 @@ fn is_change(last: &mut Option<Reported>, reported: Reported) -> bool {
     is_change
 }
 
-/// The region as [`Objects`] recognizes it. Its own id does not count: most detectors give all
+/// The region as [`ObjectTracker`] recognizes it. Its own id does not count: most detectors give all
 /// regions the same id, and others never use an id twice.
 fn detection(region: &Region) -> Detection {
     Detection {

@@ -11,12 +11,12 @@ use gst_base::subclass::prelude::*;
 
 use super::changes::Changes;
 use super::settings::{PROPERTIES, Settings};
-use crate::element::chosen::Chosen;
+use crate::element::caps_error::{self, PixelAccess};
 use crate::element::flow;
-use crate::element::refused::{self, Use};
+use crate::element::model_name::ModelNameCheck;
 use crate::element::strings;
-use crate::element::unclassified::Watch;
-use crate::meta::{answers_by, json_line, json_line_unclassified};
+use crate::element::unclassified::UnclassifiedCheck;
+use crate::meta::{classifications_by, json_line, json_line_unclassified};
 use crate::sync::Mutex;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -34,8 +34,8 @@ const MEDIA_TYPE: &str = "application/x-json";
 struct State {
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     changes: Changes,
-    unclassified: Watch,
-    model_name: Chosen,
+    unclassified: UnclassifiedCheck,
+    model_name: ModelNameCheck,
 }
 
 /// The locks never nest, and none is held while something is pushed or posted.
@@ -78,7 +78,7 @@ impl Resnet50Json {
             include_unclassified,
             ..
         } = self.settings.lock().clone();
-        let mut classifications = answers_by(frame, model_name.as_deref());
+        let mut classifications = classifications_by(frame, model_name.as_deref());
         self.check_model_name(frame, model_name.as_ref());
         let mut state = self.state.lock();
         state.unclassified.see(frame);
@@ -205,7 +205,7 @@ impl ObjectImpl for Resnet50Json {
             PROPERTIES.set(&mut settings, pspec.name(), value);
             settings.not_text.refusal_of(pspec.name())
         };
-        strings::tell(refusal, self.obj().upcast_ref());
+        strings::post_warning(refusal, self.obj().upcast_ref());
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
@@ -217,7 +217,7 @@ impl ObjectImpl for Resnet50Json {
         self.parent_constructed();
         let obj = self.obj();
         let sink = obj.sink_pad();
-        refused::explain(sink, Use::None);
+        caps_error::post_for_refused_caps(sink, PixelAccess::None);
         // The base class answers a refused event with an error, which nobody would post a reason
         // for. Most often the pad is only going down.
         // SAFETY: the element is under construction, so nobody uses the pad yet.
@@ -229,7 +229,7 @@ impl ObjectImpl for Resnet50Json {
                     |imp| {
                         let kind = event.type_();
                         let is_taken = BaseTransformImpl::sink_event(imp, event);
-                        flow::of_event(imp.obj().src_pad(), kind, is_taken)
+                        flow::event_result(imp.obj().src_pad(), kind, is_taken)
                     },
                 )
             });
@@ -274,7 +274,7 @@ impl ElementImpl for Resnet50Json {
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         if transition == gst::StateChange::ReadyToPaused {
             let not_text = self.settings.lock().not_text.clone();
-            strings::check(&not_text, self.obj().upcast_ref())?;
+            strings::post_error(&not_text, self.obj().upcast_ref())?;
         }
         self.parent_change_state(transition)
     }

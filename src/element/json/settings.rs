@@ -3,9 +3,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::element::chosen;
+use crate::element::model_name;
 use crate::element::property::{self, Table, playing};
-use crate::element::strings::NotText;
+use crate::element::strings::NonUtf8;
 
 /// The values of the properties.
 #[derive(Debug, Clone)]
@@ -17,11 +17,11 @@ pub struct Settings {
     /// Whether a line is written for frames without results.
     pub include_unclassified: bool,
     /// String properties that were set to something that is not text.
-    pub not_text: NotText,
+    pub not_text: NonUtf8,
 }
 
 impl property::Settings for Settings {
-    fn not_text(&mut self) -> &mut NotText {
+    fn not_text(&mut self) -> &mut NonUtf8 {
         &mut self.not_text
     }
 }
@@ -33,7 +33,7 @@ impl Default for Settings {
             model_name: None,
             only_changes: false,
             include_unclassified: false,
-            not_text: NotText::default(),
+            not_text: NonUtf8::default(),
         };
         PROPERTIES.reset(&mut settings);
         settings
@@ -44,8 +44,8 @@ impl Default for Settings {
 /// from them.
 pub static PROPERTIES: LazyLock<Table<Settings>> = LazyLock::new(|| {
     Table::new(vec![
-        playing("model-name", "Model name", chosen::BLURB)
-            .text_as(|name| chosen::name(name.as_deref()), |name| name.as_deref(), |s: &mut Settings| &mut s.model_name),
+        playing("model-name", "Model name", model_name::BLURB)
+            .text_as(|name| model_name::name(name.as_deref()), |name| name.as_deref(), |s: &mut Settings| &mut s.model_name),
         playing("only-changes", "Only changes", "Write a line only if the decision, or without one the best class, differs from the previous line of the frame or of the same object (a region of the same type that has the same tracking id or, without one, overlaps the last position of the object by half); a region that disappears has no line")
             .boolean(false, |s| &mut s.only_changes),
         playing("include-unclassified", "Include unclassified", "Also write a line, with model null and no results, for each buffer in which neither the frame nor a region is classified")

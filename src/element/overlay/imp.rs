@@ -9,7 +9,7 @@
 //!   and cannot take them back.
 //! - Its sink pad returns a flow for each event. The event function of the base class returns a
 //!   boolean, and GStreamer takes a refused event for a fatal error, even if downstream is only
-//!   shutting down (see [`flow::of_event`]).
+//!   shutting down (see [`flow::event_result`]).
 //! - Where the base class cannot negotiate again, it posts a warning without a reason, also while
 //!   the pipeline stops.
 //! - The base class would save two pads and a push, and require `transform_caps`, `fixate_caps`,
@@ -25,8 +25,8 @@ use super::painter::{Error, Painter};
 use super::settings::{PROPERTIES, Settings, Show};
 use super::stream::Stream;
 use super::{blend, caps};
-use crate::element::chosen::Missing;
-use crate::element::refused::{self, Use};
+use crate::element::caps_error::{self, PixelAccess};
+use crate::element::model_name::Missing;
 use crate::element::{crop, flow, strings};
 use crate::meta;
 use crate::sync::{Mutex, MutexGuard};
@@ -157,7 +157,7 @@ impl Resnet50Overlay {
         }
         let kind = event.type_();
         let is_taken = gst::Pad::event_default(pad, Some(&*self.obj()), event);
-        flow::of_event(&self.src, kind, is_taken)
+        flow::event_result(&self.src, kind, is_taken)
     }
 
     /// Finds out how to draw on frames of these caps, and sends the output caps.
@@ -290,7 +290,7 @@ impl ObjectSubclass for Resnet50Overlay {
             // frame rate of some sources, may have any value.
             .flags(gst::PadFlags::PROXY_ALLOCATION | gst::PadFlags::ACCEPT_INTERSECT)
             .build();
-        refused::explain(&sink, Use::Draw);
+        caps_error::post_for_refused_caps(&sink, PixelAccess::Draw);
         let src = gst::Pad::builder_from_template(&template("src"))
             .query_function(|pad, parent, query| {
                 Self::catch_panic_pad_function(
@@ -326,7 +326,7 @@ impl ObjectImpl for Resnet50Overlay {
             }
             refusal
         };
-        strings::tell(refusal, self.obj().upcast_ref());
+        strings::post_warning(refusal, self.obj().upcast_ref());
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
@@ -381,7 +381,7 @@ impl ElementImpl for Resnet50Overlay {
         transition: gst::StateChange,
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         if transition == gst::StateChange::ReadyToPaused {
-            strings::check(&self.settings().not_text, self.obj().upcast_ref())?;
+            strings::post_error(&self.settings().not_text, self.obj().upcast_ref())?;
         }
         let result = self.parent_change_state(transition);
         // The parent has stopped the pads.

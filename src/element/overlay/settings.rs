@@ -3,9 +3,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::super::chosen;
+use super::super::model_name;
 use super::super::property::{self, Table, playing};
-use super::super::strings::NotText;
+use super::super::strings::NonUtf8;
 
 /// The corner in which the classes of the frame are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
@@ -72,11 +72,11 @@ pub struct Settings {
     /// How long a result is drawn on frames without one.
     pub hold: gst::ClockTime,
     /// String properties that were set to something that is not text.
-    pub not_text: NotText,
+    pub not_text: NonUtf8,
 }
 
 impl property::Settings for Settings {
-    fn not_text(&mut self) -> &mut NotText {
+    fn not_text(&mut self) -> &mut NonUtf8 {
         &mut self.not_text
     }
 }
@@ -96,7 +96,7 @@ impl Default for Settings {
             accent: 0,
             scale: 0.0,
             hold: gst::ClockTime::ZERO,
-            not_text: NotText::default(),
+            not_text: NonUtf8::default(),
         };
         PROPERTIES.reset(&mut settings);
         settings
@@ -107,8 +107,8 @@ impl Default for Settings {
 /// from them.
 pub static PROPERTIES: LazyLock<Table<Settings>> = LazyLock::new(|| {
     Table::new(vec![
-        playing("model-name", "Model name", chosen::BLURB)
-            .text_as(|name| chosen::name(name.as_deref()), |name| name.as_deref(), |s: &mut Settings| &mut s.model_name),
+        playing("model-name", "Model name", model_name::BLURB)
+            .text_as(|name| model_name::name(name.as_deref()), |name| name.as_deref(), |s: &mut Settings| &mut s.model_name),
         playing("font-desc", "Font", "Pango's description of the font, for example \"DejaVu Sans Bold\". A size in it is ignored: see scale")
             .text_or("Sans", |s| &mut s.font),
         playing("position", "Position", "Corner of the frame in which its classes are drawn")

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::super::chosen::{Chosen, Missing};
+use super::super::model_name::{Missing, ModelNameCheck};
 use super::super::time::{self, Timeline};
-use super::super::unclassified::{Unclassified, Watch};
+use super::super::unclassified::{Unclassified, UnclassifiedCheck};
 use super::content::Content;
 use super::last_answer::{FrameTime, LastAnswer};
 use super::painter::Painter;
@@ -24,9 +24,9 @@ pub struct Stream {
     stream_times: Timeline,
     last_answer: LastAnswer,
     /// Whether any frame was classified.
-    unclassified: Watch,
+    unclassified: UnclassifiedCheck,
     /// Whether the classifier that `model-name` names has classified any frame.
-    chosen: Chosen,
+    chosen: ModelNameCheck,
 }
 
 impl Stream {

@@ -12,17 +12,17 @@ const PERIOD: u64 = 200 * MS;
 const FAST: u64 = 12;
 
 /// A decider between as many classes, called a, b, c and so on.
-fn decider(classes: u8) -> Decider {
+fn decider(classes: u8) -> DecisionFilter {
     let names: Vec<_> = (b'a'..b'a' + classes)
         .map(|c| char::from(c).to_string())
         .collect();
     let labels = Labels::from_names(names, classes.into()).expect("a name each");
-    let candidates = Candidates::new(&labels, None, "", "").expect("candidates");
-    Decider::new(Arc::new(candidates))
+    let categories = Categories::new(&labels, None, "", "").expect("categories");
+    DecisionFilter::new(Arc::new(categories))
 }
 
 /// The name of what is decided.
-fn shown(decider: &Decider) -> String {
+fn shown(decider: &DecisionFilter) -> String {
     let decision = decider.decision().expect("there was a sample");
     decision
         .label
@@ -33,7 +33,7 @@ fn shown(decider: &Decider) -> String {
 /// whether it is another than before.
 type Step = (u64, [f32; 3], &'static str, bool);
 
-fn follow(policy: &Policy, steps: &[Step]) {
+fn follow(policy: &DecisionSettings, steps: &[Step]) {
     let mut decider = decider(3);
     for (time, confidences, expected, changed) in steps {
         let found = decider.update(confidences, Some(time * MS), policy);
@@ -45,7 +45,7 @@ fn follow(policy: &Policy, steps: &[Step]) {
     }
 }
 
-const STEADY: Policy = Policy {
+const STEADY: DecisionSettings = DecisionSettings {
     smoothing: 0,
     enter: 0.6,
     leave: 0.3,
@@ -91,7 +91,7 @@ fn rivals() {
 /// The first decision is made at once; each that follows waits.
 #[test]
 fn hold() {
-    let policy = Policy {
+    let policy = DecisionSettings {
         hold: 250 * MS,
         ..STEADY
     };
@@ -115,7 +115,7 @@ fn hold() {
 #[test]
 fn no_limits() {
     follow(
-        &Policy::default(),
+        &DecisionSettings::default(),
         &[
             (0, [0.0, 0.0, 0.0], "a", true),
             (100, [0.0, 0.1, 0.2], "c", true),
@@ -128,7 +128,7 @@ fn no_limits() {
 /// A limit for leaving above that for entering does not end what has just begun.
 #[test]
 fn leave_above_enter() {
-    let policy = Policy {
+    let policy = DecisionSettings {
         enter: 0.5,
         leave: 0.9,
         ..STEADY
@@ -147,7 +147,7 @@ fn leave_above_enter() {
 /// as the one before changes nothing.
 #[test]
 fn step_response() {
-    let policy = Policy {
+    let policy = DecisionSettings {
         smoothing: 500 * MS,
         ..STEADY
     };
@@ -168,7 +168,7 @@ fn step_response() {
 /// What has decayed for long is 0, not subnormal.
 #[test]
 fn decay_ends() {
-    let policy = Policy {
+    let policy = DecisionSettings {
         smoothing: 10 * MS,
         ..STEADY
     };
@@ -186,7 +186,7 @@ fn decay_ends() {
 /// Smoothing delays a change until the average has come to the limit.
 #[test]
 fn smoothing_delays() {
-    let policy = Policy {
+    let policy = DecisionSettings {
         smoothing: 1000 * MS,
         ..STEADY
     };
@@ -211,7 +211,7 @@ fn what_is_decided() {
     assert_eq!(decider.decision(), None);
     let decided = |label: Option<&str>, confidence, since| {
         let label = label.map(Into::into);
-        Some(Decided {
+        Some(FilteredDecision {
             label,
             confidence,
             since,
@@ -240,7 +240,7 @@ fn what_is_decided() {
 /// or held against what was.
 #[test]
 fn back_in_time() {
-    let policy = Policy {
+    let policy = DecisionSettings {
         smoothing: 1000 * MS,
         hold: 1000 * MS,
         ..STEADY
@@ -248,7 +248,7 @@ fn back_in_time() {
     let mut decider = decider(2);
     assert!(decider.update(&[1.0, 0.0], Some(5000 * MS), &policy));
     assert!(decider.update(&[0.0, 1.0], Some(4999 * MS), &policy));
-    let expected = Some(Decided {
+    let expected = Some(FilteredDecision {
         label: Some("b".into()),
         confidence: 1.0,
         since: Some(4999 * MS),
@@ -259,7 +259,7 @@ fn back_in_time() {
 /// A sample without a time counts alone, at once, and does not shorten the hold.
 #[test]
 fn without_times() {
-    let policy = Policy {
+    let policy = DecisionSettings {
         smoothing: 1000 * MS,
         hold: 100 * MS,
         ..STEADY
@@ -286,7 +286,7 @@ fn without_times() {
 #[test]
 fn another_policy() {
     let mut decider = decider(2);
-    let policy = |enter, leave, hold| Policy {
+    let policy = |enter, leave, hold| DecisionSettings {
         smoothing: 0,
         enter,
         leave,
@@ -306,8 +306,8 @@ fn groups() {
     let labels = ["pug", "beagle", "cat"].map(String::from).to_vec();
     let labels = Labels::from_names(labels, 3).expect("a name each");
     let groups = Groups::parse("dog: pug, beagle", "test", &labels).expect("a group");
-    let candidates = Candidates::new(&labels, Some(&groups), "", "").expect("candidates");
-    let mut decider = Decider::new(Arc::new(candidates));
+    let categories = Categories::new(&labels, Some(&groups), "", "").expect("categories");
+    let mut decider = DecisionFilter::new(Arc::new(categories));
     decider.update(&[0.25, 0.375, 0.375], Some(0), &STEADY);
     let found = decider.decision().expect("a decision");
     assert_eq!(
@@ -322,15 +322,17 @@ fn groups() {
     );
 }
 
-fn policies() -> impl Strategy<Value = Policy> {
+fn policies() -> impl Strategy<Value = DecisionSettings> {
     let smoothing = prop_oneof![Just(0), 1..2000 * MS];
     let limit = || prop_oneof![Just(0f32), 0f32..1.0];
     let hold = prop_oneof![Just(0), 1..1000 * MS];
-    (smoothing, limit(), limit(), hold).prop_map(|(smoothing, enter, leave, hold)| Policy {
-        smoothing,
-        enter,
-        leave,
-        hold,
+    (smoothing, limit(), limit(), hold).prop_map(|(smoothing, enter, leave, hold)| {
+        DecisionSettings {
+            smoothing,
+            enter,
+            leave,
+            hold,
+        }
     })
 }
 
@@ -350,8 +352,8 @@ fn samples() -> impl Strategy<Value = Vec<(Option<u64>, [f32; 4])>> {
 /// and by the fast one. `check` is called where they meet.
 fn at_both_rates<const N: usize>(
     signal: &[[f32; N]],
-    policy: &Policy,
-    mut check: impl FnMut(&Decider, &Decider) -> Result<(), TestCaseError>,
+    policy: &DecisionSettings,
+    mut check: impl FnMut(&DecisionFilter, &DecisionFilter) -> Result<(), TestCaseError>,
 ) -> Result<(), TestCaseError> {
     let (mut slow, mut fast) = (decider(N as u8), decider(N as u8));
     for (period, confidences) in (0..).zip(signal) {
@@ -369,13 +371,13 @@ fn at_both_rates<const N: usize>(
     Ok(())
 }
 
-fn same_decision(slow: &Decider, fast: &Decider) -> Result<(), TestCaseError> {
+fn same_decision(slow: &DecisionFilter, fast: &DecisionFilter) -> Result<(), TestCaseError> {
     prop_assert_eq!(shown(slow), shown(fast));
     Ok(())
 }
 
 /// Whether rounding cannot matter: no average is at a limit or at another average.
-fn is_clear(decider: &Decider, policy: &Policy) -> bool {
+fn is_clear(decider: &DecisionFilter, policy: &DecisionSettings) -> bool {
     let limits = [policy.enter, policy.leave].map(f64::from);
     let averages = &decider.averages;
     let apart = |a: f64, b: f64| (a - b).abs() > 1e-9;
@@ -430,7 +432,7 @@ proptest! {
             }
             let averages = &decider.averages;
             let best = averages.iter().copied().fold(0.0, f64::max);
-            match decider.current.expect("there was a sample").candidate {
+            match decider.current.expect("there was a sample").category {
                 Some(c) if changed => {
                     prop_assert!(averages[c] >= enter);
                     prop_assert_eq!(Some(c), averages.iter().position(|a| *a == best));
@@ -449,8 +451,8 @@ proptest! {
     fn argmax(samples in samples()) {
         let mut decider = decider(4);
         for (now, (_, confidences)) in (0..).zip(samples) {
-            decider.update(&confidences, Some(now), &Policy::default());
-            let found = decider.current.and_then(|s| s.candidate).expect("always one");
+            decider.update(&confidences, Some(now), &DecisionSettings::default());
+            let found = decider.current.and_then(|s| s.category).expect("always one");
             prop_assert!(confidences.iter().all(|c| *c <= confidences[found]));
         }
     }
@@ -463,7 +465,7 @@ proptest! {
         policy in policies(),
     ) {
         at_both_rates(&signal, &policy, |_, _| Ok(()))?;
-        let policy = Policy { leave: policy.enter, hold: 0, ..policy };
+        let policy = DecisionSettings { leave: policy.enter, hold: 0, ..policy };
         let mut distinct = true;
         at_both_rates(&signal, &policy, |slow, fast| {
             // Of equals that which came first stays, and the slow one may not have seen it.
@@ -478,7 +480,7 @@ proptest! {
         signal in prop::collection::vec(prop::array::uniform1(0f32..1.0), 1..80),
         policy in policies(),
     ) {
-        let policy = Policy { leave: policy.leave.min(policy.enter), hold: 0, ..policy };
+        let policy = DecisionSettings { leave: policy.leave.min(policy.enter), hold: 0, ..policy };
         let mut distinct = true;
         at_both_rates(&signal, &policy, |slow, fast| {
             distinct &= is_clear(slow, &policy);
@@ -494,7 +496,7 @@ proptest! {
         policy in policies(),
         periods in 0u64..6,
     ) {
-        let policy = Policy { smoothing: 0, hold: periods * PERIOD, ..policy };
+        let policy = DecisionSettings { smoothing: 0, hold: periods * PERIOD, ..policy };
         at_both_rates(&signal, &policy, same_decision)?;
     }
 
@@ -511,7 +513,7 @@ proptest! {
         leave in 0.2f32..0.4,
         hold in 0..600 * MS,
     ) {
-        let policy = Policy { smoothing, enter, leave, hold };
+        let policy = DecisionSettings { smoothing, enter, leave, hold };
         let mut signal = Vec::new();
         let mut ends = Vec::new();
         for (class, periods, high, low) in scenes {
@@ -527,7 +529,7 @@ proptest! {
             period += 1;
             if let Some((_, class)) = ends.iter().find(|(end, _)| *end == period) {
                 for decider in [slow, fast] {
-                    prop_assert_eq!(decider.current.and_then(|s| s.candidate), *class);
+                    prop_assert_eq!(decider.current.and_then(|s| s.category), *class);
                 }
             }
             Ok(())
@@ -551,19 +553,19 @@ proptest! {
         let known = |name: &&str| with_groups || NAMES[..5].contains(name);
         let allow: Vec<_> = allow.into_iter().filter(known).collect();
         let deny: Vec<_> = deny.into_iter().filter(known).collect();
-        let candidates = Candidates::new(&labels, groups, &allow.join(","), &deny.join(", "));
-        let Ok(candidates) = candidates else {
+        let categories = Categories::new(&labels, groups, &allow.join(","), &deny.join(", "));
+        let Ok(categories) = categories else {
             return Ok(());
         };
-        let candidates = Arc::new(candidates);
+        let categories = Arc::new(categories);
 
         let is_denied = |class: usize| deny.iter().any(|name| match *name {
             "dog" => class <= 1,
             "pet" => class == 1 || class == 2,
             name => name == NAMES[class],
         });
-        let mut decider = Decider::new(Arc::clone(&candidates));
-        let mut undisturbed = Decider::new(candidates);
+        let mut decider = DecisionFilter::new(Arc::clone(&categories));
+        let mut undisturbed = DecisionFilter::new(categories);
         for (now, sample) in (0..).map(|n| n * 50 * MS).zip(&confidences) {
             decider.update(sample, Some(now), &policy);
             let mut without = *sample;

@@ -8,7 +8,7 @@ use crate::postprocess::labels::Labels;
 use crate::postprocess::names::{Names, hint};
 use crate::text;
 
-/// The name of a decision without a candidate, which no group may have.
+/// The name of a decision without a category, which no group may have.
 pub(super) const NOTHING: &str = "nothing";
 
 /// Reads the groups of a text, as [`Groups::parse`](super::Groups::parse) describes it.

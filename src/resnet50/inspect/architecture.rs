@@ -10,7 +10,7 @@ use crate::text;
 
 /// The architecture that a graph matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ArchitectureMatch {
     /// ResNet50: its variant, and the layer whose stride shows it.
     ResNet50(Variant, String),
     /// A ResNet of this other depth.
@@ -20,15 +20,15 @@ pub enum Verdict {
 }
 
 /// Determines the architecture of a graph.
-pub fn verdict(graph: &Graph) -> Verdict {
+pub fn match_architecture(graph: &Graph) -> ArchitectureMatch {
     let index = Index::new(graph);
     match examine(&index) {
         Ok(verdict) => verdict,
-        Err(reason) => Verdict::NotAResNet(text::message(&reason).to_string()),
+        Err(reason) => ArchitectureMatch::NotAResNet(text::message(&reason).to_string()),
     }
 }
 
-fn examine(index: &Index<'_>) -> Result<Verdict, String> {
+fn examine(index: &Index<'_>) -> Result<ArchitectureMatch, String> {
     let blocks = index.blocks();
     let first = blocks.first().ok_or("it has no residual blocks")?;
     let kernels: BTreeSet<Vec<i64>> = blocks
@@ -89,7 +89,7 @@ fn examine(index: &Index<'_>) -> Result<Verdict, String> {
     match (per_block, counts.as_slice()) {
         (3, [3, 4, 6, 3]) => variant(&stages),
         (3, [3, 4, 23, 3] | [3, 8, 36, 3]) | (2, [2, 2, 2, 2] | [3, 4, 6, 3]) => {
-            Ok(Verdict::ResNet(depth as u32))
+            Ok(ArchitectureMatch::ResNet(depth as u32))
         }
         _ => Err(format!(
             "its stages have {counts:?} blocks, which is no published depth"
@@ -120,7 +120,7 @@ fn stem(index: &Index<'_>, first: &Block<'_>) -> Result<(), String> {
 }
 
 /// Where the first blocks of the stages have their stride.
-fn variant(stages: &[(i64, Vec<&Block<'_>>)]) -> Result<Verdict, String> {
+fn variant(stages: &[(i64, Vec<&Block<'_>>)]) -> Result<ArchitectureMatch, String> {
     let mut found = BTreeSet::new();
     let mut telling = String::new();
     for (_, run) in &stages[1..] {
@@ -138,8 +138,8 @@ fn variant(stages: &[(i64, Vec<&Block<'_>>)]) -> Result<Verdict, String> {
         found.insert(strides);
     }
     match found.into_iter().collect::<Vec<_>>().as_slice() {
-        [[1, 2, 1]] => Ok(Verdict::ResNet50(Variant::V1_5, telling)),
-        [[2, 1, 1]] => Ok(Verdict::ResNet50(Variant::V1, telling)),
+        [[1, 2, 1]] => Ok(ArchitectureMatch::ResNet50(Variant::V1_5, telling)),
+        [[2, 1, 1]] => Ok(ArchitectureMatch::ResNet50(Variant::V1, telling)),
         other => Err(format!(
             "its downsampling bottlenecks have strides of {other:?}"
         )),

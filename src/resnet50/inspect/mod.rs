@@ -7,6 +7,6 @@ mod index;
 mod precision;
 mod size;
 
-pub use architecture::{Verdict, verdict};
+pub use architecture::{ArchitectureMatch, match_architecture};
 pub use precision::precision;
 pub use size::{Size, size};

@@ -4,7 +4,8 @@
 use gst::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
 use gstresnet50::meta::{
-    Classification, classification_by, classification_of, classifications_of, region_answers_of,
+    Classification, classification_by, classification_of, frame_classifications,
+    region_classifications,
 };
 
 use support::element::*;
@@ -54,9 +55,9 @@ fn two_classifiers_in_a_row() {
     for round in 0..3 {
         frame = rig.classify(frame);
         let expected = pairs(&[("second", "grün"), ("first", "green")]);
-        assert_eq!(said(&classifications_of(&frame)), expected, "{round}");
+        assert_eq!(said(&frame_classifications(&frame)), expected, "{round}");
         let regions = frame.iter_meta::<VideoRegionOfInterestMeta>();
-        let regions = regions.map(|meta| said(&region_answers_of(&meta)));
+        let regions = regions.map(|meta| said(&region_classifications(&meta)));
         let blue = pairs(&[("second", "blau"), ("first", "blue")]);
         assert_eq!(regions.collect::<Vec<_>>(), [blue, expected], "{round}");
     }

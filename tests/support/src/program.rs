@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use gstresnet50::resnet50::{ResNet50, Variant, rule_weights};
+use gstresnet50::resnet50::{ResNet50, Variant, synthetic_values};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
@@ -58,7 +58,7 @@ pub fn weights_of(classes: usize, name: impl Fn(&str) -> String) -> Bytes {
         .parameters()
         .iter()
         .map(|p| {
-            let bytes = rule_weights(p)
+            let bytes = synthetic_values(p)
                 .iter()
                 .flat_map(|v| v.to_le_bytes())
                 .collect();

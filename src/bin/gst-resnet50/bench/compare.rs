@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use gstresnet50::inference::{Runtime, Session};
 use gstresnet50::onnx;
-use gstresnet50::resnet50::{self, Batch, ResNet50, Variant, folded_by_rule, rule_contract};
+use gstresnet50::resnet50::{
+    self, Batch, ResNet50, Variant, synthetic_contract, synthetic_weights,
+};
 use hdrhistogram::Histogram;
 use prost::Message as _;
 
@@ -93,8 +95,8 @@ pub fn file(name: &str, scratch: &Scratch) -> Result<String> {
     };
     let architecture = ResNet50::new(variant);
     let source = Network {
-        weights: folded_by_rule(&architecture),
-        contract: rule_contract(variant),
+        weights: synthetic_weights(&architecture),
+        contract: synthetic_contract(variant),
         architecture,
     };
     let args = PrecisionArgs {

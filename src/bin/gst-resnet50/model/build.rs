@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use gstresnet50::resnet50::{Batch, ResNet50, Variant, folded_by_rule, rule_contract};
+use gstresnet50::resnet50::{Batch, ResNet50, Variant, synthetic_contract, synthetic_weights};
 use prost::Message as _;
 
 use super::precision::{Network, PrecisionArgs};
@@ -70,8 +70,8 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let variant = Variant::from(args.variant);
     let architecture = ResNet50::new(variant);
     let source = Network {
-        weights: folded_by_rule(&architecture),
-        contract: rule_contract(variant),
+        weights: synthetic_weights(&architecture),
+        contract: synthetic_contract(variant),
         architecture,
     };
     let bytes = source.model(args.batch, &args.precision)?.encode_to_vec();

@@ -12,7 +12,7 @@ use gst_video::VideoInfo;
 use gstresnet50::classifier::{Classifier, Frame, NameOptions, Options, ResultOptions};
 use gstresnet50::inference::{Model, Provider, Runtime, Session, SessionOptions, find_model};
 use gstresnet50::meta::Class;
-use gstresnet50::postprocess::Policy;
+use gstresnet50::postprocess::DecisionSettings;
 use gstresnet50::{paths, text};
 use hdrhistogram::Histogram;
 
@@ -276,7 +276,7 @@ impl Contestant {
         let options = ResultOptions {
             top_k: TOP,
             threshold: 0.0,
-            policy: Policy::default(),
+            policy: DecisionSettings::default(),
         };
         let result = self.classifier.result(output, options, Duration::ZERO)?;
         self.best = result.classification.results;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use gstresnet50::inference::{BUILTIN, ModelSource, did_you_mean, find_model};
 use gstresnet50::onnx::{self, ReadError};
 use gstresnet50::paths;
-use gstresnet50::resnet50::{self, Verdict};
+use gstresnet50::resnet50::{self, ArchitectureMatch};
 use gstresnet50::text;
 use serde_json::{Value, json};
 
@@ -51,10 +51,12 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
             json!({"name": v.name, "type": onnx::type_name(elem_type), "shape": shape})
         }
     };
-    let (architecture, evidence) = match resnet50::verdict(graph) {
-        Verdict::ResNet50(variant, layer) => (Some(variant.architecture().to_owned()), layer),
-        Verdict::ResNet(depth) => (Some(format!("resnet{depth}")), String::new()),
-        Verdict::NotAResNet(reason) => (None, reason),
+    let (architecture, evidence) = match resnet50::match_architecture(graph) {
+        ArchitectureMatch::ResNet50(variant, layer) => {
+            (Some(variant.architecture().to_owned()), layer)
+        }
+        ArchitectureMatch::ResNet(depth) => (Some(format!("resnet{depth}")), String::new()),
+        ArchitectureMatch::NotAResNet(reason) => (None, reason),
     };
     let precision = resnet50::precision(graph);
     let contract = file.metadata(onnx::CONTRACT_KEY);

@@ -12,7 +12,7 @@ use gstresnet50::inference::{Contract, ContractLabels, OutputKind, Sides};
 use gstresnet50::postprocess::Labels;
 use gstresnet50::preprocess::{ColorOrder, Fit, Interpolation};
 use gstresnet50::resnet50::weights::{self, ResNet50Weights};
-use gstresnet50::resnet50::{Batch, Folded, ResNet50, Variant};
+use gstresnet50::resnet50::{Batch, FusedWeights, ResNet50, Variant};
 use gstresnet50::{files, onnx, paths, text};
 use indicatif::DecimalBytes;
 use prost::Message as _;
@@ -392,7 +392,7 @@ fn convert(file: Bytes, name: &str, beside: &Beside, args: &Args) -> crate::Resu
         .with_side(published.crop as usize);
     Ok(Installable {
         network: Network {
-            weights: Folded::new(&architecture, weights.values())?,
+            weights: FusedWeights::new(&architecture, weights.values())?,
             contract,
             architecture,
         },

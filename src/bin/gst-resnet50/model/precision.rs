@@ -9,7 +9,7 @@ use gstresnet50::inference::{Contract, Runtime, TensorInspector};
 use gstresnet50::onnx::{self, StringEntry};
 use gstresnet50::preprocess::{ElementType, Layout, Picture, Preprocessor, Slot, Target};
 use gstresnet50::resnet50::quantize::{Calibration, Method};
-use gstresnet50::resnet50::{Batch, Folded, Precision, ResNet50, precision, to_onnx};
+use gstresnet50::resnet50::{Batch, FusedWeights, Precision, ResNet50, precision, to_onnx};
 use indicatif::{ProgressBar, ProgressStyle};
 use prost::Message as _;
 
@@ -128,7 +128,7 @@ pub const QUANTIZATION_KEY: &str = "resnet50.quantization";
 #[derive(Debug)]
 pub struct Network {
     pub architecture: ResNet50,
-    pub weights: Folded,
+    pub weights: FusedWeights,
     /// As JSON.
     pub contract: String,
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use gstresnet50::onnx;
 use gstresnet50::resnet50::quantize::Snr;
-use gstresnet50::resnet50::{Batch, Folded, Precision, ResNet50, Verdict};
-use gstresnet50::resnet50::{dequantized, precision, verdict};
+use gstresnet50::resnet50::{ArchitectureMatch, Batch, FusedWeights, Precision, ResNet50};
+use gstresnet50::resnet50::{dequantized, match_architecture, precision};
 use prost::Message as _;
 
 use super::count;
@@ -90,10 +90,12 @@ fn read(args: &Args) -> crate::Result<(Network, Batch)> {
         .graph
         .as_ref()
         .ok_or_else(|| refuse(&"it has no graph"))?;
-    let variant = match verdict(graph) {
-        Verdict::ResNet50(variant, _) => variant,
-        Verdict::ResNet(depth) => return Err(refuse(&format!("it is a ResNet{depth}")).into()),
-        Verdict::NotAResNet(why) => {
+    let variant = match match_architecture(graph) {
+        ArchitectureMatch::ResNet50(variant, _) => variant,
+        ArchitectureMatch::ResNet(depth) => {
+            return Err(refuse(&format!("it is a ResNet{depth}")).into());
+        }
+        ArchitectureMatch::NotAResNet(why) => {
             return Err(refuse(&format!("it is not a ResNet: {why}")).into());
         }
     };
@@ -111,7 +113,7 @@ fn read(args: &Args) -> crate::Result<(Network, Batch)> {
     let classes = last(shape(graph.output.first())).unwrap_or(architecture.classifier.outputs);
     let side = last(shape(graph.inputs().next())).unwrap_or(architecture.side);
     let architecture = architecture.with_classes(classes).with_side(side);
-    let weights = Folded::from_graph(&architecture, graph).map_err(|e| refuse(&e))?;
+    let weights = FusedWeights::from_graph(&architecture, graph).map_err(|e| refuse(&e))?;
     let batch = graph
         .inputs()
         .next()

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::super::time::When;
+use super::super::super::time::Timestamp;
 use super::super::tracks::Target;
 use crate::classifier::{Error, FrameResult};
 
@@ -56,7 +56,7 @@ pub struct QueuedFrame<M> {
     /// Its parts.
     pub pending: Vec<Pending>,
     /// Its time.
-    pub when: When,
+    pub when: Timestamp,
     /// What the results come from. It must live as long as they are waited for, though another
     /// model may have replaced it.
     pub model: Option<Arc<M>>,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Which frames are to be inferred.
 
-use super::super::super::time::{Moment, Steady};
+use super::super::super::time::{SteadyTime, TimelinePoint};
 
 /// Chooses frames by their number and by their time.
 #[derive(Debug, Default)]
@@ -9,7 +9,7 @@ pub struct Rate {
     /// Frames since the last chosen one, modulo the interval.
     since: u32,
     /// Time of the next one.
-    due: Option<Steady>,
+    due: Option<SteadyTime>,
     /// The minimum time between two that downstream asks for.
     throttle: Option<gst::ClockTime>,
 }
@@ -38,7 +38,7 @@ impl Rate {
     /// whose time has jumped back.
     pub fn chooses(
         &mut self,
-        moment: Option<Moment>,
+        moment: Option<TimelinePoint>,
         interval: u32,
         max_rate: gst::Fraction,
     ) -> bool {

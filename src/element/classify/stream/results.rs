@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::super::super::time::When;
+use super::super::super::time::Timestamp;
 use super::super::tracks::{Target, Tracks};
 use super::keywords::Keywords;
 use crate::classifier::{Error, FrameResult};
@@ -41,7 +41,7 @@ impl Results {
         mut result: FrameResult,
         target: &Target,
         number: u64,
-        when: When,
+        when: Timestamp,
         segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
     ) -> Option<Classification> {
         result.classification.element = Arc::clone(&self.element);
@@ -52,7 +52,7 @@ impl Results {
     }
 
     /// Keeps a result whose frame has left, for the next frame's thread to post.
-    pub fn add_late(&mut self, classification: Classification, target: &Target, when: When) {
+    pub fn add_late(&mut self, classification: Classification, target: &Target, when: Timestamp) {
         self.late.push(LateResult {
             classification,
             target: target.clone(),

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::super::time::When;
+use super::super::super::time::Timestamp;
 use super::super::settings::FrameSettings;
 use super::super::tracks::Target;
 use super::flagged::Verdict;
@@ -26,7 +26,7 @@ pub struct Ticket {
     /// Counts the jobs of the stream.
     pub number: u64,
     /// When its frame is.
-    pub when: When,
+    pub when: Timestamp,
     /// When its frame came.
     pub arrived: Instant,
 }
@@ -65,7 +65,7 @@ pub struct Request {
     /// Its format and size.
     pub info: Arc<gst_video::VideoInfo>,
     /// Its time.
-    pub when: When,
+    pub when: Timestamp,
     /// It is flagged as damaged.
     pub is_flagged: bool,
     /// Nothing of it is inferred.

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::super::super::time::{Moment, Timeline, When, duration_of};
+use super::super::super::time::{Timeline, TimelinePoint, Timestamp, duration_of};
 use super::super::settings::FrameSettings;
 use super::flagged::{FlaggedFrames, FrameLength, Verdict};
 use super::latency::Latency;
@@ -13,9 +13,9 @@ use super::rate::Rate;
 #[derive(Debug, Clone, Copy)]
 pub struct FrameTime {
     /// Without jumps; none where the frame has no timestamp.
-    pub moment: Option<Moment>,
+    pub moment: Option<TimelinePoint>,
     /// With its timestamp.
-    pub when: When,
+    pub when: Timestamp,
     /// What its flags say.
     pub verdict: Verdict,
 }
@@ -56,7 +56,7 @@ impl Timing {
         };
         FrameTime {
             moment,
-            when: When {
+            when: Timestamp {
                 pts,
                 steady: moment.map(|moment| moment.steady),
             },

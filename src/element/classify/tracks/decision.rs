@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use super::super::super::time::Steady;
+use super::super::super::time::SteadyTime;
 use crate::classifier::DecisionSample;
 use crate::meta::Decision;
-use crate::postprocess::Decider;
+use crate::postprocess::DecisionFilter;
 
 /// A track's decision. It takes the results in the order of their frames.
 #[derive(Debug, Default)]
 pub struct TrackDecision {
-    decider: Option<Decider>,
+    decider: Option<DecisionFilter>,
     /// Stream time of the frame with which the decision began.
     since: Option<gst::ClockTime>,
     clock: DecisionClock,
@@ -22,7 +22,7 @@ pub struct TrackDecision {
 struct DecisionClock {
     now: u64,
     /// Time of the newest sample that had one.
-    last: Option<Steady>,
+    last: Option<SteadyTime>,
     /// Time from one sample to the next.
     step: u64,
 }
@@ -33,7 +33,7 @@ const MAX_STEP: u64 = 1_000_000_000;
 impl DecisionClock {
     /// Advances to the next sample and returns its time. Stream time advances `speed` times as fast
     /// as the timestamps. None as long as no sample has had a time.
-    fn advance(&mut self, steady: Option<Steady>, speed: f64) -> Option<u64> {
+    fn advance(&mut self, steady: Option<SteadyTime>, speed: f64) -> Option<u64> {
         let step = match (self.last, steady) {
             (None, None) => return None,
             (None, Some(_)) => 0,
@@ -63,13 +63,13 @@ impl TrackDecision {
     pub fn take(
         &mut self,
         sample: &DecisionSample,
-        (steady, speed): (Option<Steady>, f64),
+        (steady, speed): (Option<SteadyTime>, f64),
         time: Option<gst::ClockTime>,
     ) -> Option<Decision> {
-        let candidates = &sample.rule.candidates;
+        let categories = &sample.rule.categories;
         let decider = match &mut self.decider {
-            Some(decider) if Arc::ptr_eq(decider.candidates(), candidates) => decider,
-            other => other.insert(Decider::new(Arc::clone(candidates))),
+            Some(decider) if Arc::ptr_eq(decider.categories(), categories) => decider,
+            other => other.insert(DecisionFilter::new(Arc::clone(categories))),
         };
         let now = self.clock.advance(steady, speed);
         if decider.update(&sample.confidences, now, &sample.policy) {

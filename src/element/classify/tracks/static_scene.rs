@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Whether a frame looks like the one that was inferred last (`skip-still`).
 
-use super::super::super::time::Steady;
+use super::super::super::time::SteadyTime;
 use crate::preprocess::{ColorOrder, ElementType, Layout, Slot, Target};
 
 /// The tensor of the frame that was inferred last. Its memory is allocated once.
@@ -11,7 +11,7 @@ pub struct StaticScene {
     tensor: Vec<f32>,
     /// The number of its job: workers may overtake each other.
     number: u64,
-    time: Option<Steady>,
+    time: Option<SteadyTime>,
 }
 
 /// A frame that is compared.
@@ -20,7 +20,7 @@ pub struct SceneFrame {
     /// The number of its job.
     pub number: u64,
     /// None where it has no time.
-    pub time: Option<Steady>,
+    pub time: Option<SteadyTime>,
 }
 
 impl StaticScene {

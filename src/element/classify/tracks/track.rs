@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::super::super::time::{Moment, Steady, When};
+use super::super::super::time::{SteadyTime, TimelinePoint, Timestamp};
 use super::super::settings::FrameSettings;
 use super::decision::TrackDecision;
 use super::fairness::Turn;
@@ -33,7 +33,7 @@ pub struct TrackState {
     newest: Option<NewestResult>,
     decision: TrackDecision,
     /// The newest job: its ticket's number, and its frame's time.
-    requested: Option<(u64, Option<Steady>)>,
+    requested: Option<(u64, Option<SteadyTime>)>,
     /// The job that a worker started last: its ticket's number, and the stream's count of started
     /// jobs.
     started: Option<(u64, u64)>,
@@ -46,7 +46,7 @@ pub struct TrackState {
 struct NewestResult {
     classification: Classification,
     number: u64,
-    when: When,
+    when: Timestamp,
 }
 
 /// What a message of a change is about.
@@ -90,7 +90,7 @@ impl TrackState {
         &mut self,
         result: FrameResult,
         number: u64,
-        when: When,
+        when: Timestamp,
         (time, speed): (Option<gst::ClockTime>, f64),
     ) -> Option<Classification> {
         if self.newest.as_ref().is_some_and(|n| n.number >= number) {
@@ -111,7 +111,7 @@ impl TrackState {
     }
 
     /// The newest result for a frame that has none of its own.
-    pub fn carried(&self, when: When) -> Option<Classification> {
+    pub fn carried(&self, when: Timestamp) -> Option<Classification> {
         let newest = self.newest.as_ref()?;
         Some(Classification {
             fresh: false,
@@ -121,7 +121,7 @@ impl TrackState {
     }
 
     /// Notes that a job of it waits for a worker.
-    pub fn requested(&mut self, number: u64, steady: Option<Steady>) {
+    pub fn requested(&mut self, number: u64, steady: Option<SteadyTime>) {
         self.requested = Some((number, steady));
     }
 
@@ -151,7 +151,7 @@ impl TrackState {
     }
 
     /// Whether this long has passed since its newest job.
-    fn is_due(&self, moment: Option<Moment>, interval: gst::ClockTime) -> bool {
+    fn is_due(&self, moment: Option<TimelinePoint>, interval: gst::ClockTime) -> bool {
         let Some((_, requested)) = self.requested else {
             return true;
         };
@@ -186,7 +186,12 @@ pub struct Target {
 impl Target {
     /// Whether it is to be classified if its frame is. In mode live a newer picture replaces one
     /// that waits for a worker.
-    pub fn is_due(&self, moment: Option<Moment>, settings: &FrameSettings, is_live: bool) -> bool {
+    pub fn is_due(
+        &self,
+        moment: Option<TimelinePoint>,
+        settings: &FrameSettings,
+        is_live: bool,
+    ) -> bool {
         let tracking = self.region.as_ref().and_then(|r| r.region.tracking_id);
         tracking.is_none() || {
             let state = self.track.state();

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use super::super::super::time::Moment;
+use super::super::super::time::TimelinePoint;
 use super::super::log::CAT;
 use super::super::settings::FrameSettings;
 use super::region_hint::RegionHint;
 use super::track::{Target, TargetRegion, Track};
 use crate::meta::Region;
-use crate::postprocess::{Detection, Objects};
+use crate::postprocess::{Detection, ObjectTracker};
 
 /// Maximum number of regions of a frame that are classified. A detector that finds more is broken.
 const MAX_REGIONS: usize = 1024;
@@ -18,7 +18,7 @@ const MAX_REGIONS: usize = 1024;
 #[derive(Debug)]
 pub struct Tracks {
     frame: Arc<Track>,
-    objects: Objects<Arc<Track>>,
+    objects: ObjectTracker<Arc<Track>>,
     count: u64,
     /// Whether there are regions to classify.
     pub hint: RegionHint,
@@ -28,7 +28,7 @@ impl Default for Tracks {
     fn default() -> Self {
         Self {
             frame: Track::new(0),
-            objects: Objects::default(),
+            objects: ObjectTracker::default(),
             count: 0,
             hint: RegionHint::default(),
         }
@@ -40,7 +40,7 @@ impl Tracks {
     pub fn reset(&mut self) {
         self.count += 1;
         self.frame = Track::new(self.count);
-        self.objects = Objects::default();
+        self.objects = ObjectTracker::default();
     }
 
     /// What is to be classified of a frame of this size.
@@ -48,7 +48,7 @@ impl Tracks {
         &mut self,
         buffer: &gst::BufferRef,
         size: (u32, u32),
-        moment: Option<Moment>,
+        moment: Option<TimelinePoint>,
         settings: &FrameSettings,
     ) -> Vec<Target> {
         let mut targets = Vec::new();
@@ -69,7 +69,7 @@ impl Tracks {
         targets: &mut Vec<Target>,
         buffer: &gst::BufferRef,
         (width, height): (u32, u32),
-        moment: Option<Moment>,
+        moment: Option<TimelinePoint>,
         settings: &FrameSettings,
     ) {
         let mut found = Vec::new();

@@ -177,7 +177,7 @@ impl ResNet50Weights {
         &self.ignored
     }
 
-    /// The values of a parameter in row-major order, for [`Folded::new`](crate::resnet50::Folded::new).
+    /// The values of a parameter in row-major order, for [`FusedWeights::new`](crate::resnet50::FusedWeights::new).
     /// Empty for an unknown parameter.
     pub fn values(&self) -> impl Fn(&Parameter) -> Vec<f32> + '_ {
         |parameter| {

@@ -39,13 +39,13 @@ struct Object<T> {
 
 /// The objects of a stream, each with data of the type `T`.
 #[derive(Debug)]
-pub struct Objects<T> {
+pub struct ObjectTracker<T> {
     all: Vec<Object<T>>,
     /// Counts the frames with regions.
     frames: u64,
 }
 
-impl<T> Default for Objects<T> {
+impl<T> Default for ObjectTracker<T> {
     fn default() -> Self {
         Self {
             all: Vec::new(),
@@ -54,7 +54,7 @@ impl<T> Default for Objects<T> {
     }
 }
 
-impl<T: Clone> Objects<T> {
+impl<T: Clone> ObjectTracker<T> {
     /// Takes the regions of the next frame and returns the data of the object of each. A region with a
     /// tracker's id shows the object of its type with this id. One without shows an object of its type
     /// with enough overlap: the one that was seen last, and of several the one with the most overlap.
@@ -158,7 +158,7 @@ mod tests {
     /// Numbers objects as they are new.
     #[derive(Default)]
     struct Eye {
-        objects: Objects<u32>,
+        objects: ObjectTracker<u32>,
         count: u32,
     }
 

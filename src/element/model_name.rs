@@ -6,7 +6,9 @@ use std::sync::Arc;
 use gst::prelude::*;
 
 use super::{strings, upstream};
-use crate::meta::{Classification, answers_by, classifications_of, is_meant, region_answers_of};
+use crate::meta::{
+    Classification, classifications_by, frame_classifications, name_matches, region_classifications,
+};
 use crate::{paths, text};
 
 /// The blurb of the property, for both elements that have it.
@@ -22,7 +24,7 @@ pub fn name(text: Option<&str>) -> Option<Arc<str>> {
 
 /// Checks whether the named classifier has classified anything.
 #[derive(Debug, Default)]
-pub struct Chosen {
+pub struct ModelNameCheck {
     name: Option<Arc<str>>,
     /// It has, or the warning is posted.
     is_done: bool,
@@ -37,7 +39,7 @@ pub struct Missing {
     others: Vec<(Arc<str>, Arc<str>)>,
 }
 
-impl Chosen {
+impl ModelNameCheck {
     /// Sets the name. Returns whether it differs from the name before.
     pub fn changes(&mut self, name: Option<&Arc<str>>) -> bool {
         let changes = self.name.as_ref() != name;
@@ -54,7 +56,7 @@ impl Chosen {
     /// have classified.
     pub fn see(&mut self, frame: &gst::BufferRef) -> Option<Missing> {
         let name = self.name.clone().filter(|_| !self.is_done)?;
-        self.is_done = !answers_by(frame, Some(&name)).is_empty();
+        self.is_done = !classifications_by(frame, Some(&name)).is_empty();
         if self.is_done || !self.others.is_empty() {
             return None;
         }
@@ -86,10 +88,10 @@ impl Chosen {
 /// Element and model of all that have classified a frame or one of its regions, each once.
 fn all(frame: &gst::BufferRef) -> Vec<(Arc<str>, Arc<str>)> {
     let regions = frame.iter_meta::<gst_video::VideoRegionOfInterestMeta>();
-    let regions = regions.flat_map(|meta| region_answers_of(&meta));
+    let regions = regions.flat_map(|meta| region_classifications(&meta));
     let mut all = Vec::new();
     for Classification { element, model, .. } in
-        classifications_of(frame).into_iter().chain(regions)
+        frame_classifications(frame).into_iter().chain(regions)
     {
         let found = (element, model);
         if !all.contains(&found) {
@@ -108,7 +110,7 @@ impl Missing {
             let loaded = info.and_then(|info| info.get::<String>("model").ok());
             let set = || strings::bytes_of(&element.property_value("model"));
             let model = loaded.or_else(|| set().map(|model| paths::escaped(&model)));
-            is_meant(
+            name_matches(
                 &strings::name_of(element.upcast_ref()),
                 model.as_deref(),
                 &self.name,
@@ -170,7 +172,7 @@ mod tests {
     #[test]
     fn once() {
         let (both, none) = (frame(&["a", "b"]), frame(&[]));
-        let mut chosen = Chosen::default();
+        let mut chosen = ModelNameCheck::default();
         assert!(!chosen.changes(None));
         assert_eq!(chosen.see(&both), None, "no name is set");
         assert_eq!(chosen.end(), None);

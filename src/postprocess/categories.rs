@@ -13,23 +13,23 @@ use crate::text;
 /// The groups and labels that a decision can be. Built once for a model and its settings, and shared by
 /// their streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidates {
-    candidates: Vec<Candidate>,
-    /// The classes of all candidates, one candidate after the other.
+pub struct Categories {
+    categories: Vec<Category>,
+    /// The classes of all categories, one category after the other.
     classes: Vec<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Candidate {
+struct Category {
     name: Arc<str>,
-    /// Its range in [`Candidates::classes`].
+    /// Its range in [`Categories::classes`].
     classes: Range<usize>,
 }
 
-/// Why there are no candidates.
+/// Why there are no categories.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum CandidatesError {
+pub enum CategoriesError {
     /// A name in a list is neither a label nor a group.
     #[error(
         "{list}: “{}” is neither a label of the model nor a group{}",
@@ -67,27 +67,27 @@ enum Named {
     Class(usize),
 }
 
-impl Candidates {
-    /// With groups, each group and each class outside of all groups is a candidate; without groups,
-    /// each class. Groups and labels of the same name are one candidate with the sum of their classes.
+impl Categories {
+    /// With groups, each group and each class outside of all groups is a category; without groups,
+    /// each class. Groups and labels of the same name are one category with the sum of their classes.
     ///
     /// `allow` and `deny` are lists of names of groups and labels, separated by commas. Case is
     /// ignored unless there is an exact match. An empty list has no effect.
-    /// - `allow`: only these are candidates. A label in it is a candidate even if its class is in a
+    /// - `allow`: only these are categories. A label in it is a category even if its class is in a
     ///   group.
     /// - `deny`: these do not count, neither alone nor in a group; denying a group denies all of its
     ///   classes. `deny` takes precedence over `allow`.
     ///
     /// # Errors
-    /// [`CandidatesError::Unknown`] for an unknown name, [`CandidatesError::WithoutGroups`] if it is one
-    /// of `imagenet-groups` and no groups are set, and [`CandidatesError::Nothing`] if no candidate is
+    /// [`CategoriesError::Unknown`] for an unknown name, [`CategoriesError::WithoutGroups`] if it is one
+    /// of `imagenet-groups` and no groups are set, and [`CategoriesError::Nothing`] if no category is
     /// left.
     pub fn new(
         labels: &Labels,
         groups: Option<&Groups>,
         allow: &str,
         deny: &str,
-    ) -> Result<Self, CandidatesError> {
+    ) -> Result<Self, CategoriesError> {
         let labels = labels.names();
         let is_builtin = |name: &str| groups.is_none() && is_imagenet_group(name, labels.len());
         let groups: Vec<(Arc<str>, &[usize])> = groups
@@ -132,34 +132,34 @@ impl Candidates {
         merged.finish()
     }
 
-    /// How many candidates there are; at least one.
+    /// How many categories there are; at least one.
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
-        self.candidates.len()
+        self.categories.len()
     }
 
-    /// The name of a candidate. Groups come first, then labels in the order of the classes; with
+    /// The name of a category. Groups come first, then labels in the order of the classes; with
     /// `allow`, they have its order.
     ///
     /// # Panics
-    /// If there is no such candidate.
+    /// If there is no such category.
     pub fn name(&self, index: usize) -> Arc<str> {
-        Arc::clone(&self.candidates[index].name)
+        Arc::clone(&self.categories[index].name)
     }
 
-    /// The indices of a candidate's classes, ascending, each once.
+    /// The indices of a category's classes, ascending, each once.
     ///
     /// # Panics
-    /// If there is no such candidate.
+    /// If there is no such category.
     pub fn classes(&self, index: usize) -> &[usize] {
-        &self.classes[self.candidates[index].classes.clone()]
+        &self.classes[self.categories[index].classes.clone()]
     }
 
-    /// For each candidate the sum of the `confidences` of its classes.
+    /// For each category the sum of the `confidences` of its classes.
     pub(super) fn sums(&self, confidences: &[f32]) -> impl Iterator<Item = f64> {
-        self.candidates
+        self.categories
             .iter()
-            .map(move |candidate| sum_of(&self.classes[candidate.classes.clone()], confidences))
+            .map(move |category| sum_of(&self.classes[category.classes.clone()], confidences))
     }
 }
 
@@ -176,16 +176,16 @@ fn named(
     text: &str,
     names: &Names<Named>,
     is_builtin: impl Fn(&str) -> bool,
-) -> Result<Vec<Named>, CandidatesError> {
+) -> Result<Vec<Named>, CategoriesError> {
     let mut all = Vec::new();
     for name in names.split(text) {
         let found = names.find(name);
         if found.is_empty() && is_builtin(name) {
             let name = name.into();
-            return Err(CandidatesError::WithoutGroups { list, name });
+            return Err(CategoriesError::WithoutGroups { list, name });
         }
         if found.is_empty() {
-            return Err(CandidatesError::Unknown {
+            return Err(CategoriesError::Unknown {
                 list,
                 name: name.into(),
                 nearest: names.nearest(name),
@@ -196,7 +196,7 @@ fn named(
     Ok(all)
 }
 
-/// Candidates under construction.
+/// Categories under construction.
 #[derive(Default)]
 struct Merged {
     order: Vec<(Arc<str>, Vec<usize>)>,
@@ -213,9 +213,9 @@ impl Merged {
         self.order[place].1.extend(classes);
     }
 
-    fn finish(self) -> Result<Candidates, CandidatesError> {
-        let mut all = Candidates {
-            candidates: Vec::new(),
+    fn finish(self) -> Result<Categories, CategoriesError> {
+        let mut all = Categories {
+            categories: Vec::new(),
             classes: Vec::new(),
         };
         for (name, mut classes) in self.order {
@@ -227,10 +227,10 @@ impl Merged {
             let begin = all.classes.len();
             all.classes.extend(classes);
             let classes = begin..all.classes.len();
-            all.candidates.push(Candidate { name, classes });
+            all.categories.push(Category { name, classes });
         }
-        match all.candidates.is_empty() {
-            true => Err(CandidatesError::Nothing),
+        match all.categories.is_empty() {
+            true => Err(CategoriesError::Nothing),
             false => Ok(all),
         }
     }
@@ -246,13 +246,13 @@ mod tests {
         Labels::from_names(names, classes).expect("a name each")
     }
 
-    /// Each candidate as `name: classes`.
-    fn shown(candidates: &Candidates) -> Vec<String> {
-        let show = |i| format!("{}: {:?}", candidates.name(i), candidates.classes(i));
-        (0..candidates.len()).map(show).collect()
+    /// Each category as `name: classes`.
+    fn shown(categories: &Categories) -> Vec<String> {
+        let show = |i| format!("{}: {:?}", categories.name(i), categories.classes(i));
+        (0..categories.len()).map(show).collect()
     }
 
-    /// The candidates for lists and groups.
+    /// The categories for lists and groups.
     #[test]
     fn table() {
         let labels = labels(&["pug", "beagle", "tabby", "lion", "boat", "boat", "Pug"]);
@@ -260,7 +260,7 @@ mod tests {
         let groups = Groups::parse(text, "test", &labels).expect("groups");
         let with = Some(&groups);
         let table: [(Option<&Groups>, &str, &str, &[&str]); 14] = [
-            // Without groups; one name is one candidate.
+            // Without groups; one name is one category.
             (
                 None,
                 "",
@@ -317,7 +317,7 @@ mod tests {
             (with, "", "cat", &["dog: [0, 1, 6]", "boat: [4, 5]"]),
         ];
         for (groups, allow, deny, expected) in table {
-            let found = Candidates::new(&labels, groups, allow, deny).expect("candidates");
+            let found = Categories::new(&labels, groups, allow, deny).expect("categories");
             assert_eq!(shown(&found), expected, "allow={allow} deny={deny}");
         }
     }
@@ -327,22 +327,22 @@ mod tests {
     fn a_group_that_is_called_like_a_label() {
         let labels = labels(&["mushroom", "agaric", "toadstool"]);
         let inside = Groups::parse("mushroom: 0-1", "test", &labels).expect("groups");
-        let found = Candidates::new(&labels, Some(&inside), "mushroom", "").expect("one");
+        let found = Categories::new(&labels, Some(&inside), "mushroom", "").expect("one");
         assert_eq!(shown(&found), ["mushroom: [0, 1]"]);
         let beside = Groups::parse("mushroom: 1-2", "test", &labels).expect("groups");
-        let found = Candidates::new(&labels, Some(&beside), "", "").expect("one");
+        let found = Categories::new(&labels, Some(&beside), "", "").expect("one");
         assert_eq!(shown(&found), ["mushroom: [0, 1, 2]"]);
-        let found = Candidates::new(&labels, Some(&beside), "", "mushroom");
-        assert_eq!(found, Err(CandidatesError::Nothing));
+        let found = Categories::new(&labels, Some(&beside), "", "mushroom");
+        assert_eq!(found, Err(CategoriesError::Nothing));
     }
 
     /// Labels that have commas need no quotes.
     #[test]
     fn synonyms() {
         let labels = labels(&["tench, Tinca tinca", "goldfish, Carassius auratus"]);
-        let found = Candidates::new(&labels, None, "tench, Tinca tinca", "").expect("one");
+        let found = Categories::new(&labels, None, "tench, Tinca tinca", "").expect("one");
         assert_eq!(shown(&found), ["tench, Tinca tinca: [0]"]);
-        let error = Candidates::new(&labels, None, "", "goldfish").expect_err("a part of a label");
+        let error = Categories::new(&labels, None, "", "goldfish").expect_err("a part of a label");
         assert_eq!(
             error.to_string(),
             "deny: “goldfish” is neither a label of the model nor a group; did you mean “goldfish, Carassius auratus”?"
@@ -354,7 +354,7 @@ mod tests {
         let labels = labels(&["pug", "tabby"]);
         let groups = Groups::parse("dog: 0", "test", &labels).expect("groups");
         let error = |allow, deny| {
-            let found = Candidates::new(&labels, Some(&groups), allow, deny);
+            let found = Categories::new(&labels, Some(&groups), allow, deny);
             found.expect_err("wrong").to_string()
         };
         assert_eq!(
@@ -376,34 +376,34 @@ mod tests {
     /// A built-in group that is named without groups is not a label that is written wrong.
     #[test]
     fn a_builtin_group_without_groups() {
-        let without = |list: &'static str, name: &str| CandidatesError::WithoutGroups {
+        let without = |list: &'static str, name: &str| CategoriesError::WithoutGroups {
             list,
             name: name.into(),
         };
         for classes in [1000, 1001] {
             let labels = Labels::default_for(classes);
-            let found = Candidates::new(&labels, None, "tabby, Dog", "");
+            let found = Categories::new(&labels, None, "tabby, Dog", "");
             assert_eq!(found, Err(without("allow", "Dog")));
-            let found = Candidates::new(&labels, None, "", "dog");
+            let found = Categories::new(&labels, None, "", "dog");
             assert_eq!(found, Err(without("deny", "dog")));
             let own = Groups::parse("cats: 281-285", "test", &labels).expect("groups");
-            let found = Candidates::new(&labels, Some(&own), "dog", "");
-            assert!(matches!(found, Err(CandidatesError::Unknown { .. })));
+            let found = Categories::new(&labels, Some(&own), "dog", "");
+            assert!(matches!(found, Err(CategoriesError::Unknown { .. })));
         }
         let text = without("allow", "dog").to_string();
         assert!(text.ends_with("set groups=imagenet-groups"), "{text}");
         // The groups are of no use to another model.
-        let found = Candidates::new(&labels(&["pug", "tabby"]), None, "dog", "");
-        assert!(matches!(found, Err(CandidatesError::Unknown { .. })));
+        let found = Categories::new(&labels(&["pug", "tabby"]), None, "dog", "");
+        assert!(matches!(found, Err(CategoriesError::Unknown { .. })));
     }
 
-    /// The built-in groups leave each class in one candidate.
+    /// The built-in groups leave each class in one category.
     #[test]
     fn imagenet() {
         for classes in [1000, 1001] {
             let labels = Labels::default_for(classes);
             let groups = Groups::imagenet(classes).expect("built in");
-            let found = Candidates::new(&labels, Some(&groups), "", "").expect("candidates");
+            let found = Categories::new(&labels, Some(&groups), "", "").expect("categories");
             let mut all = found.classes.clone();
             all.sort_unstable();
             assert!(all.into_iter().eq(0..classes));

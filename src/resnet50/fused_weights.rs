@@ -22,14 +22,14 @@ pub struct Layer {
 
 /// The weights of all layers, by the layer's name: `conv1`, `layer1.0.conv1` … `fc`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Folded {
+pub struct FusedWeights {
     layers: BTreeMap<String, Layer>,
 }
 
 /// Why there are no weights.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum FoldError {
+pub enum FuseError {
     /// A parameter has another number of values than its shape.
     #[error("parameter {name} has {found} value{}, and its shape {shape:?} takes {expected}", if *.found == 1 { "" } else { "s" })]
     WrongLength {
@@ -52,16 +52,16 @@ pub enum FoldError {
     },
 }
 
-impl Folded {
+impl FusedWeights {
     /// Fuses the parameters of a state dict. `weights` returns the values of a parameter in row-major
     /// order.
     ///
     /// # Errors
-    /// [`FoldError::WrongLength`] if `weights` gives too few or too many values.
+    /// [`FuseError::WrongLength`] if `weights` gives too few or too many values.
     pub fn new(
         network: &ResNet50,
         mut weights: impl FnMut(&Parameter) -> Vec<f32>,
-    ) -> Result<Self, FoldError> {
+    ) -> Result<Self, FuseError> {
         let mut get = |name: String, shape: &[usize]| {
             let parameter = Parameter {
                 name,
@@ -73,7 +73,7 @@ impl Folded {
             if values.len() == expected {
                 return Ok(values);
             }
-            Err(FoldError::WrongLength {
+            Err(FuseError::WrongLength {
                 name: parameter.name,
                 shape: parameter.shape,
                 expected,
@@ -98,8 +98,8 @@ impl Folded {
     /// Reads the weights of a graph that [`to_onnx`](super::to_onnx) wrote in float32.
     ///
     /// # Errors
-    /// [`FoldError::Missing`] if it is another graph.
-    pub fn from_graph(network: &ResNet50, graph: &Graph) -> Result<Self, FoldError> {
+    /// [`FuseError::Missing`] if it is another graph.
+    pub fn from_graph(network: &ResNet50, graph: &Graph) -> Result<Self, FuseError> {
         let constants: BTreeMap<&str, &Tensor> = graph
             .initializer
             .iter()
@@ -117,7 +117,7 @@ impl Folded {
                 values.iter().map(|b| f32::from_le_bytes(*b)).collect()
             });
             let shape = shape.to_vec();
-            values.ok_or(FoldError::Missing { name, shape })
+            values.ok_or(FuseError::Missing { name, shape })
         };
         let fc = &network.classifier;
         let shapes = network

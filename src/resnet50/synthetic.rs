@@ -2,16 +2,17 @@
 //! Synthetic weights, which are deterministic: two programs can build the same network without a file
 //! of 102 MB. They are not trained, and serve only tests and measurements.
 
-use super::{Batch, Folded, Parameter, Precision, ResNet50, Variant, to_onnx};
+use super::{Batch, FusedWeights, Parameter, Precision, ResNet50, Variant, to_onnx};
 use crate::onnx::Model;
 
 /// The synthetic weights of a network.
-pub fn folded_by_rule(network: &ResNet50) -> Folded {
-    Folded::new(network, rule_weights).expect("the rule gives as many values as the shape takes")
+pub fn synthetic_weights(network: &ResNet50) -> FusedWeights {
+    FusedWeights::new(network, synthetic_values)
+        .expect("the rule gives as many values as the shape takes")
 }
 
 /// The contract of the network with synthetic weights, as JSON. It says that they are not trained.
-pub fn rule_contract(variant: Variant) -> String {
+pub fn synthetic_contract(variant: Variant) -> String {
     serde_json::json!({
         "architecture": variant.architecture(),
         "resize": 256,
@@ -29,9 +30,9 @@ pub fn rule_contract(variant: Variant) -> String {
 }
 
 /// The float32 model with synthetic weights and their contract.
-pub fn model_by_rule(variant: Variant, batch: Batch) -> Model {
+pub fn synthetic_model(variant: Variant, batch: Batch) -> Model {
     let network = ResNet50::new(variant);
-    let (weights, contract) = (folded_by_rule(&network), rule_contract(variant));
+    let (weights, contract) = (synthetic_weights(&network), synthetic_contract(variant));
     to_onnx(&network, batch, &contract, &weights, &Precision::Fp32)
 }
 
@@ -42,7 +43,7 @@ pub fn model_by_rule(variant: Variant, batch: Batch) -> Model {
 /// the kind of the parameter, so that activations neither vanish nor explode: convolutions and the
 /// last layer are uniform with He's variance, batch norms near the identity. Computed in 64 bits and
 /// rounded to 32.
-pub fn rule_weights(parameter: &Parameter) -> Vec<f32> {
+pub fn synthetic_values(parameter: &Parameter) -> Vec<f32> {
     let name = parameter.name.as_str();
     let value: Box<dyn Fn(f64) -> f64> = match parameter.shape[..] {
         [_, inputs, height, width] => {
@@ -103,7 +104,7 @@ mod tests {
                 .find(|p| p.name == name)
                 .expect("a parameter");
             assert_eq!(
-                rule_weights(parameter)[..expected.len()],
+                synthetic_values(parameter)[..expected.len()],
                 expected,
                 "{name}"
             );

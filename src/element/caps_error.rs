@@ -9,7 +9,7 @@ use crate::sync::Mutex;
 
 /// How an element uses the pixels of the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
+pub(super) enum PixelAccess {
     /// Not at all: it takes any frames.
     None,
     /// It reads their pixels.
@@ -38,7 +38,7 @@ const DOWNLOADS: [(&str, &str); 14] = [
 ];
 
 /// Makes a sink pad post an ERROR for refused caps, once for the same caps.
-pub(super) fn explain(pad: &gst::Pad, frames: Use) {
+pub(super) fn post_for_refused_caps(pad: &gst::Pad, frames: PixelAccess) {
     let posted: Mutex<Option<gst::Caps>> = Mutex::default();
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
         if let Some(event) = info.event()
@@ -61,7 +61,7 @@ pub(super) fn explain(pad: &gst::Pad, frames: Use) {
 }
 
 /// Why these caps are refused; `None` if they are accepted.
-fn reason(pad: &gst::Pad, caps: &gst::Caps, frames: Use) -> Option<String> {
+fn reason(pad: &gst::Pad, caps: &gst::Caps, frames: PixelAccess) -> Option<String> {
     let shown = shown(caps);
     let template = pad.pad_template_caps();
     if !caps.can_intersect(&template) {
@@ -85,7 +85,7 @@ fn reason(pad: &gst::Pad, caps: &gst::Caps, frames: Use) -> Option<String> {
              other caps there"
         ));
     }
-    if frames == Use::None {
+    if frames == PixelAccess::None {
         return None;
     }
     match VideoInfo::from_caps(caps) {
@@ -94,7 +94,10 @@ fn reason(pad: &gst::Pad, caps: &gst::Caps, frames: Use) -> Option<String> {
              size in memory. Put videoscale before the element that they come from, or correct \
              them there"
         )),
-        Ok(info) if frames == Use::Draw && info.interlace_mode() == VideoInterlaceMode::Fields => {
+        Ok(info)
+            if frames == PixelAccess::Draw
+                && info.interlace_mode() == VideoInterlaceMode::Fields =>
+        {
             Some(format!(
                 "caps “{shown}” are not taken: nothing can be drawn on single fields. Put \
                  deinterlace before this element"
