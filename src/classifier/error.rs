@@ -10,43 +10,67 @@ use crate::text;
 /// Everything that can go wrong from loading a model to a result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// ONNX Runtime cannot be loaded.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// The model cannot be read, or is no image classifier.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A provider is not known.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// No session runs the model.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// The labels cannot be read, or do not fit the model.
     #[error(transparent)]
     Labels(#[from] LabelsError),
+    /// The groups cannot be read, or do not fit the labels.
     #[error(transparent)]
     Groups(#[from] GroupsError),
+    /// `allow` or `deny` names what is neither a label nor a group.
     #[error(transparent)]
     Categories(#[from] CategoriesError),
+    /// An option has a value that cannot be.
     #[error("property “{property}” is {found}, and must be {expected}")]
     Setting {
+        /// Its name.
         property: &'static str,
+        /// Its value.
         found: String,
+        /// What it must be.
         expected: String,
     },
+    /// A frame's memory cannot be read.
     #[error("a frame cannot be mapped for reading: {0}")]
     Map(String),
+    /// A frame contradicts its caps.
     #[error("a frame does not hold what its caps promise: {0}")]
     Frame(#[from] preprocess::Error),
+    /// A frame cannot be converted to a format that is read.
     #[error("a frame cannot be made ready: {0}")]
     Convert(#[from] ConvertError),
+    /// A frame's memory contradicts its caps.
     #[error("a frame does not hold what its caps promise: expected {expected}, found {found}")]
-    Layout { expected: String, found: String },
+    Layout {
+        /// What the caps say.
+        expected: String,
+        /// What the memory holds.
+        found: String,
+    },
+    /// The inference failed.
     #[error(transparent)]
     Run(#[from] InferenceError),
+    /// There is no thread to load with.
     #[error("the system gives no thread to load the model with: {0}")]
     Thread(String),
     /// The element was stopped, or was given another model: nobody is told.
     #[error("loading the model was cancelled")]
     Cancelled,
+    /// The engine ended before the result was there.
     #[error("an answer was lost: the engine has ended")]
     Lost,
+    /// The model gave a score that is no number.
     #[error("{0}, so that there is no answer")]
     NotFinite(#[from] NotFinite),
 }

@@ -4,6 +4,7 @@
 //! Many tests share this process. One that depends on what a process has only once (environment,
 //! tracers, threads, memory, `fork`) runs itself again in a child: see `support::child`.
 
+mod allocations;
 mod decision;
 mod engine;
 mod errors;

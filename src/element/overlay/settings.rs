@@ -26,24 +26,30 @@ pub enum Position {
     BottomRight,
 }
 
-/// What is drawn.
-#[glib::flags(name = "GstResnet50OverlayShow")]
-pub enum Show {
-    /// The names of the classes.
-    #[flags_value(name = "Names of the decision or of the best classes", nick = "label")]
-    LABEL = 1,
-    /// The confidences of the classes.
-    #[flags_value(name = "Confidence as a bar and a number", nick = "bar")]
-    BAR = 1 << 1,
-    /// Inferences per second.
-    #[flags_value(name = "Inferences a second of stream time", nick = "rate")]
-    RATE = 1 << 2,
-    /// The age of an old result.
-    #[flags_value(name = "Age of a result that is older than 0.5 s", nick = "age")]
-    AGE = 1 << 3,
-    /// Boxes and labels of regions.
-    #[flags_value(name = "Box and label of each classified region", nick = "regions")]
-    REGIONS = 1 << 4,
+pub use show::Show;
+
+// `glib::flags` adds items that have no documentation.
+#[allow(missing_docs)]
+mod show {
+    /// What is drawn.
+    #[glib::flags(name = "GstResnet50OverlayShow")]
+    pub enum Show {
+        /// The names of the classes.
+        #[flags_value(name = "Names of the decision or of the best classes", nick = "label")]
+        LABEL = 1,
+        /// The confidences of the classes.
+        #[flags_value(name = "Confidence as a bar and a number", nick = "bar")]
+        BAR = 1 << 1,
+        /// Inferences per second.
+        #[flags_value(name = "Inferences a second of stream time", nick = "rate")]
+        RATE = 1 << 2,
+        /// The age of an old result.
+        #[flags_value(name = "Age of a result that is older than 0.5 s", nick = "age")]
+        AGE = 1 << 3,
+        /// Boxes and labels of regions.
+        #[flags_value(name = "Box and label of each classified region", nick = "regions")]
+        REGIONS = 1 << 4,
+    }
 }
 
 /// The values of the properties.
