@@ -72,12 +72,15 @@ const FINE_DEPTH: u32 = 12;
 /// One of the colour components of a format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Component {
+    /// Index of the plane.
     pub plane: usize,
     /// Bytes before the first sample of a row.
     pub offset: usize,
+    /// How the samples lie in a row.
     pub packing: Packing,
-    /// Subsampling, as powers of two.
+    /// Horizontal subsampling, as a power of two.
     pub w_sub: u32,
+    /// Vertical subsampling, as a power of two.
     pub h_sub: u32,
 }
 

@@ -48,7 +48,9 @@ impl std::fmt::Display for Interpolation {
 /// An interpolation with or without antialiasing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sampling {
+    /// The interpolation.
     pub interpolation: Interpolation,
+    /// Whether it is antialiased.
     pub antialias: bool,
 }
 

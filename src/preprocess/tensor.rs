@@ -92,6 +92,7 @@ pub(super) enum Tables {
 }
 
 impl Tables {
+    /// The values of this type, for a mean and a standard deviation in units where white is 1.
     pub fn new(element: ElementType, mean: [f64; 3], std: [f64; 3]) -> Self {
         let value = |channel: usize, value: usize| {
             (value as f32 / 255.0 - mean[channel] as f32) / std[channel] as f32
@@ -108,10 +109,15 @@ impl Tables {
 /// Writes rows of 8-bit R'G'B' to a tensor.
 #[derive(Debug)]
 pub(super) struct Writer {
+    /// Order of the dimensions.
     pub layout: Layout,
+    /// Order of the channels.
     pub order: ColorOrder,
+    /// Columns of the tensor.
     pub width: usize,
+    /// Rows of the tensor.
     pub height: usize,
+    /// The normalized values.
     pub tables: Tables,
 }
 

@@ -46,6 +46,7 @@ mod last_answer;
 mod layout;
 mod painter;
 mod region_boxes;
+mod region_layout;
 mod render;
 mod settings;
 mod sprite;

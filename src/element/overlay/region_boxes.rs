@@ -8,6 +8,7 @@ use super::bitmap::Bitmap;
 use super::content::{RegionBox, Row};
 use super::label_placement::LabelPlacer;
 use super::layout;
+use super::region_layout;
 use super::render::{self, Error};
 use super::settings::Settings;
 use super::sprite::Sprite;
@@ -91,11 +92,11 @@ impl RegionBoxes {
     ) -> Result<(), Error> {
         let em = layout::em(settings.scale, frame);
         let mut before = std::mem::take(self);
-        let mut placer = LabelPlacer::new(frame, layout::thickness(em), panel);
+        let mut placer = LabelPlacer::new(frame, region_layout::thickness(em), panel);
         let mut labels = Vec::new();
         let mut seen = HashSet::new();
         for region in boxes.iter().filter(|region| seen.insert(*region)) {
-            let Some(at) = layout::clip(frame, region.place) else {
+            let Some(at) = region_layout::clip(frame, region.place) else {
                 continue;
             };
             let lines = self.lines.entry(at).or_insert_with(|| {
@@ -123,7 +124,7 @@ impl RegionBoxes {
 
 /// The lines of a box.
 fn outline(em: u32, at: Rect, color: u32) -> Vec<Arc<Sprite>> {
-    let lines = layout::outline(em, at).into_iter().map(|line| {
+    let lines = region_layout::outline(em, at).into_iter().map(|line| {
         let bitmap = Bitmap::plain(line.width, line.height, color);
         Arc::new(Sprite::new(line.x, line.y, bitmap))
     });

@@ -6,6 +6,7 @@ use std::f64::consts::{FRAC_PI_2, PI};
 use super::bitmap::Bitmap;
 use super::content;
 use super::layout::{self, TextSizes};
+use super::region_layout;
 use super::settings::{Settings, Show};
 use super::sprite::Sprite;
 
@@ -274,16 +275,16 @@ pub fn label(
     frame: (u32, u32),
 ) -> Result<Option<Bitmap>, Error> {
     let em = layout::small(layout::em(settings.scale, frame));
-    let Some(room) = layout::label_room(frame, em) else {
+    let Some(room) = region_layout::label_room(frame, em) else {
         return Ok(None);
     };
     let font = Font::new(settings, em)?;
-    let (beside, above) = layout::label_padding(em);
+    let (beside, above) = region_layout::label_padding(em);
     let (height, baseline) = font.height();
     let label = font.line(&row.label);
     let number = row.percent.map(|p| font.line(&content::percent_text(p)));
     let widths = (label.size().0, number.as_ref().map(|n| n.size().0));
-    let (width, column) = layout::label(room, em, widths.0, widths.1);
+    let (width, column) = region_layout::label(room, em, widths.0, widths.1);
     // A text that has been cut is mostly narrower than its room.
     let label = label.cut(width);
     let less = width.saturating_sub(label.size().0);

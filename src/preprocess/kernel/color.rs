@@ -12,9 +12,13 @@ pub(crate) struct Matrix {
     pub neutral: i32,
     /// Weight of luma. As in the other weights, `1 << Self::PRECISION` is one.
     pub luma: i32,
+    /// Weight of Cr in red.
     pub cr_to_red: i32,
+    /// Weight of Cb in green.
     pub cb_to_green: i32,
+    /// Weight of Cr in green.
     pub cr_to_green: i32,
+    /// Weight of Cb in blue.
     pub cb_to_blue: i32,
 }
 
