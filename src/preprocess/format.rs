@@ -268,7 +268,8 @@ mod tests {
         assert_eq!(siting_shift(S::H_COSITED, 2, 0), (0.375, 0.0));
     }
 
-    /// The row kernels can read every format: no tiles, no palette, samples of whole bytes or words.
+    /// The row kernels can read every format: no tiles, no palette, samples of whole bytes or
+    /// words.
     #[test]
     fn formats_are_simple() {
         for format in FORMATS {

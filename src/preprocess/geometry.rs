@@ -39,8 +39,8 @@ impl Resize {
 
 /// One axis of the mapping from the picture to the tensor.
 ///
-/// The picture's `input` samples are resized to `scaled` positions. The `len` positions from `first`
-/// on go to the tensor's positions from `dest` on.
+/// The picture's `input` samples are resized to `scaled` positions. The `len` positions from
+/// `first` on go to the tensor's positions from `dest` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Axis {
     /// Samples of the picture along this axis.
@@ -191,7 +191,8 @@ pub(super) mod tests {
         assert_eq!((g.y.scaled, g.y.first), (64, 8));
     }
 
-    /// torchvision's sizes and offsets: `int(256 * long / short)`, `int(round((size - 224) / 2.0))`.
+    /// torchvision's sizes and offsets: `int(256 * long / short)`, `int(round((size - 224) /
+    /// 2.0))`.
     #[test]
     fn crop_is_torchvisions() {
         let g = crop(451, 300, 256);
@@ -251,7 +252,8 @@ pub(super) mod tests {
         assert_eq!((g.x.len, g.x.dest, g.y.len), (1, 111, 224));
     }
 
-    /// PAL DV (720x576, pixels 16:11) is cropped as the displayed picture, which is 1047 pixels wide.
+    /// PAL DV (720x576, pixels 16:11) is cropped as the displayed picture, which is 1047 pixels
+    /// wide.
     #[test]
     fn pixel_aspect_ratio_counts() {
         let g = Geometry::new(

@@ -6,11 +6,11 @@
 //! divide by the standard deviation. For RGB and grey frames the result is bit-identical, with
 //! Pillow's bicubic and nearest filters too ([`Interpolation`]).
 //!
-//! Only the part of the picture that the tensor needs is read, and no frame is converted as a whole.
-//! Every component is resampled as it lies in its plane (`filter`, `resample`, `kernel`), eight rows
-//! of the tensor at a time. One pass then does colour conversion, normalization and layout for each
-//! finished row (`tensor`). All arithmetic up to the table of normalized values is in integers, so
-//! every [`Backend`] gives bit-identical results.
+//! Only the part of the picture that the tensor needs is read, and no frame is converted as a
+//! whole. Every component is resampled as it lies in its plane (`filter`, `resample`, `kernel`),
+//! eight rows of the tensor at a time. One pass then does colour conversion, normalization and
+//! layout for each finished row (`tensor`). All arithmetic up to the table of normalized values is
+//! in integers, so every [`Backend`] gives bit-identical results.
 //!
 //! This module knows pixel formats and memory, but no pads, caps or models.
 

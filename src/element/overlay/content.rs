@@ -3,7 +3,7 @@
 
 use gst::ClockTime;
 
-use super::last_answer::Shown;
+use super::last_classification::Shown;
 use super::settings::{Settings, Show};
 use crate::meta::{Class, Classification, Region};
 use crate::rect::Rect;
@@ -51,14 +51,15 @@ pub struct Content {
 }
 
 impl Content {
-    /// What the settings want to be shown of a frame's answer and of its regions' answers.
+    /// What the settings want to be shown of a frame's classification and of its regions'
+    /// classifications.
     pub fn new(
         shown: Option<&Shown<'_>>,
         regions: &[(Region, Option<Classification>)],
         settings: &Settings,
     ) -> Self {
-        let boxes = regions.iter().filter_map(|(region, answer)| {
-            let row = label_row(answer.as_ref()?, settings)?;
+        let boxes = regions.iter().filter_map(|(region, classification)| {
+            let row = label_row(classification.as_ref()?, settings)?;
             Some(RegionBox {
                 place: region.rect,
                 row,
@@ -81,7 +82,7 @@ impl Content {
 fn panel(shown: &Shown<'_>, settings: &Settings) -> Option<Panel> {
     let names = Show::LABEL | Show::BAR;
     let rows = match settings.show.intersects(names) {
-        true => rows(shown.answer, settings),
+        true => rows(shown.classification, settings),
         false => Vec::new(),
     };
     // If no class has enough confidence, no panel is drawn for rate and age alone.
@@ -101,8 +102,8 @@ fn panel(shown: &Shown<'_>, settings: &Settings) -> Option<Panel> {
     (!rows.is_empty() || !footer.is_empty()).then_some(Panel { rows, footer })
 }
 
-fn rows(answer: &Classification, settings: &Settings) -> Vec<Row> {
-    let rows: Vec<Row> = match &answer.decision {
+fn rows(classification: &Classification, settings: &Settings) -> Vec<Row> {
+    let rows: Vec<Row> = match &classification.decision {
         Some(decision) => {
             let shown = decision.label.is_none() || decision.confidence >= settings.min_confidence;
             let row = Row {
@@ -114,7 +115,7 @@ fn rows(answer: &Classification, settings: &Settings) -> Vec<Row> {
             };
             shown.then_some(row).into_iter().collect()
         }
-        None => classes(answer, settings)
+        None => classes(classification, settings)
             .map(|class| Row {
                 label: single_line(&class.label),
                 percent: Some(percent(class.confidence)),
@@ -130,17 +131,20 @@ fn rows(answer: &Classification, settings: &Settings) -> Vec<Row> {
 
 /// The classes with enough confidence.
 fn classes<'a>(
-    answer: &'a Classification,
+    classification: &'a Classification,
     settings: &'a Settings,
 ) -> impl Iterator<Item = &'a Class> {
     let min = settings.min_confidence;
-    answer.results.iter().filter(move |c| c.confidence >= min)
+    classification
+        .results
+        .iter()
+        .filter(move |c| c.confidence >= min)
 }
 
 /// The label of a region's box; `None` if no class has enough confidence for a box. A decision for
 /// no class is shown, as in the panel.
-fn label_row(answer: &Classification, settings: &Settings) -> Option<Row> {
-    let (label, confidence) = match &answer.decision {
+fn label_row(classification: &Classification, settings: &Settings) -> Option<Row> {
+    let (label, confidence) = match &classification.decision {
         Some(decision) => match &decision.label {
             Some(label) => (&**label, decision.confidence),
             None => {
@@ -151,7 +155,7 @@ fn label_row(answer: &Classification, settings: &Settings) -> Option<Row> {
             }
         },
         None => {
-            let class = classes(answer, settings).next()?;
+            let class = classes(classification, settings).next()?;
             (&*class.label, class.confidence)
         }
     };
@@ -202,7 +206,7 @@ mod tests {
     use super::*;
     use crate::meta::Decision;
 
-    fn answer(classes: &[(&str, f32)]) -> Classification {
+    fn classification(classes: &[(&str, f32)]) -> Classification {
         let class = |(index, (label, confidence)): (usize, &(&str, f32))| Class {
             index: index as i32,
             label: (*label).into(),
@@ -221,16 +225,19 @@ mod tests {
         }
     }
 
-    fn held(answer: &Classification) -> Shown<'_> {
+    fn held(classification: &Classification) -> Shown<'_> {
         Shown {
-            answer,
+            classification,
             age: Some(ClockTime::from_mseconds(1260)),
             rate: Some(4.84),
         }
     }
 
-    fn shown(answer: &Classification, settings: &Settings) -> Option<(Vec<String>, String)> {
-        let panel = Content::new(Some(&held(answer)), &[], settings).panel?;
+    fn shown(
+        classification: &Classification,
+        settings: &Settings,
+    ) -> Option<(Vec<String>, String)> {
+        let panel = Content::new(Some(&held(classification)), &[], settings).panel?;
         let rows = panel.rows.into_iter().map(|r| match r.percent {
             Some(percent) => format!("{} {percent}", r.label),
             None => r.label,
@@ -245,43 +252,49 @@ mod tests {
     /// The best classes are shown in their order: at most `max-labels`, with enough confidence.
     #[test]
     fn best_classes() {
-        let answer = answer(&[("a", 0.615), ("b", 0.3), ("c", 0.05)]);
+        let classification = classification(&[("a", 0.615), ("b", 0.3), ("c", 0.05)]);
         let mut settings = Settings::default();
         let footer = "4.8/s · 1.2 s old";
         assert_eq!(
-            shown(&answer, &settings),
+            shown(&classification, &settings),
             texts(&["a 62", "b 30", "c 5"], footer)
         );
         settings.max_labels = 1;
-        assert_eq!(shown(&answer, &settings), texts(&["a 62"], footer));
+        assert_eq!(shown(&classification, &settings), texts(&["a 62"], footer));
         settings.max_labels = 5;
         settings.min_confidence = 0.3;
-        assert_eq!(shown(&answer, &settings), texts(&["a 62", "b 30"], footer));
+        assert_eq!(
+            shown(&classification, &settings),
+            texts(&["a 62", "b 30"], footer)
+        );
         settings.min_confidence = 0.7;
-        assert_eq!(shown(&answer, &settings), None);
+        assert_eq!(shown(&classification, &settings), None);
         settings.min_confidence = 0.0;
         settings.max_labels = 0;
-        assert_eq!(shown(&answer, &settings), None);
+        assert_eq!(shown(&classification, &settings), None);
     }
 
     /// Classes below one per cent are left out by default.
     #[test]
     fn below_one_per_cent() {
-        let answer = answer(&[("a", 0.98), ("b", 0.01), ("c", 0.0099), ("d", 0.0)]);
+        let classification = classification(&[("a", 0.98), ("b", 0.01), ("c", 0.0099), ("d", 0.0)]);
         let mut settings = Settings {
             show: Show::LABEL,
             ..Settings::default()
         };
-        assert_eq!(shown(&answer, &settings), texts(&["a 98", "b 1"], ""));
+        assert_eq!(
+            shown(&classification, &settings),
+            texts(&["a 98", "b 1"], "")
+        );
         settings.min_confidence = 0.0;
         let all = texts(&["a 98", "b 1", "c 1", "d 0"], "");
-        assert_eq!(shown(&answer, &settings), all);
+        assert_eq!(shown(&classification, &settings), all);
     }
 
     /// A decision replaces the classes, also if it is for no class.
     #[test]
     fn decision() {
-        let mut answer = answer(&[("a", 0.6)]);
+        let mut classification = classification(&[("a", 0.6)]);
         let decide = |label: Option<&str>, confidence| {
             Some(Decision {
                 label: label.map(Into::into),
@@ -293,36 +306,37 @@ mod tests {
             show: Show::LABEL,
             ..Settings::default()
         };
-        answer.decision = decide(Some("dog"), 0.8);
-        assert_eq!(shown(&answer, &settings), texts(&["dog 80"], ""));
+        classification.decision = decide(Some("dog"), 0.8);
+        assert_eq!(shown(&classification, &settings), texts(&["dog 80"], ""));
         settings.min_confidence = 0.9;
-        assert_eq!(shown(&answer, &settings), None);
-        answer.decision = decide(None, 0.0);
-        assert_eq!(shown(&answer, &settings), texts(&["nothing"], ""));
+        assert_eq!(shown(&classification, &settings), None);
+        classification.decision = decide(None, 0.0);
+        assert_eq!(shown(&classification, &settings), texts(&["nothing"], ""));
     }
 
-    /// Rate and age are shown alone where no classes are wanted, and age only from half a second on.
+    /// Rate and age are shown alone where no classes are wanted, and age only from half a second
+    /// on.
     #[test]
     fn footer() {
-        let answer = answer(&[("a", 0.6)]);
+        let classification = classification(&[("a", 0.6)]);
         let mut settings = Settings {
             show: Show::AGE,
             ..Settings::default()
         };
-        assert_eq!(shown(&answer, &settings), texts(&[], "1.2 s old"));
+        assert_eq!(shown(&classification, &settings), texts(&[], "1.2 s old"));
         settings.show = Show::RATE;
-        assert_eq!(shown(&answer, &settings), texts(&[], "4.8/s"));
+        assert_eq!(shown(&classification, &settings), texts(&[], "4.8/s"));
         settings.show = Show::AGE;
         let young = Shown {
             age: Some(MIN_SHOWN_AGE),
-            ..held(&answer)
+            ..held(&classification)
         };
         assert_eq!(Content::new(Some(&young), &[], &settings).panel, None);
         settings.show = Show::empty();
-        assert_eq!(shown(&answer, &settings), None);
+        assert_eq!(shown(&classification, &settings), None);
     }
 
-    /// Regions without an answer, or with too little confidence, have no box.
+    /// Regions without a classification, or with too little confidence, have no box.
     #[test]
     fn regions() {
         let region = Region {
@@ -333,8 +347,8 @@ mod tests {
         };
         let regions = [
             (region.clone(), None),
-            (region.clone(), Some(answer(&[("weak", 0.2)]))),
-            (region, Some(answer(&[("s\nure", 0.8)]))),
+            (region.clone(), Some(classification(&[("weak", 0.2)]))),
+            (region, Some(classification(&[("s\nure", 0.8)]))),
         ];
         let mut settings = Settings {
             min_confidence: 0.5,
@@ -362,13 +376,13 @@ mod tests {
     #[test]
     fn decisions_of_regions() {
         let text = |label: Option<&str>, confidence, settings: &Settings| {
-            let mut answer = answer(&[("a", 0.9)]);
-            answer.decision = Some(Decision {
+            let mut classification = classification(&[("a", 0.9)]);
+            classification.decision = Some(Decision {
                 label: label.map(Into::into),
                 confidence,
                 since: None,
             });
-            label_row(&answer, settings)
+            label_row(&classification, settings)
         };
         let settings = Settings {
             min_confidence: 0.5,

@@ -18,21 +18,21 @@ const UPDATE_INTERVAL: ClockTime = ClockTime::from_mseconds(500);
 const MAX_FRAMES: usize = 512;
 
 /// Counts inferences by the stream time of the inferred frames. So the rate does not depend on the
-/// pipeline's speed or on the delay of the answers.
+/// pipeline's speed or on the delay of the classifications.
 #[derive(Debug, Default)]
 pub struct InferenceRate {
     /// Stream times of inferred frames, ascending.
     frames: VecDeque<ClockTime>,
-    /// Stream time of the frame that first carried the last one's answer. In mode live it is a
-    /// later frame.
+    /// Stream time of the frame that first carried the last one's classification. In mode live it
+    /// is a later frame.
     noted: ClockTime,
     /// Since when the shown rate is shown, and the rate.
     shown: Option<(ClockTime, Option<f64>)>,
 }
 
 impl InferenceRate {
-    /// The frame at `now` carries the answer of the frame at `inferred`. If several frames carry the
-    /// same answer, only the first one counts.
+    /// The frame at `now` carries the classification of the frame at `inferred`. If several frames
+    /// carry the same classification, only the first one counts.
     pub fn note(&mut self, inferred: ClockTime, now: ClockTime) {
         match self.frames.back() {
             Some(last) if inferred == *last => return,
@@ -97,7 +97,7 @@ mod tests {
         ClockTime::from_mseconds(milliseconds)
     }
 
-    /// Each inference counts once at any frame rate, however many frames carry its answer.
+    /// Each inference counts once at any frame rate, however many frames carry its classification.
     #[test]
     fn counts_each_inference_once() {
         for spacing in [40, 17] {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The font's height and the layout of the panel, in whole pixels. Lengths are measured in the font's
-//! height, "em", so that the drawing looks the same at any size.
+//! The font's height and the layout of the panel, in whole pixels. Lengths are measured in the
+//! font's height, "em", so that the drawing looks the same at any size.
 
 use super::settings::Position;
 use crate::rect::Rect;

@@ -7,19 +7,19 @@
  * for each classified region.
  *
  * If the sink can blend an overlay itself (`meta:GstVideoOverlayComposition`), the drawing is
- * attached to the buffer and the pixels stay as they are. Otherwise it is blended into the frame, in
- * the frame's own format, matrix and range. Transparent frames stay transparent. A frame with
+ * attached to the buffer and the pixels stay as they are. Otherwise it is blended into the frame,
+ * in the frame's own format, matrix and range. Transparent frames stay transparent. A frame with
  * nothing to draw passes unchanged.
  *
  * The size of the font follows the frame's shorter side, and there are as many classes as there is
  * room for. The labels of regions are drawn over all boxes, each at its own box, and do not overlap
- * where there is room. After several classifiers, the results of the last one are drawn, or those of
- * the one that `model-name` names.
+ * where there is room. After several classifiers, the results of the last one are drawn, or those
+ * of the one that `model-name` names.
  *
  * On all formats whose samples are single bytes or words the element draws itself. A 1080p frame
  * takes well under a millisecond as long as the text does not change. (If the frame is not opaque,
- * formats whose alpha has a plane of its own or more than 8 bits take longer.) All other formats are
- * left to GStreamer's blending, which takes a few milliseconds and knows no matrix but BT.709's:
+ * formats whose alpha has a plane of its own or more than 8 bits take longer.) All other formats
+ * are left to GStreamer's blending, which takes a few milliseconds and knows no matrix but BT.709's:
  * formats whose samples share bytes (v210, UYVP, r210, RGB10A2, Y410, RGB16, RGB15 and the like),
  * 4:2:2 and 4:4:4 in packed words (v216, Y210, Y212, Y412), IYU1, and tiled formats. Frames with a
  * palette (RGB8P) have no colours for the drawing. Nothing is blended into them, and a WARNING says
@@ -42,7 +42,7 @@ mod content;
 mod imp;
 mod inference_rate;
 mod label_placement;
-mod last_answer;
+mod last_classification;
 mod layout;
 mod painter;
 mod region_boxes;

@@ -183,7 +183,7 @@ fn unmappable(info: &VideoInfo, found: usize) -> Error {
         ),
         false => format!(
             "{format} of {width}x{height} takes {expected} bytes, and it has {found}; it lies \
-             where the processor cannot write, or its GstVideoMeta does not fit them"
+             where the CPU cannot write, or its GstVideoMeta does not fit them"
         ),
     })
 }

@@ -64,8 +64,8 @@ pub struct RegionBoxes {
 }
 
 impl RegionBoxes {
-    /// Draws boxes for a frame of this size, with labels that avoid the panel. Equal boxes are drawn
-    /// once.
+    /// Draws boxes for a frame of this size, with labels that avoid the panel. Equal boxes are
+    /// drawn once.
     ///
     /// # Errors
     /// If cairo cannot draw.

@@ -7,7 +7,7 @@ use super::super::model_name::{Missing, ModelNameCheck};
 use super::super::time::{self, Timeline};
 use super::super::unclassified::{Unclassified, UnclassifiedCheck};
 use super::content::Content;
-use super::last_answer::{FrameTime, LastAnswer};
+use super::last_classification::{FrameTime, LastClassification};
 use super::painter::Painter;
 use super::settings::Settings;
 use crate::meta::{Classification, Region};
@@ -22,7 +22,7 @@ pub struct Stream {
     running_times: Timeline,
     /// The frames' stream times, without jumps.
     stream_times: Timeline,
-    last_answer: LastAnswer,
+    last_classification: LastClassification,
     /// Whether any frame was classified.
     unclassified: UnclassifiedCheck,
     /// Whether the classifier that `model-name` names has classified any frame.
@@ -32,7 +32,7 @@ pub struct Stream {
 impl Stream {
     /// Another stream begins. Results of the one before must not be drawn on it.
     pub fn start(&mut self) {
-        self.last_answer = LastAnswer::default();
+        self.last_classification = LastClassification::default();
     }
 
     /// Times are from now on those of another segment.
@@ -52,7 +52,7 @@ impl Stream {
         self.segment = None;
         self.running_times.restart();
         self.stream_times.restart();
-        self.last_answer = LastAnswer::default();
+        self.last_classification = LastClassification::default();
         self.unclassified.flush();
     }
 
@@ -68,9 +68,9 @@ impl Stream {
         frame: &gst::BufferRef,
         name: Option<&Arc<str>>,
     ) -> Option<Missing> {
-        // The last answer is another classifier's.
+        // The last classification is another classifier's.
         if self.chosen.changes(name) {
-            self.last_answer = LastAnswer::default();
+            self.last_classification = LastClassification::default();
         }
         self.chosen.see(frame)
     }
@@ -80,8 +80,8 @@ impl Stream {
         self.chosen.told();
     }
 
-    /// Takes the next frame with its answers, and returns what is to be drawn on it and who draws
-    /// it; `None` before there are caps.
+    /// Takes the next frame with its classifications, and returns what is to be drawn on it and who
+    /// draws it; `None` before there are caps.
     pub fn next_content(
         &mut self,
         frame: &gst::BufferRef,
@@ -101,7 +101,7 @@ impl Stream {
             running: running.map(|moment| moment.steady.clock_time()),
             stream: stream.map(|moment| moment.steady.clock_time()),
         };
-        let shown = self.last_answer.update(now, found, settings.hold);
+        let shown = self.last_classification.update(now, found, settings.hold);
         let content = Content::new(shown.as_ref(), regions, settings);
         Some((painter, content))
     }

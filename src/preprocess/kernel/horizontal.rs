@@ -189,7 +189,8 @@ fn horizontal_parts_avx2<const PARTS: usize>(
         ];
         for (r, values) in rows.into_iter().enumerate() {
             let values = _mm256_max_epi16(_mm256_min_epi16(values, max), zero);
-            // SAFETY: `out` holds STRIP_ROWS rows of `outputs` values, and `x + STRIP_ROWS` is not more.
+            // SAFETY: `out` holds STRIP_ROWS rows of `outputs` values, and `x + STRIP_ROWS` is not
+            // more.
             unsafe {
                 let low = out.as_mut_ptr().add(r * outputs + x);
                 let high = low.add(STRIP_ROWS / 2 * outputs);

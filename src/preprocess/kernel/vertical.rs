@@ -61,8 +61,8 @@ fn vertical_plain(rows: RingWindow<'_>, out: &mut [i16]) {
     }
 }
 
-/// Sixteen columns and two rows at a time. `vpmaddwd` multiplies both rows by their weights and adds
-/// the products.
+/// Sixteen columns and two rows at a time. `vpmaddwd` multiplies both rows by their weights and
+/// adds the products.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn vertical_avx2(rows: RingWindow<'_>, out: &mut [i16]) {

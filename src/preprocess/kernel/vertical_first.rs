@@ -2,9 +2,9 @@
 //! The vertical filter, straight from the rows of a plane.
 //!
 //! Where the rounding between the passes has no reference to be equal to, a picture that becomes
-//! smaller is filtered vertically first. That leaves far fewer samples to deinterleave and to filter
-//! horizontally. All samples of a row are treated alike, whatever components they belong to: the
-//! components of a plane share its rows.
+//! smaller is filtered vertically first. That leaves far fewer samples to deinterleave and to
+//! filter horizontally. All samples of a row are treated alike, whatever components they belong to:
+//! the components of a plane share its rows.
 
 use super::super::filter::Filter;
 use super::{Backend, dispatch};

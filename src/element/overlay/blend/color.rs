@@ -5,8 +5,8 @@ use gst_video::{VideoColorMatrix, VideoInfo};
 
 use super::format::ALPHA;
 
-/// The weights that make a component's value out of red, green and blue, each from 0 to 255, and the
-/// weight of an alpha from 0 to 255 that stands for the value of black or grey.
+/// The weights that make a component's value out of red, green and blue, each from 0 to 255, and
+/// the weight of an alpha from 0 to 255 that stands for the value of black or grey.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Weights {
     /// Of red, green and blue.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The inner loops of blending. Each takes a row of samples, a factor for each of them (`keep`), and
-//! a summand (`add`). They are simple enough for the compiler to vectorize.
+//! The inner loops of blending. Each takes a row of samples, a factor for each of them (`keep`),
+//! and a summand (`add`). They are simple enough for the compiler to vectorize.
 
 /// The factor 1 for bytes.
 pub const BYTE_ONE: u8 = u8::MAX;
@@ -45,8 +45,8 @@ fn change<const BIG_ENDIAN: bool>(word: &mut [u8; 2], shift: u32, to: impl Fn(u1
     };
 }
 
-/// Blends pixels of four bytes. Byte `ALPHA` is the alpha; the others are not premultiplied with it.
-/// This is Porter and Duff's "over" for all four. `keep` is the same for the bytes of a pixel.
+/// Blends pixels of four bytes. Byte `ALPHA` is the alpha; the others are not premultiplied with
+/// it. This is Porter and Duff's "over" for all four. `keep` is the same for the bytes of a pixel.
 pub fn pixels<const ALPHA: usize>(row: &mut [u8], keep: &[u8], add: &[u8]) {
     // In opaque pixels all four bytes are blended in the same way.
     let all = row.as_chunks().0.iter();
@@ -188,8 +188,8 @@ mod tests {
         assert_eq!(u16::from_le_bytes(row), 5 << 6 | 0x3f);
     }
 
-    /// Pixels are blended by Porter and Duff's "over", for every pair of alphas. Where the bitmap is
-    /// empty, they stay as they are.
+    /// Pixels are blended by Porter and Duff's "over", for every pair of alphas. Where the bitmap
+    /// is empty, they stay as they are.
     #[test]
     fn covers_pixels() {
         for below in 0..=255u8 {

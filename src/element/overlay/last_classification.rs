@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The answer that is shown, which may be that of an earlier frame.
+//! The classification that is shown, which may be that of an earlier frame.
 
 use gst::ClockTime;
 
@@ -15,16 +15,16 @@ pub struct FrameTime {
     pub stream: Option<ClockTime>,
 }
 
-/// An answer, and the running time of the last frame that carried it.
+/// A classification, and the running time of the last frame that carried it.
 #[derive(Debug)]
 struct Held {
-    answer: Classification,
+    classification: Classification,
     seen: Option<ClockTime>,
 }
 
-/// The answer that frames carried last, and how often there was a new one.
+/// The classification that frames carried last, and how often there was a new one.
 #[derive(Debug, Default)]
-pub struct LastAnswer {
+pub struct LastClassification {
     held: Option<Held>,
     rate: InferenceRate,
 }
@@ -32,17 +32,17 @@ pub struct LastAnswer {
 /// What can be shown on a frame.
 #[derive(Debug)]
 pub struct Shown<'a> {
-    /// The frame's own answer or the last one.
-    pub answer: &'a Classification,
+    /// The frame's own classification or the last one.
+    pub classification: &'a Classification,
     /// The time from the classified frame to this one, if it is known.
     pub age: Option<ClockTime>,
     /// Inferences per second, if there have been enough.
     pub rate: Option<f64>,
 }
 
-impl LastAnswer {
-    /// Takes a frame's answer and returns the one to show on that frame: its own, or else the last
-    /// one if a frame carried it less than `hold` ago.
+impl LastClassification {
+    /// Takes a frame's classification and returns the one to show on that frame: its own, or else
+    /// the last one if a frame carried it less than `hold` ago.
     pub fn update(
         &mut self,
         now: FrameTime,
@@ -50,15 +50,15 @@ impl LastAnswer {
         hold: ClockTime,
     ) -> Option<Shown<'_>> {
         let mut idle = ClockTime::ZERO;
-        if let Some(answer) = found {
+        if let Some(classification) = found {
             if let Some(stream) = now.stream {
-                let age = answer.age.unwrap_or(ClockTime::ZERO);
-                if answer.fresh || answer.age.is_some() {
+                let age = classification.age.unwrap_or(ClockTime::ZERO);
+                if classification.fresh || classification.age.is_some() {
                     self.rate.note(stream.saturating_sub(age), stream);
                 }
             }
             self.held = Some(Held {
-                answer,
+                classification,
                 seen: now.running,
             });
         } else {
@@ -72,13 +72,13 @@ impl LastAnswer {
         }
         let held = self.held.as_ref()?;
         Some(Shown {
-            answer: &held.answer,
+            classification: &held.classification,
             age: held
-                .answer
+                .classification
                 .age
                 .map(|age| age.saturating_add(idle))
                 .or_else(|| {
-                    let counts = held.answer.fresh && held.seen.is_some();
+                    let counts = held.classification.fresh && held.seen.is_some();
                     counts.then_some(idle)
                 }),
             rate: now.stream.and_then(|stream| self.rate.at(stream)),
@@ -102,7 +102,7 @@ mod tests {
         ClockTime::from_mseconds(milliseconds)
     }
 
-    fn answer(age: Option<u64>) -> Classification {
+    fn classification(age: Option<u64>) -> Classification {
         Classification {
             element: "classify".into(),
             model: "m".into(),
@@ -116,12 +116,12 @@ mod tests {
         }
     }
 
-    /// An answer is held for the set time, and its age grows meanwhile.
+    /// A classification is held for the set time, and its age grows meanwhile.
     #[test]
     fn holds() {
-        let mut last = LastAnswer::default();
+        let mut last = LastClassification::default();
         assert!(last.update(at(0), None, ms(100)).is_none());
-        last.update(at(0), Some(answer(Some(30))), ms(100));
+        last.update(at(0), Some(classification(Some(30))), ms(100));
         let shown = last.update(at(99), None, ms(100)).expect("held");
         assert_eq!(shown.age, Some(ms(129)));
         assert!(last.update(at(100), None, ms(100)).is_none());
@@ -134,34 +134,34 @@ mod tests {
     /// Nothing is held with a hold of 0, without times, or when the time goes back.
     #[test]
     fn does_not_hold() {
-        let mut last = LastAnswer::default();
-        last.update(at(0), Some(answer(Some(0))), ms(0));
+        let mut last = LastClassification::default();
+        last.update(at(0), Some(classification(Some(0))), ms(0));
         assert!(last.update(at(0), None, ms(0)).is_none());
-        last.update(FrameTime::default(), Some(answer(None)), ms(100));
+        last.update(FrameTime::default(), Some(classification(None)), ms(100));
         assert!(last.update(FrameTime::default(), None, ms(100)).is_none());
-        last.update(at(50), Some(answer(Some(0))), ms(100));
+        last.update(at(50), Some(classification(Some(0))), ms(100));
         assert!(last.update(at(49), None, ms(100)).is_none());
     }
 
     /// An unknown age stays unknown.
     #[test]
     fn invents_no_age() {
-        let mut last = LastAnswer::default();
-        last.update(at(0), Some(answer(None)), ms(100));
+        let mut last = LastClassification::default();
+        last.update(at(0), Some(classification(None)), ms(100));
         let shown = last.update(at(50), None, ms(100)).expect("held");
         assert_eq!(shown.age, None);
     }
 
-    /// The answers of mode live, none of which is fresh, are counted by their own frames.
+    /// The classifications of mode live, none of which is fresh, are counted by their own frames.
     #[test]
-    fn counts_late_answers() {
-        let mut last = LastAnswer::default();
+    fn counts_late_classifications() {
+        let mut last = LastClassification::default();
         let mut rate = None;
         for frame in 0..50u64 {
             let inferred = (frame / 5 * 5).saturating_sub(5);
-            let found = answer(Some(1000 + (frame - inferred) * 40));
+            let found = classification(Some(1000 + (frame - inferred) * 40));
             let shown = last.update(at(2000 + frame * 40), Some(found), ms(100));
-            rate = shown.expect("an answer").rate;
+            rate = shown.expect("a classification").rate;
         }
         assert_eq!(rate, Some(5.0));
     }
