@@ -5,6 +5,7 @@ use gst::prelude::*;
 use gst_check::Harness;
 use gstresnet50::meta::classification_of;
 use support::element::*;
+use support::harness::{play, through};
 use support::onnx::Net;
 
 /// A model of the three classes red, green and blue, and its names.

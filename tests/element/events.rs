@@ -6,6 +6,7 @@ use gst_check::Harness;
 
 use super::color;
 use support::element::*;
+use support::harness::{self, beginning, link, play, sink_pad, source_pad, through, unlink};
 use support::onnx::Net;
 
 /// The events that have come out of the element so far.
@@ -158,30 +159,20 @@ fn events_of_a_stop_are_flushing() {
         let name = element.name();
         let bus = gst::Bus::new();
         element.set_bus(Some(&bus));
-        let [sink, src] = ["sink", "src"].map(|pad| element.static_pad(pad).expect(pad));
-        let [before, behind] = [gst::PadDirection::Src, gst::PadDirection::Sink].map(|direction| {
-            let (always, any) = (gst::PadPresence::Always, gst::Caps::new_any());
-            let template = gst::PadTemplate::new("pad", direction, always, &any);
-            template.expect("a template")
-        });
-        let upstream = gst::Pad::from_template(&before);
-        let behind = gst::Pad::builder_from_template(&behind)
+        let src = harness::src(&element);
+        let upstream = source_pad().build();
+        let behind = sink_pad()
             .chain_function(|_, _, _| Ok(gst::FlowSuccess::Ok))
             .build();
-        behind.set_active(true).expect("active");
-        src.link(&behind).expect("they link");
-        upstream.link(&sink).expect("they link");
-        upstream.set_active(true).expect("active");
+        link(&behind, &element);
+        link(&upstream, &element);
         element.set_state(gst::State::Playing).expect("it plays");
         if element.find_property("model").is_some() {
             assert!(loaded(&bus));
         }
-        let begin = || {
-            upstream.push_event(gst::event::StreamStart::new("s"));
-            upstream.push_event(gst::event::Caps::new(&caps(&info)));
-            upstream.push_event(gst::event::Segment::new(&time));
-        };
-        begin();
+        for event in beginning(&info) {
+            upstream.push_event(event);
+        }
         upstream.push(timed(&info, RED, 0)).expect("it goes in");
         let mut later = time.clone();
         later.set_start(gst::ClockTime::from_seconds(1));
@@ -201,8 +192,8 @@ fn events_of_a_stop_are_flushing() {
         element.set_state(gst::State::Null).expect("it stops");
         assert!(errors(&bus, &element).is_empty(), "{name}");
         element.set_bus(None);
-        upstream.unlink(&sink).expect("they were linked");
-        src.unlink(&behind).expect("they were linked");
+        unlink(&upstream, &element);
+        unlink(&behind, &element);
     }
 }
 

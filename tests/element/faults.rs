@@ -5,36 +5,25 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use glib::error::ErrorDomain;
 use gst::prelude::*;
 use gst::{FlowError, FlowSuccess};
 use gstresnet50::meta::{Classification, classification_of};
 use support::child;
-use support::element::{BLUE, RED, bare, element, text};
+use support::element::{BLUE, RED, bare, element, text, until};
+use support::harness::source_pad;
 use support::onnx::{FREE, Net, Whim};
-use support::stand::{PATIENCE, Stand};
+use support::stand::Stand;
 
 const MODES: [&str; 2] = ["exact", "live"];
 
 /// A playing element.
 fn stand(model: &Path, mode: &str, prepare: impl FnOnce(&gst::Element)) -> Stand {
     let element = element(model);
-    element.set_property_from_str("mode", mode);
     prepare(&element);
-    let stand = Stand::new(&element);
-    assert!(stand.play(), "{:?}", stand.errors());
-    stand
-}
-
-/// Waits until something is so.
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    Stand::playing(&element, mode)
 }
 
 /// Pushes red frames until one of them, or a later one, has an answer that was found for them.
@@ -473,7 +462,7 @@ fn latency_is_its_own() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = Net::color().batch(FREE).write(folder.path(), "color.onnx");
     let stand = stand(&path, "exact", |e| e.set_property("max-in-flight", 3u32));
-    let source = gst::Pad::builder(gst::PadDirection::Src)
+    let source = source_pad()
         .query_function(|pad, parent, query| match query.view_mut() {
             gst::QueryViewMut::Latency(query) => {
                 query.set(true, gst::ClockTime::ZERO, gst::ClockTime::NONE);

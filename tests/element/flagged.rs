@@ -9,8 +9,9 @@ use gstresnet50::meta::classification_of;
 
 use super::color;
 use support::element::*;
+use support::harness::{play, through};
 use support::onnx::Net;
-use support::regions::{classes, colors, mark, spot, stat};
+use support::regions::{classes, colors, mark, spot};
 
 /// A frame of 40 ms with a flag.
 fn flagged(info: &VideoInfo, flag: F, i: u64) -> gst::Buffer {

@@ -4,8 +4,9 @@
 use gst::prelude::*;
 use gst_video::{VideoFormat, prelude::*};
 
-use super::{bytes, color, metas, play_before, stop_before, until_error};
+use super::{color, metas, play_before, stop_before, until_error};
 use support::element::*;
+use support::harness::{play, sink_pad, through};
 use support::pack;
 
 /// Size and format change in mid-stream, with and without a new aspect ratio of the pixels.
@@ -201,9 +202,7 @@ fn flow_returns_go_upstream() {
         gst::FlowError::NotNegotiated,
         gst::FlowError::CustomError,
     ] {
-        let behind = gst::Pad::builder(gst::PadDirection::Sink)
-            .chain_function(move |_, _, _| Err(flow))
-            .build();
+        let behind = sink_pad().chain_function(move |_, _, _| Err(flow)).build();
         let bus = gst::Bus::new();
         element.set_bus(Some(&bus));
         let info = rgb(8, 6);
@@ -308,7 +307,7 @@ fn allocation_query() {
     let overlay = gst::ElementFactory::make("resnet50overlay").build();
     let overlay = overlay.expect("the element");
     for (element, offered) in [(&element, true), (&element, false), (&overlay, true)] {
-        let behind = gst::Pad::builder(gst::PadDirection::Sink)
+        let behind = sink_pad()
             .chain_function(|_, _, _| Ok(gst::FlowSuccess::Ok))
             .query_function(move |pad, parent, query| match query.view_mut() {
                 gst::QueryViewMut::Allocation(query) => {

@@ -32,6 +32,7 @@ mod times;
 use gst::prelude::*;
 use gstresnet50::meta::META_NAME;
 use support::element::*;
+use support::harness;
 use support::onnx::Net;
 
 /// An element that tells red, green and blue apart, and the folder that its model lies in.
@@ -61,30 +62,20 @@ fn metas(buffer: &gst::BufferRef) -> usize {
         .count()
 }
 
-/// The pixels of a buffer.
-fn bytes(buffer: &gst::BufferRef) -> Vec<u8> {
-    buffer.map_readable().expect("readable").to_vec()
-}
-
 /// Plays an element with `behind` on its source pad, and gives its sink pad, negotiated.
 fn play_before(element: &gst::Element, behind: &gst::Pad, info: &gst_video::VideoInfo) -> gst::Pad {
-    behind.set_active(true).expect("the pad is active");
-    let src = element.static_pad("src").expect("a source pad");
-    src.link(behind).expect("they link");
+    harness::link(behind, element);
     element.set_state(gst::State::Playing).expect("it plays");
-    let sink = element.static_pad("sink").expect("a sink pad");
-    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
-    sink.send_event(gst::event::StreamStart::new("s"));
-    sink.send_event(gst::event::Caps::new(&caps(info)));
-    sink.send_event(gst::event::Segment::new(&segment));
+    let sink = harness::sink(element);
+    for event in harness::beginning(info) {
+        sink.send_event(event);
+    }
     sink
 }
 
 fn stop_before(element: &gst::Element, behind: &gst::Pad) {
     element.set_state(gst::State::Null).expect("it stops");
-    let src = element.static_pad("src").expect("a source pad");
-    src.unlink(behind).expect("they were linked");
-    behind.set_active(false).expect("the pad is inactive");
+    harness::unlink(behind, element);
 }
 
 /// Frames go in until one is refused: it is a later one than that which could not leave.

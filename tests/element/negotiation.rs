@@ -7,6 +7,7 @@ use gstresnet50::meta::classification_of;
 
 use super::color;
 use support::element::*;
+use support::harness::{play, through};
 use support::onnx::Net;
 
 /// A model that tells red, green and blue apart, with the folder that it lies in.

@@ -9,7 +9,8 @@ use gst_video::VideoFormat;
 use gstresnet50::onnx::data_type;
 use half::f16;
 use image::RgbImage;
-use support::element::{answer, element, info, plain, play, rgb, text, three, through, values};
+use support::element::{answer, element, info, plain, rgb, text, three, values};
+use support::harness::{play, through};
 use support::onnx::{FREE, Net};
 use support::{pack, pillow};
 

@@ -11,9 +11,10 @@ use gst_video::{
 use gstresnet50::preprocess::is_read;
 
 use support::element::*;
+use support::harness::{play, through};
 use support::onnx::{FREE, Net};
 use support::pack;
-use support::regions::{answers, mark, spot, stat};
+use support::regions::{answers, mark, spot};
 
 /// Sides of the tensor.
 const SIDE: i64 = 5;

@@ -7,6 +7,7 @@ use gstresnet50::meta::{META_NAME, classification_of};
 
 use super::{color, element_messages, metas, until_error};
 use support::element::*;
+use support::harness::{play, through};
 use support::onnx::Net;
 
 /// `messages=none` posts none, `all` one for each inferred frame, `change` one for each change of

@@ -7,6 +7,7 @@ use gstresnet50::inference::BUILTIN;
 
 use super::{color, element_messages};
 use support::element::*;
+use support::harness::{play, through};
 use support::onnx::Net;
 
 /// `interval`: every Nth frame is inferred; the others carry its answer and its age.

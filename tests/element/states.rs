@@ -5,6 +5,7 @@ use gst::prelude::*;
 
 use super::{color, play_before, stop_before, until_error};
 use support::element::*;
+use support::harness::sink_pad;
 use support::onnx::{self, Net};
 
 /// NULL, READY, PAUSED, PLAYING and all the way back, ten times; each time it classifies, and
@@ -84,7 +85,7 @@ fn no_lock_while_posting_or_pushing() {
         assert!(sink.send_event(gst::event::Tag::new(tags)));
         assert!(sink.send_event(gst::event::StreamStart::new("visited")));
     };
-    let behind = gst::Pad::builder(gst::PadDirection::Sink)
+    let behind = sink_pad()
         .chain_function({
             let element = element.clone();
             move |_, _, _| {

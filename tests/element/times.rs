@@ -7,7 +7,8 @@ use gstresnet50::meta::classification_of;
 
 use super::color;
 use support::element::*;
-use support::regions::{colors, flush, mark, single, spot, stat};
+use support::harness::{flush, play, through};
+use support::regions::{colors, mark, single, spot};
 
 const HOURS: u64 = 37_600_000;
 

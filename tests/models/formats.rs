@@ -7,7 +7,8 @@ use gst_video::{VideoChromaSite, VideoFormat, VideoFormatInfo, VideoInfo};
 use gstresnet50::inference::BUILTIN;
 use gstresnet50::preprocess::*;
 use image::RgbImage;
-use support::element::{answer, bare, play, through};
+use support::element::{answer, bare};
+use support::harness::{play, through};
 use support::{golden_tensor, pack, photo, pillow};
 
 /// Natural photographs; their tensors are those with the shorter side at 256.

@@ -8,7 +8,8 @@ use gst_video::VideoFormat;
 use gstresnet50::inference::BUILTIN;
 use gstresnet50::meta::Class;
 use serde::Deserialize;
-use support::element::{PATIENCE, answer, bare, info, play, text, three, through};
+use support::element::{PATIENCE, answer, bare, info, text, three};
+use support::harness::{play, through};
 use support::{data, pack, photo, source};
 
 #[derive(Debug, Deserialize)]

@@ -6,6 +6,8 @@
 use gst::prelude::*;
 use gstresnet50::element::overlay::{Position, Show};
 use gstresnet50::meta::Decision;
+use support::element::bytes;
+use support::harness::{between, through};
 use support::overlay::*;
 
 /// With `scale=0.1` and a height of 240.
@@ -149,7 +151,7 @@ fn regions() {
     let found = answer(&[("pug", 0.9)]);
     let (x, y, width, height) = (100, 80, 120, 90);
     let info = rgb();
-    let mut harness = blending(&element, &info);
+    let mut harness = between(&element, &info);
     let frame = with_region(noise(&info, 0), (x, y, width, height), Some(&found));
     let frame = with_region(frame, (10, 200, 30, 30), None);
     let before = bytes(&frame);

@@ -7,7 +7,8 @@ use gst_video::{
     VideoChromaSite, VideoColorimetry, VideoFormat, VideoFormatInfo, VideoFrameFlags, VideoInfo,
     VideoMeta,
 };
-use support::element::{caps, info};
+use support::element::{bytes, caps, info};
+use support::harness::{between, through};
 use support::overlay::*;
 use support::pack;
 
@@ -79,7 +80,7 @@ fn blends(info: &VideoInfo, original: &[[f64; 4]], pieces: &[Piece], tolerance: 
     let before = pack::frame_of(info, original);
     let expected = pack::frame_of(info, &mixed);
     let frame = everything(gst::Buffer::from_mut_slice(before.clone()));
-    let after = bytes(&through(&mut blending(&overlay(), info), frame));
+    let after = bytes(&through(&mut between(&overlay(), info), frame));
     assert_ne!(after, before, "{name}");
     let covered = covered(info, pieces);
     for i in 0..before.len() {
@@ -268,7 +269,7 @@ fn everything_drawn() -> Vec<Piece> {
 fn short_plane() {
     let info = info(VideoFormat::P01010le, WIDTH, HEIGHT);
     let element = overlay();
-    let mut harness = blending(&element, &info);
+    let mut harness = between(&element, &info);
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
     // Longer than what the frame is said to have: what follows must stay as it is.
@@ -310,7 +311,7 @@ fn every_promised_format() {
         }
         let pieces = drawn(&element, &info, |b| with(b, &answer(&[("tabby", 0.5)])));
         assert_eq!(pieces.len(), 1, "{name}");
-        let mut harness = blending(&element, &info);
+        let mut harness = between(&element, &info);
         let original = noise(&info, 0);
         let before = bytes(&original);
         let after = bytes(&through(
@@ -359,7 +360,7 @@ fn tiny_frames() {
             let found = answer(&[("tabby", 0.6)]);
             let prepare =
                 |buffer| with_region(with(buffer, &found), (0, 0, width, height), Some(&found));
-            let out = through(&mut blending(&element, &info), prepare(noise(&info, 0)));
+            let out = through(&mut between(&element, &info), prepare(noise(&info, 0)));
             assert_eq!(out.size(), info.size());
             for piece in drawn(&element, &info, prepare) {
                 assert!(piece.x + piece.width <= width && piece.y + piece.height <= height);

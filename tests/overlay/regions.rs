@@ -5,6 +5,8 @@ use gst::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
 use gstresnet50::element::overlay::Show;
 use gstresnet50::meta::{Decision, attach_region};
+use support::element::bytes;
+use support::harness::{between, through};
 use support::overlay::*;
 
 /// A region with a decision for nothing has its box all the same, whatever confidence is asked for.
@@ -65,7 +67,7 @@ fn warns_in_the_end() {
     for (show, has_regions, remedy) in cases {
         let element = overlay();
         element.set_property("show", show);
-        let mut harness = blending(&element, &rgb());
+        let mut harness = between(&element, &rgb());
         let bus = gst::Bus::new();
         element.set_bus(Some(&bus));
         for time in [0, 40] {
@@ -91,7 +93,7 @@ fn warns_in_the_end() {
         None,
     ] {
         let element = overlay();
-        let mut harness = blending(&element, &rgb());
+        let mut harness = between(&element, &rgb());
         let bus = gst::Bus::new();
         element.set_bus(Some(&bus));
         if let Some(frame) = frame {
@@ -108,7 +110,7 @@ fn warns_in_the_end() {
 #[test]
 fn short_frame() {
     let element = overlay();
-    let mut harness = blending(&element, &rgb());
+    let mut harness = between(&element, &rgb());
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
     let short = gst::Buffer::from_mut_slice(vec![0u8; 100]);
@@ -293,11 +295,11 @@ fn labels_move_as_they_are() {
                 with_region(noise(&info, 0), rect, Some(&found))
             };
             let element = overlay();
-            let mut harness = blending(&element, &info);
+            let mut harness = between(&element, &info);
             for rect in places {
                 let moved = through(&mut harness, frame(rect));
                 let element = overlay();
-                let mut fresh = blending(&element, &info);
+                let mut fresh = between(&element, &info);
                 let expected = through(&mut fresh, frame(rect));
                 assert!(
                     bytes(&moved) == bytes(&expected),

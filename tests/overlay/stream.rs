@@ -5,14 +5,15 @@ use gst::prelude::*;
 use gst_video::{VideoFormat, VideoOverlayCompositionMeta};
 use gstresnet50::element::overlay::Position;
 use gstresnet50::meta;
-use support::element::{PATIENCE, caps, info};
+use support::element::{PATIENCE, bytes, caps, info};
+use support::harness::{between, through};
 use support::overlay::*;
 
 /// A frame without anything to be drawn on it is the very same one, also while someone else has it.
 #[test]
 fn leaves_frames_alone() {
     let element = overlay();
-    let mut harness = blending(&element, &rgb());
+    let mut harness = between(&element, &rgb());
     let weak = answer(&[("tabby", 0.2)]);
     element.set_property("min-confidence", 0.5f32);
     let frames = [
@@ -33,7 +34,7 @@ fn leaves_frames_alone() {
 #[test]
 fn does_not_draw_on_others_frames() {
     let element = overlay();
-    let mut harness = blending(&element, &rgb());
+    let mut harness = between(&element, &rgb());
     let frame = with(noise(&rgb(), 0), &answer(&[("tabby", 0.5)]));
     let (kept, before) = (frame.clone(), bytes(&frame));
     let out = through(&mut harness, frame);
@@ -76,7 +77,7 @@ fn attaches() {
 #[test]
 fn does_not_attach_in_vain() {
     let element = overlay();
-    let mut harness = blending(&element, &rgb());
+    let mut harness = between(&element, &rgb());
     let out = through(
         &mut harness,
         with(noise(&rgb(), 0), &answer(&[("tabby", 0.5)])),
@@ -160,7 +161,7 @@ fn caps_change() {
 #[test]
 fn short_frame() {
     let element = overlay();
-    let mut harness = blending(&element, &rgb());
+    let mut harness = between(&element, &rgb());
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
     let frame = with(
@@ -247,7 +248,7 @@ fn frames_with_a_palette() {
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
     let found = answer(&[("tabby", 0.5)]);
-    let mut harness = blending(&element, &info);
+    let mut harness = between(&element, &info);
     for time in [0, 40, 80] {
         let frame = with(noise(&info, time), &found);
         let before = bytes(&frame);

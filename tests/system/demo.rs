@@ -190,7 +190,7 @@ impl<'a> Drawing<'a> {
         }
         let mut buffer = frame.buffer_owned().expect("a buffer");
         attach(buffer.make_mut(), &answer);
-        let drawn = support::element::through(&mut self.harness, buffer);
+        let drawn = support::harness::through(&mut self.harness, buffer);
         let caps = frame.caps_owned().expect("caps");
         luma(&gst::Sample::builder().caps(&caps).buffer(&drawn).build())
     }

@@ -10,9 +10,10 @@ use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 use gstresnet50::inference::BUILTIN;
 use gstresnet50::meta::{Classification, Region, classification_of};
-use support::element::{Rig, answer, bare, caps, element, info, play, text, through};
+use support::element::{Rig, answer, bare, caps, element, info, stat, text};
+use support::harness::{flush, play, through};
 use support::onnx::Net;
-use support::regions::{classified, flush, mark, posted, spot, stat};
+use support::regions::{classified, mark, posted, spot};
 use support::{lines, pack, photo};
 
 /// The astronaut's face: left, top, right and bottom of what is surely in it, and of what it is

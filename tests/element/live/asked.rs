@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 use gstresnet50::meta::classification_of;
 
-use super::{pass, slow, stand, stat, until};
+use super::{pass, slow};
 use support::element::*;
+use support::harness::{play, source_pad, through};
 use support::stand::Stand;
 
 /// What an upstream says of its latency: whether it is live, the least, and the most if any.
@@ -28,7 +29,7 @@ impl Front {
     fn new(element: &gst::Element, latency: Latency) -> Self {
         let latency = Arc::new(Mutex::new(latency));
         let events = Arc::new(Mutex::new(Vec::new()));
-        let pad = gst::Pad::builder(gst::PadDirection::Src)
+        let pad = source_pad()
             .query_function({
                 let latency = Arc::clone(&latency);
                 move |pad, parent, query| {
@@ -209,7 +210,7 @@ fn auto_asks_again() {
     let (_folder, model) = slow(1);
     let element = element(&model);
     let front = Front::new(&element, (false, MS(0), None));
-    let stand = stand(&element, "auto");
+    let stand = Stand::playing(&element, "auto");
     let mut now = 0;
     let mut is_exact = || {
         now += 40;
@@ -257,7 +258,7 @@ fn latency_is_the_stay() {
     for (mode, is_live) in [("exact", true), ("exact", false), ("auto", false)] {
         let upstream = (is_live, MS(7), Some(MS(50)));
         let _front = Front::new(&element, upstream);
-        let stand = stand(&element, mode);
+        let stand = Stand::playing(&element, mode);
         assert_eq!(latency_behind(&stand), upstream, "nothing is known yet");
         let out: Arc<Mutex<Vec<Instant>>> = Arc::default();
         let probe = behind(&stand).add_probe(gst::PadProbeType::BUFFER, {
@@ -310,7 +311,7 @@ fn no_latency_in_live() {
     let element = element(&model);
     let front = Front::new(&element, (true, MS(7), Some(MS(50))));
     for mode in ["live", "auto"] {
-        let stand = stand(&element, "exact");
+        let stand = Stand::playing(&element, "exact");
         pass(&stand, RED, 0);
         let (_, min, _) = latency_behind(&stand);
         assert!(min > MS(7), "{mode}");
@@ -334,7 +335,7 @@ fn no_frame_is_dropped() {
     let element = element(&model);
     for mode in ["exact", "live"] {
         let front = Front::new(&element, (false, MS(0), None));
-        let stand = stand(&element, mode);
+        let stand = Stand::playing(&element, mode);
         let mut sent = 0;
         for i in 0..FRAMES {
             for kind in [gst::QOSType::Underflow, gst::QOSType::Overflow] {

@@ -11,9 +11,11 @@ use gstresnet50::inference::{
     Runtime, SessionOptions, shared_engine,
 };
 
-use super::{pass, slow, stand, stat};
+use super::{pass, slow};
+use support::stand::Stand;
 use support::child;
 use support::element::*;
+use support::harness::{play, through};
 use support::onnx::{FREE, Net};
 
 /// Sixteen live streams share a model that is much too slow for them: none loses a frame, and each
@@ -123,12 +125,12 @@ fn elements_share_unless_told_not_to() {
     };
     let [first, second, alone] = [0; 3].map(|_| other("threads", 1));
     alone.set_property("share", false);
-    let stands = [&first, &second].map(|element| stand(element, "exact"));
+    let stands = [&first, &second].map(|element| Stand::playing(element, "exact"));
     assert_eq!(users(), 2);
-    let alone = stand(&alone, "exact");
+    let alone = Stand::playing(&alone, "exact");
     assert_eq!(users(), 2, "share=false uses the common engine");
     let different = other("batch-size", 2);
-    let different = stand(&different, "exact");
+    let different = Stand::playing(&different, "exact");
     assert_eq!(users(), 2, "it asks for another batch");
     for stand in stands.iter().chain([&alone, &different]) {
         assert_eq!(top(&pass(stand, BLUE, 0)), 2);
@@ -166,7 +168,7 @@ fn no_thread_spins_in_pauses() {
                 element.set_property("threads", threads);
                 element.set_property("sessions", if threads > 1 { 1u32 } else { 2 });
                 element.set_property("max-in-flight", in_flight);
-                let stand = stand(&element, "exact");
+                let stand = Stand::playing(&element, "exact");
                 let (mut idle, mut pauses) = (Duration::ZERO, Duration::ZERO);
                 // Threads that spin give up after some time: the pauses are short, and many. The
                 // last is long.
@@ -208,7 +210,7 @@ fn weights_are_in_memory_once() {
                 let path = net.write(folder.path(), "heavy.onnx");
                 let element = element(&path);
                 element.set_property("sessions", sessions.parse::<u32>().expect("a number"));
-                let stand = stand(&element, "exact");
+                let stand = Stand::playing(&element, "exact");
                 for i in 0..20 {
                     stand.push(RED, 40 * i).expect("it goes in");
                 }

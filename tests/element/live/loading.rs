@@ -8,6 +8,7 @@ use gstresnet50::meta::classification_of;
 
 use super::slow;
 use support::element::*;
+use support::harness::{between, play, through};
 use support::onnx::Net;
 
 /// Going to NULL in the middle of loading cancels it, and says so.
@@ -60,8 +61,7 @@ fn live_flows_while_loading() {
     let info = rgb(8, 6);
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
-    let mut harness = gst_check::Harness::with_element(&element, Some("sink"), Some("src"));
-    harness.set_src_caps(caps(&info));
+    let mut harness = between(&element, &info);
     let mut pts = 0;
     let mut unclassified = 0;
     loop {

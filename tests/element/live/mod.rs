@@ -9,9 +9,7 @@ mod told;
 mod under_way;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
-use gst::prelude::*;
 use support::onnx::{FREE, Net};
 use support::stand::Stand;
 
@@ -25,28 +23,6 @@ fn slow(steps: usize) -> (tempfile::TempDir, PathBuf) {
         .busy(steps)
         .write(folder.path(), "slow.onnx");
     (folder, path)
-}
-
-fn stat(element: &gst::Element, field: &str) -> u64 {
-    let stats: gst::Structure = element.property("stats");
-    stats.get(field).expect(field)
-}
-
-/// Waits until something is so.
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// The element behind and before pads of the test's own, playing.
-fn stand(element: &gst::Element, mode: &str) -> Stand {
-    element.set_property_from_str("mode", mode);
-    let stand = Stand::new(element);
-    assert!(stand.play(), "{:?}", stand.errors());
-    stand
 }
 
 /// Pushes a frame and waits until it has come out.

@@ -8,8 +8,10 @@ use gst::prelude::*;
 use gst_video::VideoInfo;
 use gstresnet50::meta::classification_of;
 
-use super::{pass, slow, stand, stat, until};
+use super::{pass, slow};
+use support::stand::Stand;
 use support::element::*;
+use support::harness::{play, through};
 
 /// Frames leave at once, all of them and in order, whatever the model takes; those that are not
 /// inferred carry the newest answer with its age, and a QOS message says that some were not.
@@ -142,7 +144,7 @@ fn no_whole_picture() {
     use gst::BufferFlags as F;
     let (_folder, model) = slow(1);
     let element = element(&model);
-    let stand = stand(&element, "live");
+    let stand = Stand::playing(&element, "live");
     let kinds = [F::GAP, F::DROPPABLE, F::CORRUPTED, F::GAP | F::DROPPABLE];
     let mut now = 0;
     let mut next = || {

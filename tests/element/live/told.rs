@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use super::{pass, slow, stand};
+use super::{pass, slow};
+use support::stand::Stand;
 use support::child;
 use support::element::*;
 
@@ -17,7 +18,7 @@ fn busy_engine() {
     let (_folder, model) = slow(20);
     let element = element(&model);
     element.set_property("sessions", 1u32);
-    let stand = stand(&element, "live");
+    let stand = Stand::playing(&element, "live");
     // So that all times are different.
     let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
     segment.set_start(gst::ClockTime::from_seconds(10));
@@ -72,7 +73,7 @@ fn log() {
             let (_folder, model) = slow(1);
             let element = element(&model);
             let begun = Instant::now();
-            let stand = stand(&element, "exact");
+            let stand = Stand::playing(&element, "exact");
             let (told, lines) = mpsc::channel();
             gst::log::add_log_function(move |category, level, _, _, _, object, message| {
                 if category.name() == "resnet50" && level == gst::DebugLevel::Info {

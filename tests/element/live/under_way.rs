@@ -3,8 +3,9 @@
 
 use gst::prelude::*;
 
-use super::{slow, stat};
+use super::slow;
 use support::element::*;
+use support::harness::{play, through};
 
 /// Frames that stay under way leave in their order, each with its own answer, and the events
 /// between them in their places.

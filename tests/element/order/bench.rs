@@ -14,6 +14,7 @@ use gst_video::VideoInfo;
 use super::frames::{Frame, NAMES, fault, frame, number_of, numbered, segment, video};
 use super::steps::{Act, Change, Input, Step};
 use support::element::{caps, errors, info, text};
+use support::harness::{link, sink_pad, source_pad};
 
 /// After this long a stream is taken to stand still. Nothing here takes a tenth of it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -104,16 +105,8 @@ pub struct Bench {
 impl Bench {
     pub fn new(element: gst::Element, files: Arc<Files>) -> Self {
         let log = Arc::new((Mutex::new(Log::default()), Condvar::new()));
-        // Without a template a pad takes no other caps than those that it has.
-        let template = |name, direction| {
-            let any = gst::Caps::new_any();
-            let template = gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &any);
-            template.expect("a template")
-        };
-        let before = template("src", gst::PadDirection::Src);
-        let before = gst::Pad::builder_from_template(&before).build();
-        let behind = template("sink", gst::PadDirection::Sink);
-        let behind = gst::Pad::builder_from_template(&behind)
+        let before = source_pad().build();
+        let behind = sink_pad()
             .chain_function({
                 let log = Arc::clone(&log);
                 move |pad, _, buffer| {
@@ -148,11 +141,8 @@ impl Bench {
             })
             .build();
         for pad in [&before, &behind] {
-            pad.set_active(true).expect("the pad is active");
+            link(pad, &element);
         }
-        let pad = |name| element.static_pad(name).expect("both are always there");
-        before.link(&pad("sink")).expect("they link");
-        pad("src").link(&behind).expect("they link");
         let bus = gst::Bus::new();
         element.set_bus(Some(&bus));
         Self {

@@ -10,7 +10,8 @@ use std::sync::{Arc, mpsc};
 
 use gst::prelude::*;
 use proptest::prelude::*;
-use support::element::{RED, caps, element, plain, play, rgb, through, timed};
+use support::element::{RED, caps, element, plain, rgb, timed};
+use support::harness::{play, through};
 use support::onnx::{FREE, Net, Whim};
 use support::stand::Stand;
 

@@ -5,6 +5,7 @@ use gst::prelude::*;
 use gstresnet50::meta::classification_of;
 
 use support::element::*;
+use support::harness::{play, through};
 use support::regions::*;
 
 const SPELLINGS: [Spelling; 3] = [Spelling::ObjectId, Spelling::Tracking, Spelling::Field];

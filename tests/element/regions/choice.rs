@@ -6,6 +6,7 @@ use gst_video::VideoRegionOfInterestMeta;
 use gstresnet50::meta::{PARAM_NAME, attach_region, classification_of, regions_of};
 
 use support::element::*;
+use support::harness::{play, through};
 use support::lines::seen;
 use support::onnx::{FREE, Net};
 use support::regions::*;

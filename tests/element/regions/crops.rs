@@ -11,6 +11,7 @@ use gstresnet50::preprocess::FORMATS;
 use image::RgbImage;
 
 use support::element::*;
+use support::harness::{play, through};
 use support::onnx::{FREE, Net};
 use support::regions::*;
 use support::{pack, photo};

@@ -11,6 +11,7 @@ use gst_video::VideoInfo;
 use gstresnet50::meta::classification_of;
 
 use support::element::*;
+use support::harness::play;
 use support::onnx::{FREE, Net};
 use support::regions::*;
 

@@ -9,6 +9,7 @@ use gstresnet50::meta::classification_of;
 use serde_json::Value;
 
 use support::element::*;
+use support::harness::{between, play, through};
 use support::lines;
 use support::onnx::Net;
 use support::regions::*;
@@ -455,8 +456,7 @@ fn boxes_of_the_overlay() {
         .property("accent-color", 0xffff_00ffu32)
         .build()
         .expect("the element");
-    let mut overlay = Harness::with_element(&overlay, Some("sink"), Some("src"));
-    overlay.set_src_caps(caps(&info));
+    let mut overlay = between(&overlay, &info);
     let spots = [
         spot((60, 100, 80, 70), GREEN).kind("face"),
         spot((200, 100, 80, 70), GREEN).kind("car"),

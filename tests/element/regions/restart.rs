@@ -6,6 +6,7 @@ use gst::prelude::*;
 use gst_check::Harness;
 
 use support::element::*;
+use support::harness::{flush, play, through};
 use support::onnx::{FREE, Net, Whim};
 use support::regions::*;
 

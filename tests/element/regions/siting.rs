@@ -8,6 +8,7 @@ use gst_video::{VideoChromaSite, VideoFormat, VideoInfo};
 use image::RgbImage;
 
 use support::element::*;
+use support::harness::{play, through};
 use support::onnx::{FREE, Net};
 use support::regions::*;
 use support::{pack, photo};

@@ -7,6 +7,7 @@ use gst_video::VideoRegionOfInterestMeta;
 use gstresnet50::meta::classification_of;
 
 use support::element::*;
+use support::harness::{play, through};
 use support::onnx::{FREE, Net, Whim};
 use support::regions::*;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The element under test, alone between two test pads or in a small pipeline.
+//! The element under test, its frames and messages, and a small pipeline around it.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
-use gst_check::Harness;
 use gst_video::{VideoFormat, VideoInfo};
 use gstresnet50::meta::{Classification, classification_of};
 
@@ -57,28 +57,6 @@ pub fn caps(info: &VideoInfo) -> gst::Caps {
     info.to_caps().expect("caps")
 }
 
-/// A playing element with caps on its pads, and the bus that it posts on.
-pub fn play(element: &gst::Element, info: &VideoInfo) -> (Harness, gst::Bus) {
-    let bus = gst::Bus::new();
-    // Held until after the change: the bus of an earlier call may have the last reference to pads
-    // that want to say good-bye to the element, which is locked meanwhile.
-    let earlier = element.bus();
-    element.set_bus(Some(&bus));
-    drop(earlier);
-    // A harness that has just gone may still be in the hands of the thread that pushed to it.
-    for name in ["src", "sink"] {
-        let pad = element
-            .static_pad(name)
-            .expect("both pads are always there");
-        let looks = (0..10_000).map(|_| std::thread::sleep(std::time::Duration::from_millis(1)));
-        assert!(!pad.is_linked() || looks.into_iter().any(|()| !pad.is_linked()));
-    }
-    let mut harness = Harness::with_element(element, Some("sink"), Some("src"));
-    harness.set_src_caps(caps(info));
-    assert!(loaded(&bus), "the model is loaded");
-    (harness, bus)
-}
-
 /// Waits until the element has loaded its model. False if it cannot. Everything but the progress
 /// stays on the bus.
 pub fn loaded(bus: &gst::Bus) -> bool {
@@ -105,12 +83,6 @@ pub fn loaded(bus: &gst::Bus) -> bool {
         bus.post(message).expect("the bus takes it back");
     }
     loaded
-}
-
-/// Pushes a frame through and takes it back.
-pub fn through(harness: &mut Harness, buffer: gst::Buffer) -> gst::Buffer {
-    harness.push(buffer).expect("the frame goes through");
-    harness.pull().expect("the frame comes out")
 }
 
 /// The classification of a frame that must have one.
@@ -152,6 +124,26 @@ pub const BLUE: [u8; 3] = [0, 0, 255];
 /// Index of the best class.
 pub fn top(buffer: &gst::BufferRef) -> i32 {
     answer(buffer).top().expect("a class").index
+}
+
+/// The bytes of a buffer.
+pub fn bytes(buffer: &gst::BufferRef) -> Vec<u8> {
+    buffer.map_readable().expect("readable").to_vec()
+}
+
+/// One of the counters of an element.
+pub fn stat(element: &gst::Element, field: &str) -> u64 {
+    let stats: gst::Structure = element.property("stats");
+    stats.get(field).expect(field)
+}
+
+/// Waits until something is so.
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from(PATIENCE), "{what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// What lies on a bus of one type and from one element.

@@ -5,6 +5,7 @@ pub mod child;
 pub mod element;
 pub mod example;
 pub mod hanging;
+pub mod harness;
 pub mod http;
 pub mod lines;
 pub mod markdown;

@@ -6,7 +6,8 @@ use gst_check::Harness;
 use gst_video::{VideoFormat, VideoInfo, VideoOverlayCompositionMeta, VideoRegionOfInterestMeta};
 use gstresnet50::meta::{self, Class, Classification};
 
-use crate::element::{caps, info};
+use crate::element::{bytes, caps, info};
+use crate::harness::through;
 
 pub const WIDTH: u32 = 320;
 
@@ -40,13 +41,6 @@ pub fn overlay() -> gst::Element {
         .property("font-desc", "DejaVu Sans")
         .build()
         .expect("the element")
-}
-
-/// Draws into the frames.
-pub fn blending(element: &gst::Element, info: &VideoInfo) -> Harness {
-    let mut harness = Harness::with_element(element, Some("sink"), Some("src"));
-    harness.set_src_caps(caps(info));
-    harness
 }
 
 /// Draws beside them.
@@ -98,15 +92,6 @@ pub fn with_region(
         meta::attach_region(&mut roi, answer);
     }
     buffer
-}
-
-pub fn through(harness: &mut Harness, buffer: gst::Buffer) -> gst::Buffer {
-    harness.push(buffer).expect("the frame goes through");
-    harness.pull().expect("the frame comes out")
-}
-
-pub fn bytes(buffer: &gst::BufferRef) -> Vec<u8> {
-    buffer.map_readable().expect("readable").to_vec()
 }
 
 /// A piece of what is drawn: place, and alpha, red, green, blue of each pixel, premultiplied.

@@ -165,12 +165,6 @@ pub fn class_of(color: [u8; 3]) -> i32 {
     best.expect("three channels") as i32
 }
 
-/// One of the counters.
-pub fn stat(element: &gst::Element, field: &str) -> u64 {
-    let stats: gst::Structure = element.property("stats");
-    stats.get(field).expect(field)
-}
-
 /// The element messages `resnet50` since the last call.
 pub fn posted(bus: &gst::Bus, from: &gst::Element) -> Vec<gst::Structure> {
     let all = crate::element::messages(bus, from, gst::MessageType::Element);
@@ -179,13 +173,4 @@ pub fn posted(bus: &gst::Bus, from: &gst::Element) -> Vec<gst::Structure> {
         .filter(|s| s.name() == "resnet50")
         .map(ToOwned::to_owned)
         .collect()
-}
-
-/// Throws away what is under way, and begins a new segment.
-pub fn flush(harness: &mut gst_check::Harness) {
-    assert!(harness.push_event(gst::event::FlushStart::new()));
-    assert!(harness.push_event(gst::event::FlushStop::new(true)));
-    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
-    assert!(harness.push_event(gst::event::Segment::new(&segment)));
-    while harness.try_pull().is_some() {}
 }

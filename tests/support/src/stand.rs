@@ -9,7 +9,8 @@ use gst::prelude::*;
 use gst::{FlowError, FlowSuccess};
 use gst_video::VideoInfo;
 
-use crate::element::{caps, errors, loaded, rgb, timed};
+use crate::element::{errors, loaded, rgb, stat, timed};
+use crate::harness::{self, beginning, link, sink_pad};
 
 /// How long a test waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -50,14 +51,7 @@ impl Stand {
             }),
             Condvar::new(),
         ));
-        // Without a template a pad takes no other caps than those that it has.
-        let template = gst::PadTemplate::new(
-            "sink",
-            gst::PadDirection::Sink,
-            gst::PadPresence::Always,
-            &gst::Caps::new_any(),
-        );
-        let pad = gst::Pad::builder_from_template(&template.expect("a template"))
+        let pad = sink_pad()
             .chain_function({
                 let behind = Arc::clone(&behind);
                 move |_, _, buffer| {
@@ -89,9 +83,7 @@ impl Stand {
                 }
             })
             .build();
-        pad.set_active(true).expect("the pad is active");
-        let src = element.static_pad("src").expect("a source pad");
-        src.link(&pad).expect("they link");
+        link(&pad, element);
         let bus = gst::Bus::new();
         element.set_bus(Some(&bus));
         Self {
@@ -101,6 +93,14 @@ impl Stand {
             pad,
             behind,
         }
+    }
+
+    /// A playing element in this mode.
+    pub fn playing(element: &gst::Element, mode: &str) -> Self {
+        element.set_property_from_str("mode", mode);
+        let stand = Self::new(element);
+        assert!(stand.play(), "{:?}", stand.errors());
+        stand
     }
 
     /// Plays. False if the model cannot be loaded.
@@ -114,10 +114,9 @@ impl Stand {
 
     /// Begins a stream.
     pub fn stream(&self) {
-        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
-        self.send(gst::event::StreamStart::new("s"));
-        self.send(gst::event::Caps::new(&caps(&self.info)));
-        self.send(gst::event::Segment::new(&segment));
+        for event in beginning(&self.info) {
+            self.send(event);
+        }
     }
 
     pub fn send(&self, event: gst::Event) -> bool {
@@ -125,7 +124,7 @@ impl Stand {
     }
 
     pub fn sink(&self) -> gst::Pad {
-        self.element.static_pad("sink").expect("a sink pad")
+        harness::sink(&self.element)
     }
 
     /// A frame of this color at this time.
@@ -173,8 +172,7 @@ impl Stand {
 
     /// A counter of the element.
     pub fn stat(&self, field: &str) -> u64 {
-        let stats: gst::Structure = self.element.property("stats");
-        stats.get(field).expect(field)
+        stat(&self.element, field)
     }
 
     /// Stops, and forgets what has come out. What is behind lets go first.
