@@ -12,11 +12,11 @@ use gstresnet50::inference::{
 };
 
 use super::{pass, slow};
-use support::stand::Stand;
 use support::child;
 use support::element::*;
 use support::harness::{play, through};
 use support::onnx::{FREE, Net};
+use support::stand::Stand;
 
 /// Sixteen live streams share a model that is much too slow for them: none loses a frame, and each
 /// gets its share of the Runs. One thread drives them all, so that it is the engine alone that

@@ -9,9 +9,9 @@ use gst_video::VideoInfo;
 use gstresnet50::meta::classification_of;
 
 use super::{pass, slow};
-use support::stand::Stand;
 use support::element::*;
 use support::harness::{play, through};
+use support::stand::Stand;
 
 /// Frames leave at once, all of them and in order, whatever the model takes; those that are not
 /// inferred carry the newest answer with its age, and a QOS message says that some were not.

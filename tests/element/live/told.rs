@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 
 use super::{pass, slow};
-use support::stand::Stand;
 use support::child;
 use support::element::*;
+use support::stand::Stand;
 
 /// A busy engine is told of by QOS messages, of which each says when and how often, and of which
 /// there is no more than one a second.
