@@ -5,7 +5,7 @@ use gst::prelude::*;
 
 use super::{case, classify, is_right, nothing, outcome};
 use support::element::*;
-use support::toy::Toy;
+use support::onnx::Toy;
 
 /// A softmax that another operation follows, that is written as exponentials, or that lies within a
 /// function, a branch or a loop, is not applied again.

@@ -5,7 +5,7 @@ use gst::prelude::*;
 
 use super::{case, classify, nothing, outcome, refusal};
 use support::element::*;
-use support::toy::Toy;
+use support::onnx::Toy;
 
 /// Where the graph leaves height and width open, the properties say them, and a guess is warned of.
 #[test]

@@ -7,7 +7,7 @@ use gst::prelude::*;
 
 use super::{case, classify, is_right, nothing, refusal};
 use support::element::*;
-use support::toy::Toy;
+use support::onnx::Toy;
 
 /// Of several outputs the one is read that holds the classes: a softmax, a name, as many as there
 /// are labels.

@@ -19,7 +19,6 @@ pub mod program;
 pub mod pty;
 pub mod regions;
 pub mod stand;
-pub mod toy;
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Toy classifiers that are written as text: the mean of each channel, six times as large, is the
-//! logit of a class, so red is class 0 with 0.995, green is 1 and blue is 2. What comes behind the
-//! logits, `lg`, is the test's.
-
-use std::path::{Path, PathBuf};
+//! ONNX models as text: values such as `x: float N,3,32,32`, and operations, one a line, such as
+//! `y = Softmax(x) axis=1`.
 
 use gstresnet50::onnx::{
     Attribute, Dimension, DimensionValue, Function, Graph, Model, Node, OperatorSet, Shape,
@@ -11,91 +8,81 @@ use gstresnet50::onnx::{
 };
 
 /// A model as text.
-#[derive(Debug, Clone)]
-pub struct Toy {
-    input: String,
-    /// Up to the logits.
-    stem: String,
-    nodes: String,
+///
+/// An operand such as `#0.5` or `#[1,2]` is a constant, of floats where it has a point, else of
+/// integers. The attribute `@0` is the first [`graph`](Self::graph).
+#[derive(Debug, Clone, Default)]
+pub struct Text {
+    inputs: Vec<String>,
     outputs: Vec<String>,
-    functions: Vec<Function>,
+    nodes: String,
+    /// Of the names that [`then`](Self::then) gives.
+    count: usize,
+    initializers: Vec<Tensor>,
+    functions: Vec<(String, String)>,
     branches: Vec<Graph>,
-    metadata: Vec<(String, String)>,
-    opset: i64,
-    /// Logits of red, green and blue, each with so many classes in all.
-    classes: usize,
+    metadata: Vec<StringEntry>,
+    opset: Option<i64>,
 }
 
-impl Toy {
-    /// With these operations behind the logits, one a line: `y = Softmax(lg) axis=1`. An operand
-    /// such as `#0.5` or `#[1,2]` is a constant, of floats where it has a point, else of integers.
-    pub fn new(nodes: &str, outputs: &[&str]) -> Self {
-        Self {
-            input: "x: float N,3,H,W".replace("H,W", "32,32"),
-            stem: "gap = GlobalAveragePool(x)\nflat = Flatten(gap) axis=1\nlg = Gemm(flat, W, B)"
-                .into(),
-            nodes: nodes.into(),
-            outputs: outputs.iter().map(|o| (*o).to_owned()).collect(),
-            functions: Vec::new(),
-            branches: Vec::new(),
-            metadata: Vec::new(),
-            opset: 13,
-            classes: 3,
-        }
-    }
-
-    /// With an input of another kind: `x: float N,3,h,w`, and how the means of its channels, `flat`,
-    /// are made of it.
-    pub fn input(mut self, input: &str, stem: &str) -> Self {
-        self.input = input.into();
-        self.stem = format!("{stem}\nlg = Gemm(flat, W, B)");
+impl Text {
+    /// The inputs, in place of those of before.
+    pub fn inputs(mut self, inputs: &[&str]) -> Self {
+        self.inputs = inputs.iter().map(|i| (*i).into()).collect();
         self
     }
 
-    /// With more classes, which are unlikely.
-    pub fn classes(mut self, classes: usize) -> Self {
-        self.classes = classes;
+    /// The outputs, in place of those of before.
+    pub fn outputs(mut self, outputs: &[&str]) -> Self {
+        self.outputs = outputs.iter().map(|o| (*o).into()).collect();
         self
     }
 
+    /// Operations behind those of before.
+    pub fn nodes(mut self, lines: &str) -> Self {
+        self.add(lines);
+        self
+    }
+
+    pub fn add(&mut self, lines: &str) {
+        self.nodes.push_str(lines);
+        self.nodes.push('\n');
+    }
+
+    /// Adds an operation, `Softmax(x) axis=1`. Returns the name of its result.
+    pub fn then(&mut self, operation: &str) -> String {
+        let name = format!("v{}", self.count);
+        self.count += 1;
+        self.add(&format!("{name} = {operation}"));
+        name
+    }
+
+    /// Numbers by a name, as a constant has them.
+    pub fn floats(&mut self, name: &str, dims: &[i64], values: &[f32]) {
+        self.initializers.push(floats(name, dims, values));
+    }
+
+    /// The version of ONNX's operations; 13 without it.
     pub fn opset(mut self, opset: i64) -> Self {
-        self.opset = opset;
+        self.opset = Some(opset);
         self
     }
 
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
-        self.metadata.push((key.into(), value.into()));
+        self.metadata.push(StringEntry {
+            key: key.into(),
+            value: value.into(),
+        });
         self
     }
 
     /// An operation of the file's own, `own.NAME(a)`, which gives `b`.
     pub fn function(mut self, name: &str, nodes: &str) -> Self {
-        let mut constants = Vec::new();
-        let mut node = parse(nodes, &mut constants, &[]);
-        let inline = constants.into_iter().map(|tensor| Node {
-            op_type: "Constant".into(),
-            output: vec![tensor.name.clone()],
-            attribute: vec![Attribute {
-                name: "value".into(),
-                t: Some(tensor),
-                r#type: attribute_type::TENSOR,
-                ..Attribute::default()
-            }],
-            ..Node::default()
-        });
-        node.splice(0..0, inline);
-        self.functions.push(Function {
-            name: name.into(),
-            input: vec!["a".into()],
-            output: vec!["b".into()],
-            node,
-            opset_import: vec![opset("", self.opset), opset("own", 1)],
-            domain: "own".into(),
-        });
+        self.functions.push((name.into(), nodes.into()));
         self
     }
 
-    /// A graph for an attribute: `@0` is the first of them.
+    /// A graph for an attribute.
     pub fn graph(mut self, inputs: &[&str], nodes: &str, outputs: &[&str]) -> Self {
         let mut initializer = Vec::new();
         let node = parse(nodes, &mut initializer, &[]);
@@ -111,49 +98,60 @@ impl Toy {
     }
 
     pub fn model(&self) -> Model {
-        let mut initializer = Vec::new();
-        let text = format!("{}\n{}", self.stem, self.nodes);
-        let node = parse(&text, &mut initializer, &self.branches);
-        let n = self.classes;
-        let weights = (0..3 * n).map(|i| if i % n == i / n { 6.0 } else { 0.0 });
-        let biases = (0..n).map(|i| if i < 3 { 0.0 } else { -8.0 });
-        initializer.push(floats("W", &[3, n as i64], &weights.collect::<Vec<_>>()));
-        initializer.push(floats("B", &[n as i64], &biases.collect::<Vec<_>>()));
-        let mut opset_import = vec![opset("", self.opset)];
+        let version = self.opset.unwrap_or(13);
+        let mut initializer = self.initializers.clone();
+        let node = parse(&self.nodes, &mut initializer, &self.branches);
+        let mut opset_import = vec![opset("", version)];
         if !self.functions.is_empty() {
             opset_import.push(opset("own", 1));
         }
-        if text.contains("com.microsoft.") {
+        if self.nodes.contains("com.microsoft.") {
             opset_import.push(opset("com.microsoft", 1));
         }
+        let functions = self.functions.iter();
         Model {
             ir_version: 8,
             producer_name: "tests".into(),
             graph: Some(Graph {
                 node,
-                name: "toy".into(),
+                name: "net".into(),
                 initializer,
-                input: vec![value(&self.input)],
+                input: self.inputs.iter().map(|i| value(i)).collect(),
                 output: self.outputs.iter().map(|o| value(o)).collect(),
                 ..Graph::default()
             }),
             opset_import,
-            metadata_props: self
-                .metadata
-                .iter()
-                .map(|(key, value)| StringEntry {
-                    key: key.clone(),
-                    value: value.clone(),
-                })
+            metadata_props: self.metadata.clone(),
+            functions: functions
+                .map(|(name, nodes)| function(name, nodes, version))
                 .collect(),
-            functions: self.functions.clone(),
             ..Model::default()
         }
     }
+}
 
-    /// Writes it as `folder/name` and returns the path.
-    pub fn write(&self, folder: &Path, name: &str) -> PathBuf {
-        crate::onnx::write(&self.model(), folder, name)
+fn function(name: &str, nodes: &str, version: i64) -> Function {
+    let mut constants = Vec::new();
+    let mut node = parse(nodes, &mut constants, &[]);
+    let inline = constants.into_iter().map(|tensor| Node {
+        op_type: "Constant".into(),
+        output: vec![tensor.name.clone()],
+        attribute: vec![Attribute {
+            name: "value".into(),
+            t: Some(tensor),
+            r#type: attribute_type::TENSOR,
+            ..Attribute::default()
+        }],
+        ..Node::default()
+    });
+    node.splice(0..0, inline);
+    Function {
+        name: name.into(),
+        input: vec!["a".into()],
+        output: vec!["b".into()],
+        node,
+        opset_import: vec![opset("", version), opset("own", 1)],
+        domain: "own".into(),
     }
 }
 
@@ -246,6 +244,7 @@ fn node(line: &str, constants: &mut Vec<Tensor>, graphs: &[Graph]) -> Node {
         *operand = name;
     }
     Node {
+        name: format!("{op} {}", outputs.trim()),
         output: outputs.split(',').map(|o| o.trim().to_owned()).collect(),
         op_type: op.into(),
         domain: domain.into(),
