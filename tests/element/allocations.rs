@@ -87,7 +87,8 @@ fn few_and_small() {
     let measure = || {
         support::init();
         let folder = tempfile::tempdir().expect("a folder");
-        let net = Net::color().batch(FREE);
+        // A tensor of 600 kB, which no copy may be made of.
+        let net = Net::nchw(224, 224).batch(FREE);
         let model = net.write(folder.path(), "color.onnx");
         for (mode, skip_still) in [
             ("exact", 0.0),
@@ -98,7 +99,7 @@ fn few_and_small() {
             let (calls, bytes) = per_frame(&model, mode, skip_still);
             println!("{mode}, skip-still={skip_still}: {calls:.1} allocations, {bytes:.0} bytes");
             assert!(
-                calls < 120.0,
+                calls < 60.0,
                 "{mode} {skip_still}: {calls} allocations a frame"
             );
             assert!(
