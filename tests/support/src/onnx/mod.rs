@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Tiny ONNX models, made as they are needed. All of them are written as [`text`].
+//! Tiny ONNX models, made as they are needed. All of them are written as text.
 
 mod external;
 mod net;

@@ -253,7 +253,6 @@ fn node(line: &str, constants: &mut Vec<Tensor>, graphs: &[Graph]) -> Node {
             .split_whitespace()
             .map(|a| attribute(a, graphs))
             .collect(),
-        ..Node::default()
     }
 }
 

@@ -9,7 +9,7 @@ use gstresnet50::onnx::Model;
 
 use super::text::Text;
 
-/// A toy classifier. Its operations are written as [`Text`] has them.
+/// A toy classifier. Its operations are written as `Text` has them.
 #[derive(Debug, Clone)]
 pub struct Toy {
     input: String,
