@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::debian::{Purpose, Python};
 use crate::project::Project;
 use crate::steps::{self, Step};
-use crate::{process, setup};
+use crate::{circles, process, setup};
 
 /// The whole workspace; the feature is written with its package because only that one has it.
 pub const WORKSPACE: [&str; 3] = ["--workspace", "--features", "gst-plugin-resnet50/cli"];
@@ -19,6 +19,7 @@ pub fn run() -> Result<ExitCode> {
     ensure_components(&project)?;
     let steps = [
         fmt(&project),
+        imports(&project),
         clippy(&project),
         unit_tests(&project),
         links(&project),
@@ -44,6 +45,25 @@ pub fn fmt(project: &Project) -> Step<'_> {
         name: "fmt",
         hint: "run `cargo fmt --all`",
         run: Box::new(|| process::run(project.cargo("fmt").args(["--all", "--check"]))),
+    }
+}
+
+/// The folders of crates whose modules must not import each other in circles.
+const CRATES: [&str; 4] = [
+    "src",
+    "src/bin/gst-resnet50",
+    "benches/performance",
+    "xtask/src",
+];
+
+pub fn imports(project: &Project) -> Step<'_> {
+    Step {
+        name: "imports",
+        hint: "move what both need into a module of its own, or hand it over as a value",
+        run: Box::new(|| {
+            let mut crates = CRATES.iter();
+            crates.try_for_each(|it| circles::check(&project.root.join(it)))
+        }),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod bench;
 mod check;
+mod circles;
 mod debian;
 mod demo;
 mod deny;
@@ -52,7 +53,7 @@ enum Command {
     Install,
     /// Remove what `install` has put in place
     Uninstall,
-    /// The quick part of `test`: formatting, lints, unit tests, links
+    /// The quick part of `test`: formatting, imports, lints, unit tests, links
     Check,
     /// Check formatting, lints, dependencies and features, run all tests, build the documentation
     Test {

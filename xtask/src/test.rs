@@ -28,6 +28,7 @@ pub fn run(args: &[String]) -> Result<ExitCode> {
 fn steps<'a>(project: &'a Project, args: &'a [String]) -> Vec<Step<'a>> {
     vec![
         check::fmt(project),
+        check::imports(project),
         Step {
             name: "deny",
             hint: "read the reason above; what is allowed is in deny.toml",
