@@ -236,6 +236,7 @@ impl Row {
     }
 
     /// `gdouble`
+    #[cfg(feature = "overlay")]
     pub fn double<S: 'static, E: Default>(
         self,
         default: f64,
@@ -293,6 +294,7 @@ impl Row {
     }
 
     /// Flags
+    #[cfg(feature = "overlay")]
     pub fn flags<S: 'static, E: Default, T>(self, default: T, field: Field<S, T>) -> Property<S, E>
     where
         T: StaticType

@@ -39,11 +39,13 @@ impl SteadyTime {
     }
 
     /// The time in 64 bits. It wraps around after 292 years.
+    #[cfg(feature = "overlay")]
     fn nseconds(self) -> u64 {
         (self.0 % u128::from(u64::MAX / 2)) as u64
     }
 
     /// The time as a `ClockTime`. It wraps around after 292 years.
+    #[cfg(feature = "overlay")]
     pub fn clock_time(self) -> ClockTime {
         ClockTime::from_nseconds(self.nseconds())
     }
