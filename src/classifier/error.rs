@@ -68,7 +68,7 @@ pub enum Error {
     #[error("loading the model was cancelled")]
     Cancelled,
     /// The engine ended before the result was there.
-    #[error("an answer was lost: the engine has ended")]
+    #[error("a result was lost: the engine has ended")]
     Lost,
     /// The model gave a score that is no number.
     #[error("{0}, so that there is no answer")]

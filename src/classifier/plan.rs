@@ -18,7 +18,7 @@ pub struct Plan {
     pub output: String,
     /// How many classes there are.
     pub classes: usize,
-    /// The most classes of an answer: a graph that ends in `TopK` gives no more.
+    /// Maximum number of classes in a result: a graph that ends in `TopK` gives no more.
     pub most: usize,
     /// What turns the output into confidences.
     pub activation: Activation,
@@ -28,7 +28,7 @@ pub struct Plan {
     is_single: bool,
 }
 
-/// What the two classes of a single value are called where nobody says it.
+/// Names of the two classes of a single value, where the model has none.
 const TWO: [&str; 2] = ["negative", "positive"];
 
 impl Plan {
@@ -95,7 +95,7 @@ impl Plan {
         }
         if model.contract.trained == Some(false) {
             self.warnings.push(format!(
-                "the weights of model “{}” are not trained: its answers mean nothing",
+                "the weights of model “{}” are not trained: its results mean nothing",
                 model.source
             ));
         }
@@ -116,7 +116,7 @@ impl Plan {
         if let Some(batch) = findings.fixed_batch {
             self.warnings.push(format!(
                 "the graph of model “{}” runs with {} and no other number, although its input \
-                 leaves it open: each Run takes so many. Export it with a batch that is free.",
+                 leaves it open: each inference takes so many. Export it with a batch that is free.",
                 model.source,
                 pictures(batch),
             ));
@@ -196,7 +196,7 @@ impl Plan {
 
     /// The names of the classes, where no file says them: the model's own, else ImageNet's where
     /// the number fits. Also whether they are made up although others would be needed to
-    /// understand an answer.
+    /// understand a result.
     ///
     /// # Errors
     /// [`LabelsError`] if the model's own are not as many as its classes.

@@ -254,7 +254,7 @@ fn model(report: &mut Report, args: &Args) -> Option<Model> {
             if c.trained == Some(false) {
                 report.bad(
                     "weights",
-                    "they are not trained: its answers mean nothing",
+                    "they are not trained: its results mean nothing",
                     "use it for measurements only",
                 );
             }

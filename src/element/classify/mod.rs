@@ -10,11 +10,11 @@
  * or scaled before the element.
  *
  * Frames that are flagged as corrupted, droppable or gap are not inferred and carry the last
- * answer, unless there has been nothing else for a second; a WARNING says so then.
+ * result, unless there has been nothing else for a second; a WARNING says so then.
  *
  * With `region=rois` or `region=both` the regions that a detector before the element has put onto
  * the buffer (`GstVideoRegionOfInterestMeta`) are classified as well, each as a picture of its own;
- * the answer is a parameter `classification` of the region.
+ * the result is a parameter `classification` of the region.
  *
  * ## Example pipeline
  * ```bash

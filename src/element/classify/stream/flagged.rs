@@ -114,7 +114,7 @@ impl FlaggedFrames {
             self.warning = Some(format!(
                 "all frames of the last second are flagged {}, so that none of them was \
                  classified. From now on they are, until one comes without such a flag: the \
-                 pictures may be damaged, and the answers wrong. See the element before this one \
+                 pictures may be damaged, and the results wrong. See the element before this one \
                  for the reason",
                 names(self.flags)
             ));

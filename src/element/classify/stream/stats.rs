@@ -86,7 +86,7 @@ impl Stats {
         let rate = |now: u64, then: u64| (now - then) as f64 / time.as_secs_f64();
         let p99 = |histogram: &Histogram<u64>| histogram.value_at_quantile(0.99) as f64 / 1e6;
         Some(format!(
-            "{:.1} frames and {:.1} inferences a second; in all {} frames, {} inferred, {} skipped ({} busy, {} still), {} failed; p99: queue {:.1} ms, inference {:.1} ms, frame to answer {:.1} ms",
+            "{:.1} frames and {:.1} inferences a second; in all {} frames, {} inferred, {} skipped ({} busy, {} still), {} failed; p99: queue {:.1} ms, inference {:.1} ms, frame to result {:.1} ms",
             rate(self.frames, frames),
             rate(self.inferences, inferences),
             self.frames,
@@ -158,7 +158,7 @@ mod tests {
                 "0.2 frames and 0.2 inferences a second",
                 &counts,
                 "inference 30",
-                "answer 50",
+                "result 50",
             ] {
                 assert!(line.contains(words), "no “{words}” in: {line}");
             }
