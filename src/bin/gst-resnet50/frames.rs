@@ -31,8 +31,8 @@ const PHOTOS: [(&str, &[u8]); 4] = [
     ),
 ];
 
-/// How long a source may take for its next frame.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Maximum time that a source takes for its next frame.
+const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Of a source whose length is not known, one frame is taken in this time.
 const STEP: gst::ClockTime = gst::ClockTime::from_mseconds(500);
@@ -136,7 +136,7 @@ impl Rhythm {
         }
         match self.same {
             0 => self.start.is_none() || now >= self.wanted,
-            same => same > MOST_SAME,
+            same => same > MAX_EQUAL_TIMES,
         }
     }
 
@@ -151,8 +151,8 @@ impl Rhythm {
     }
 }
 
-/// More frames than these with the same time have no times.
-const MOST_SAME: u32 = 8;
+/// A source with more frames than these at the same time has no usable times.
+const MAX_EQUAL_TIMES: u32 = 8;
 
 /// `uridecodebin ! videoconvert ! appsink`.
 struct Source {
@@ -234,7 +234,7 @@ impl Source {
     fn next(&self) -> crate::Result<Option<gst::Sample>> {
         let bus = self.pipeline.bus().ok_or("a pipeline has a bus")?;
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < FRAME_TIMEOUT {
             let sample = self
                 .sink
                 .try_pull_sample(gst::ClockTime::from_mseconds(100));
@@ -249,7 +249,7 @@ impl Source {
                 return Err(describe(&source, &error.error(), error.debug()).into());
             }
         }
-        Err(format!("no frame came for {} s", PATIENCE.as_secs()).into())
+        Err(format!("no frame came for {} s", FRAME_TIMEOUT.as_secs()).into())
     }
 }
 

@@ -53,8 +53,8 @@ pub struct Player {
     bar: ProgressBar,
 }
 
-/// How long the files' ends may take after a failure.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum time for the ends of the output files after a failure.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Player {
     pub fn new(
@@ -236,7 +236,7 @@ impl Player {
         self.ending(&self.tee)?();
         let bus = self.pipeline.bus().ok_or("a pipeline has a bus")?;
         let begun = Instant::now();
-        while let Some(left) = PATIENCE.checked_sub(begun.elapsed()) {
+        while let Some(left) = FINISH_TIMEOUT.checked_sub(begun.elapsed()) {
             let left = gst::ClockTime::try_from(left).unwrap_or_default();
             let Some(message) = bus.timed_pop_filtered(left, &[gst::MessageType::Application])
             else {

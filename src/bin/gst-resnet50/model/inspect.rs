@@ -24,8 +24,8 @@ pub struct Args {
     json: bool,
 }
 
-/// Inputs, and outputs, that are listed for people.
-const MOST_VALUES: usize = 16;
+/// Maximum number of inputs, and of outputs, in the text for people.
+const MAX_LISTED_VALUES: usize = 16;
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let source = match args.file.to_str() {
@@ -93,10 +93,13 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let values = |what: &str, values: &[&onnx::ValueInfo]| {
         values
             .iter()
-            .take(MOST_VALUES)
+            .take(MAX_LISTED_VALUES)
             .for_each(|v| line(what, v.to_string()));
-        if values.len() > MOST_VALUES {
-            line(what, format!("and {} more", values.len() - MOST_VALUES));
+        if values.len() > MAX_LISTED_VALUES {
+            line(
+                what,
+                format!("and {} more", values.len() - MAX_LISTED_VALUES),
+            );
         }
     };
     line("file", paths::escaped(args.file.as_os_str()));

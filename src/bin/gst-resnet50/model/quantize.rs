@@ -35,8 +35,8 @@ pub struct Args {
 /// Of so many frames, one is not calibrated on, so that it can judge.
 const HELD_OUT: usize = 5;
 
-/// With fewer frames all are needed for the calibration.
-const FEW: usize = 10;
+/// With fewer frames all are used for the calibration, and none is held out for the comparison.
+const MIN_FRAMES_TO_HOLD_OUT: usize = 10;
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let output = Output::new(&args.output)?;
@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     frames::check(&args.calibration.calibrate)?;
     let (source, batch) = read(args)?;
     let frames = source.frames(&args.calibration)?;
-    let few = frames.len() < FEW;
+    let few = frames.len() < MIN_FRAMES_TO_HOLD_OUT;
     let (held_out, calibrated): (Vec<_>, Vec<_>) = frames
         .into_iter()
         .enumerate()
@@ -68,7 +68,9 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     );
     args.calibration.advise();
     if held_out.is_empty() {
-        say!("With fewer than {FEW} frames none is held out: judged on those of the calibration.");
+        say!(
+            "With fewer than {MIN_FRAMES_TO_HOLD_OUT} frames none is held out: judged on those of the calibration."
+        );
         report(&source, &precision, &calibrated)?;
     } else {
         report(&source, &precision, &held_out)?;

@@ -22,8 +22,8 @@ pub use part::Part;
 use progress::Progress;
 pub use url::Url;
 
-/// As many attempts in a row that bring nothing new are the end of it.
-const VAIN: u32 = 4;
+/// The download fails after this many attempts in a row without a new byte.
+const MAX_FRUITLESS_ATTEMPTS: u32 = 4;
 
 /// Attempts in all, for servers that cut off after every few bytes.
 const ATTEMPTS: u32 = 100;
@@ -68,7 +68,7 @@ pub fn fetch(url: &Url, folder: &Path, limits: &Limits) -> Result<Part, Download
         } else {
             vain + 1
         };
-        if !error.may_pass() || download.furthest.is_none() || vain >= VAIN {
+        if !error.may_pass() || download.furthest.is_none() || vain >= MAX_FRUITLESS_ATTEMPTS {
             return Err(error);
         }
         download.progress.line(&format!("{error}; trying again"));
