@@ -112,14 +112,20 @@ impl Queues {
         if let (Some(first), Some(due)) = (queue.front_mut(), due) {
             first.due = first.due.min(due);
         }
-        let new: HashSet<u64> = queue.iter().map(|new| new.key).collect();
+        let new = queue.len();
+        // A whole frame is one job, for which no set need be made.
+        let many = (new > 16).then(|| queue.iter().map(|new| new.key).collect::<HashSet<_>>());
         let mut submissions = Vec::new();
         for old in old {
+            let is_replaced = match &many {
+                Some(keys) => keys.contains(&old.key),
+                None => queue.iter().take(new).any(|new| new.key == old.key),
+            };
             // Jobs of one submission are next to each other, the newest submission first.
-            if submissions.last() != Some(&old.submitted) && !new.contains(&old.key) {
+            if submissions.last() != Some(&old.submitted) && !is_replaced {
                 submissions.push(old.submitted);
             }
-            match new.contains(&old.key) || submissions.len() > MAX_LEFTOVER_SUBMISSIONS {
+            match is_replaced || submissions.len() > MAX_LEFTOVER_SUBMISSIONS {
                 true => removed.push(old),
                 false => queue.push_back(old),
             }
