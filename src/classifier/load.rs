@@ -15,6 +15,7 @@ use crate::inference::{
     Runtime, SessionOptions, StreamHandle, TrialReport, cached_model, find_model, shared_engine,
 };
 use crate::paths;
+use crate::preprocess::Target;
 
 /// A classifier with its way to the engine that runs its model.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub struct Loaded {
     /// Makes tensors and results.
     pub classifier: Arc<Classifier>,
     /// Takes jobs.
-    pub port: StreamHandle,
+    pub stream: StreamHandle,
     /// The contract in effect: a structure `resnet50-model`.
     pub info: gst::Structure,
     /// What the user is to be told, a sentence each.
@@ -40,20 +41,33 @@ pub fn check(options: &Options) -> Result<(), Error> {
 }
 
 impl Classifier {
-    /// The classifier of a model that a session of the caller's runs, which has tried it with these
-    /// findings. Also returns what the user is to be told, a sentence each.
+    /// The classifier of a model that a session of the caller's runs, which has tried it with this
+    /// report. Also returns what the user is to be told, a sentence each.
     ///
     /// # Errors
     /// If the options contradict the model, or a file of names cannot be used.
     pub fn for_session(
         options: &Options,
         model: &Model,
-        findings: &TrialReport,
+        report: &TrialReport,
         provider: Provider,
     ) -> Result<(Self, Vec<String>), Error> {
         let target = target(&options.tensors, model)?;
-        let plan = Plan::new(model, findings, target, options.tensors.activation);
-        let (names, warning) = Names::read(&options.names, model, &plan, &CancelToken::default())?;
+        let cancel = CancelToken::default();
+        Self::tried(options, model, target, report, provider, &cancel)
+    }
+
+    /// The classifier of a model that was tried. Also returns what the user is to be told.
+    fn tried(
+        options: &Options,
+        model: &Model,
+        target: Target,
+        report: &TrialReport,
+        provider: Provider,
+        cancel: &CancelToken,
+    ) -> Result<(Self, Vec<String>), Error> {
+        let plan = Plan::new(model, report, target, options.tensors.activation);
+        let (names, warning) = Names::read(&options.names, model, &plan, cancel)?;
         let warnings = plan.warnings.iter().cloned().chain(warning).collect();
         Ok((Self::new(plan, names, model, provider), warnings))
     }
@@ -93,19 +107,14 @@ impl Loaded {
         let engine = load_engine(&options.engine, providers, runtime, &model, cancel)?;
         warn_of_engine(&engine, &options.engine, &model, &mut warnings);
 
-        let plan = Plan::new(
-            &model,
-            engine.trial_report(),
-            target,
-            options.tensors.activation,
-        );
-        let (names, warning) = Names::read(&options.names, &model, &plan, cancel)?;
-        warnings.extend(plan.warnings.iter().cloned().chain(warning));
-        let classifier = Classifier::new(plan, names, &model, engine.provider());
+        let (report, provider) = (engine.trial_report(), engine.provider());
+        let (classifier, warned) =
+            Classifier::tried(options, &model, target, report, provider, cancel)?;
+        warnings.extend(warned);
         Ok(Self {
             info: classifier.describe(&model, &engine),
             classifier: Arc::new(classifier),
-            port: engine.open_stream(),
+            stream: engine.open_stream(),
             warnings,
         })
     }

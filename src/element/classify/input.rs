@@ -43,7 +43,7 @@ impl Core {
         arrived: Instant,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let in_flight = |loaded: &Loaded| {
-            let engine = loaded.port.engine();
+            let engine = loaded.stream.engine();
             // As many wait as are run, so that the next batch is full too.
             2 * engine.sessions() * engine.batch()
         };
@@ -66,7 +66,7 @@ impl Core {
         drop(state);
         self.stream.notify();
         if !jobs.is_empty() {
-            loaded.port.submit(jobs, settings.batch_timeout);
+            loaded.stream.submit(jobs, settings.batch_timeout);
         }
         self.post_hint(hint);
         self.warn_of_flags(warning);
@@ -203,7 +203,7 @@ impl Core {
             (items, state.model.ready().cloned())
         };
         if let Some(loaded) = loaded {
-            loaded.port.clear();
+            loaded.stream.clear();
         }
         let is_taken = self.src.push_event(event);
         self.keep_sticky(items);

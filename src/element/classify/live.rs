@@ -42,7 +42,7 @@ impl Core {
             let jobs = self.jobs(&request, &buffer, &loaded, settings);
             let jobs = jobs.collect();
             self.submit(jobs, &loaded, &buffer, settings);
-            if let Err(error) = loaded.port.engine().check() {
+            if let Err(error) = loaded.stream.engine().check() {
                 self.error(&Error::from(error));
                 return Err(gst::FlowError::Error);
             }
@@ -100,7 +100,7 @@ impl Core {
         let jobs = in_turn(jobs, self.stream.started_jobs(), |job| job.target.turn());
         let jobs = jobs.into_iter();
         let jobs = jobs.map(|job| (job.target.track.number, Box::new(job) as Box<dyn Job>));
-        let overtaken = loaded.port.submit_latest(jobs, settings.batch_timeout);
+        let overtaken = loaded.stream.submit_latest(jobs, settings.batch_timeout);
         if overtaken > 0 {
             self.count_overtaken(overtaken, buffer);
         }

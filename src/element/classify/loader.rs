@@ -49,7 +49,7 @@ pub fn load_names(
 ) -> io::Result<()> {
     spawn(ticket, move |ticket| {
         let read = |options: NameOptions| {
-            let model = in_use.port.engine().model();
+            let model = in_use.stream.engine().model();
             in_use
                 .classifier
                 .read_names(&options, model, &ticket.cancel)

@@ -196,7 +196,7 @@ impl Core {
                 return self.load_failed(number, LoadKind::Model, &error);
             }
         };
-        let provider = loaded.port.engine().provider().name();
+        let provider = loaded.stream.engine().provider().name();
         let old = {
             let mut state = self.stream.lock();
             if !state.model.loads.is_awaited(number) {

@@ -72,7 +72,7 @@ impl Core {
                     let (guard, is_timeout) = self.stream.wait_for(state, HANG_CHECK_INTERVAL);
                     state = guard;
                     if is_timeout {
-                        let error = |loaded: &Loaded| loaded.port.engine().check().err();
+                        let error = |loaded: &Loaded| loaded.stream.engine().check().err();
                         state
                             .queue
                             .fail_waiting(|loaded| error(loaded).map(Into::into));
