@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use gst::prelude::*;
 
+use super::super::time::Timestamp;
 use super::core::Core;
 use super::job::FrameJob;
 use super::messages::is_posted;
 use super::settings::FrameSettings;
 use super::stream::{LateResult, PollInput};
-use super::tracks::{Target, attach, in_turn};
+use super::tracks::{attach, in_turn};
 use crate::classifier::{Error, Loaded};
 use crate::inference::Job;
 
@@ -36,31 +37,33 @@ impl Core {
                 }
             }
         };
-        let mut results = Vec::new();
+        let mut targets = Vec::new();
+        let mut when = Timestamp::default();
         if let (Some(request), Some(loaded)) = (request, loaded) {
             self.count_skipped(&request);
-            let jobs = self.jobs(&request, &buffer, &loaded, settings);
-            let jobs = jobs.collect();
+            let jobs = self.jobs(&request, &buffer, &loaded, settings).collect();
             self.submit(jobs, &loaded, &buffer, settings);
             if let Err(error) = loaded.stream.engine().check() {
                 self.error(&Error::from(error));
                 return Err(gst::FlowError::Error);
             }
-            let when = request.when;
-            results.extend(request.targets.into_iter().filter_map(|(target, _)| {
+            when = request.when;
+            targets = request.targets;
+        }
+
+        let (results, late, failure, tags, hint, warning) = {
+            let mut state = self.stream.lock();
+            // Under one lock, so that the frame carries what is posted before it.
+            let (late, failure) = state.results.take_late();
+            let results = targets.into_iter().filter_map(|(target, _)| {
                 let carried = target.track.state().carried(when)?;
                 Some((target, carried))
-            }));
-        }
-        let results: Vec<(Target, _)> = results;
-
-        let (late, failure, tags, hint, warning) = {
-            let mut state = self.stream.lock();
-            let (late, failure) = state.results.take_late();
+            });
+            let results: Vec<_> = results.collect();
             let tags = settings.tags.then(|| state.results.tags(&results));
             let hint = state.results.tracks.hint.hint(settings, false);
             let warning = state.timing.flagged.warning();
-            (late, failure, tags.flatten(), hint, warning)
+            (results, late, failure, tags.flatten(), hint, warning)
         };
         self.post_hint(hint);
         self.warn_of_flags(warning);
