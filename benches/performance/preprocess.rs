@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use gst_video::{VideoFormat, VideoFrame, VideoFrameRef, VideoInfo};
+use gstresnet50::inference::Contract;
 use gstresnet50::preprocess::{
-    Backend, ColorOrder, ElementType, Fit, Interpolation, Layout, Picture, Preprocessor, Rect,
-    Resize, Slot, Target,
+    Backend, ElementType, Layout, Picture, Preprocessor, Rect, Slot, Target,
 };
 
 use super::fixtures::{frame, median, milliseconds};
@@ -117,21 +117,9 @@ fn centre(picture: Rect) -> Rect {
     }
 }
 
-/// Torchvision's transform.
+/// Torchvision's transform, which a contract that says nothing stands for.
 fn target() -> Target {
-    Target {
-        width: 224,
-        height: 224,
-        layout: Layout::Nchw,
-        element: ElementType::F32,
-        order: ColorOrder::Rgb,
-        fit: Fit::Crop,
-        resize: Resize::Shorter(256),
-        interpolation: Interpolation::Bilinear,
-        antialias: true,
-        mean: [0.485, 0.456, 0.406],
-        std: [0.229, 0.224, 0.225],
-    }
+    Contract::default().target(224, 224, Layout::Nchw, ElementType::F32)
 }
 
 fn case(format: VideoFormat, width: u32, height: u32, rounds: u32) -> Result<String> {
