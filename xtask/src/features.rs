@@ -9,7 +9,7 @@ use crate::process;
 use crate::project::Project;
 
 /// Sets of features, and the GStreamer that they need.
-const SETS: [(&str, Option<&str>); 8] = [
+const SETS: [(&str, Option<&str>); 10] = [
     ("", None),
     ("builtin-model", None),
     ("overlay", None),
@@ -18,6 +18,8 @@ const SETS: [(&str, Option<&str>); 8] = [
     ("capi", None),
     ("doc", None),
     ("v1_24", Some("1.24")),
+    ("v1_26", Some("1.26")),
+    ("v1_28", Some("1.28")),
 ];
 
 /// Lints the plugin with each feature by itself, and with none.
