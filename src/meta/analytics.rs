@@ -18,6 +18,6 @@ pub(super) fn attach(buffer: &mut gst::BufferRef, classification: &Classificatio
         .map(|c| glib::Quark::from_str(&*c.label))
         .collect();
     let mut meta = gst_analytics::AnalyticsRelationMeta::add(buffer);
-    // It fails only where the metadata is full, and then the custom one still has everything.
+    // This fails only if the metadata is full. The custom metadata still has everything then.
     let _ = meta.add_cls_mtd(&levels, &labels);
 }

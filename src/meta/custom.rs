@@ -36,7 +36,7 @@ pub fn attach(buffer: &mut gst::BufferRef, classification: &Classification) {
         index += usize::from(!is_there);
         is_there
     });
-    // It fails only if the metadata is not registered, and each element registers it.
+    // This fails only if the metadata is not registered, and each element registers it.
     if is_there || CustomMeta::add(buffer, META_NAME).is_ok() {
         move_to_front(buffer, index);
         visit(buffer, |first| {
@@ -132,7 +132,7 @@ fn copy(buffer: &mut gst::BufferRef, from: &gst::StructureRef) {
         }
         is_there
     });
-    // It fails only if the metadata is not registered.
+    // This fails only if the metadata is not registered.
     if !is_there && let Ok(mut meta) = CustomMeta::add(buffer, META_NAME) {
         copy_fields(meta.mut_structure(), from);
     }

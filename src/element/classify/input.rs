@@ -44,7 +44,7 @@ impl Core {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let in_flight = |loaded: &Loaded| {
             let engine = loaded.stream.engine();
-            // As many wait as are run, so that the next batch is full too.
+            // As many wait as are being inferred, so that the next batch is full too.
             2 * engine.sessions() * engine.batch()
         };
         let mut state = self.stream.lock();
@@ -189,7 +189,7 @@ impl Core {
         self.stream.lock().flushing = true;
         self.stream.notify();
         let is_taken = self.src.push_event(event);
-        // The task ends what it does, which cannot block any more.
+        // The task finishes what it is doing, which cannot block any more.
         let _ = self.src.pause_task();
         is_taken
     }
@@ -214,8 +214,8 @@ impl Core {
     }
 }
 
-/// What the pictures in the buffers of a stream are. A buffer may hold single fields: the picture is
-/// the first of them, with half the lines, which are twice as high.
+/// The format of the picture that is inferred. If buffers hold single fields, this is the first
+/// field: half the lines, each twice as high.
 fn picture_info(info: gst_video::VideoInfo) -> gst_video::VideoInfo {
     use gst_video::VideoInterlaceMode as Mode;
     if !matches!(info.interlace_mode(), Mode::Fields | Mode::Alternate) {

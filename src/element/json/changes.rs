@@ -225,7 +225,7 @@ mod tests {
             1
         );
 
-        // With only regions, a frame without one is what is between.
+        // If only regions are classified, a frame without any is unclassified.
         let face = || vec![(region("face", 0, Some(7), 0), classification(1, None))];
         assert_eq!(count_changes(&mut changes, face()), 1);
         assert_eq!(count_changes(&mut changes, face()), 0);

@@ -218,8 +218,8 @@ impl ObjectImpl for Resnet50Json {
         let obj = self.obj();
         let sink = obj.sink_pad();
         caps_error::post_for_refused_caps(sink, PixelAccess::None);
-        // The base class answers a refused event with an error, which nobody would post a reason
-        // for. Most often the pad is only going down.
+        // The base class turns a refused event into an error, for which nobody posts a reason. Most
+        // often the pad is only being deactivated.
         // SAFETY: the element is under construction, so nobody uses the pad yet.
         unsafe {
             sink.set_event_full_function(|_, parent, event| {
@@ -342,7 +342,7 @@ impl BaseTransformImpl for Resnet50Json {
 
     fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
         if direction == gst::PadDirection::Sink {
-            // It asks for memory for frames, which nobody downstream sees. They are not mapped
+            // It is about the memory of frames, which do not go downstream. They are not mapped
             // here either, so any layout will do.
             if let gst::QueryViewMut::Allocation(allocation) = query.view_mut() {
                 allocation.add_allocation_meta::<gst_video::VideoMeta>(None);
@@ -352,11 +352,11 @@ impl BaseTransformImpl for Resnet50Json {
         }
         let is_time = |format| format == gst::Format::Time;
         match query.view() {
-            // Not the base class's answer, the time of the last line: gaps count as well.
+            // The base class would return the time of the last line, but gaps count as well.
             gst::QueryView::Position(position) if is_time(position.format()) => {
                 return self.obj().sink_pad().peer_query(query);
             }
-            // Upstream would answer in its own bytes and frames.
+            // Upstream would return its own bytes and frames.
             gst::QueryView::Position(_) | gst::QueryView::Convert(_) => return false,
             gst::QueryView::Duration(duration) if !is_time(duration.format()) => return false,
             gst::QueryView::Seeking(seeking) if !is_time(seeking.format()) => return false,
@@ -378,8 +378,8 @@ impl BaseTransformImpl for Resnet50Json {
         Ok(())
     }
 
-    /// The lines of the frame that was submitted, in a new buffer. The base class's own way, with
-    /// an output buffer of known size, is of no use here: the size is known when the lines are.
+    /// The lines of the frame that was submitted, in a new buffer. The base class would allocate the
+    /// output buffer first, but its size is known only with the lines.
     fn generate_output(&self) -> Result<GenerateOutputSuccess, gst::FlowError> {
         let Some(frame) = self.take_queued_buffer() else {
             return Ok(GenerateOutputSuccess::NoOutput);

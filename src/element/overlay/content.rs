@@ -372,7 +372,7 @@ mod tests {
         assert!(Content::new(None, &regions, &settings).is_empty());
     }
 
-    /// A region's decision has a box, also one for nothing, which no least confidence keeps away.
+    /// A region's decision has a box. `min-confidence` does not suppress a decision for no class.
     #[test]
     fn decisions_of_regions() {
         let text = |label: Option<&str>, confidence, settings: &Settings| {

@@ -82,7 +82,7 @@ impl Resnet50Overlay {
         }
     }
 
-    /// The reason to refuse something: while the element stops, that it stops.
+    /// The error to return: `Flushing` while the element stops, whatever failed.
     fn or_flushing(&self, error: gst::FlowError) -> gst::FlowError {
         match self.src.pad_flags().contains(gst::PadFlags::FLUSHING) {
             true => gst::FlowError::Flushing,
@@ -168,7 +168,7 @@ impl Resnet50Overlay {
     ) -> Result<(), gst::FlowError> {
         let info = VideoInfo::from_caps(caps).map_err(|_| gst::FlowError::NotNegotiated)?;
         let plain = caps.to_owned();
-        // With compositions already in the caps, an overlay upstream has asked.
+        // With compositions already in the caps, an overlay upstream has queried downstream.
         let attach = caps::has_composition(caps.features(0)) || self.can_attach(&plain, seqnum);
         let out = match attach {
             true => caps::with_composition(&plain),
@@ -179,10 +179,14 @@ impl Resnet50Overlay {
         }
         let (format, width, height) = (info.format(), info.width(), info.height());
         let how = match attach {
-            true => "beside the pixels",
-            false => "into the pixels",
+            true => "attached as an overlay composition",
+            false => "blended into the pixels",
         };
-        gst::info!(CAT, imp = self, "{format} {width}x{height}: drawing {how}");
+        gst::info!(
+            CAT,
+            imp = self,
+            "{format} {width}x{height}: the drawing is {how}"
+        );
         let settings = self.settings();
         let is_new = |painter: &Painter| painter.is_attaching() || *painter.info() != info;
         let is_new = self.stream().painter.as_ref().is_none_or(is_new);
@@ -205,7 +209,7 @@ impl Resnet50Overlay {
         if !self.src.peer_query_accept_caps(&caps) {
             return false;
         }
-        let ask = || {
+        let query = || {
             let mut query = gst::query::Allocation::new(Some(&caps), false);
             let is_answered = self.src.peer_query(&mut query);
             is_answered.then(|| {
@@ -215,7 +219,7 @@ impl Resnet50Overlay {
             })
         };
         // Some elements, GstBaseTransform among them, answer only once they have the caps.
-        ask().unwrap_or_else(|| self.announce(&caps, seqnum) && ask() == Some(true))
+        query().unwrap_or_else(|| self.announce(&caps, seqnum) && query() == Some(true))
     }
 
     /// Sends caps, unless they are the current ones.

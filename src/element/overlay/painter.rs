@@ -178,12 +178,12 @@ fn unmappable(info: &VideoInfo, found: usize) -> Error {
     let expected = info.size();
     Error::Map(match found < expected {
         true => format!(
-            "{format} of {width}x{height} takes {expected} bytes, and it has {found}; the element \
-             before this one gives frames that are smaller than its caps say"
+            "{format} of {width}x{height} takes {expected} bytes, and the frame has {found}; the \
+             element upstream sends frames that are smaller than its caps say"
         ),
         false => format!(
-            "{format} of {width}x{height} takes {expected} bytes, and it has {found}; it lies \
-             where the CPU cannot write, or its GstVideoMeta does not fit them"
+            "{format} of {width}x{height} takes {expected} bytes, and the frame has {found}; the \
+             CPU cannot write to its memory, or its GstVideoMeta does not fit the memory"
         ),
     })
 }

@@ -119,11 +119,11 @@ pub static PROPERTIES: LazyLock<Table<Settings>> = LazyLock::new(|| {
             .text_or("Sans", |s| &mut s.font),
         playing("position", "Position", "Corner of the frame in which its classes are drawn")
             .enumeration(Position::TopLeft, |s| &mut s.position),
-        playing("max-labels", "Maximum number of labels", "Maximum number of classes that are drawn for the frame; there is one where resnet50 decides. 0: none")
+        playing("max-labels", "Maximum number of labels", "Maximum number of classes that are drawn for the frame; a decision of resnet50 is drawn as one class. 0: none")
             .uint(5, 0..=u32::MAX, |s| &mut s.max_labels),
-        playing("min-confidence", "Minimum confidence", "Minimum confidence of a class that is drawn, from 0 (all) to 1; of a region, whose box goes with its label, too")
+        playing("min-confidence", "Minimum confidence", "Minimum confidence of a class that is drawn, from 0 (all) to 1, for the frame and for regions; a region below it has neither label nor box")
             .float(0.01, 0.0..=1.0, |s| &mut s.min_confidence),
-        playing("show", "Show", "What is drawn, for example \"label+bar\". Rate and age stand below the classes, or by themselves where neither label nor bar is shown; they are those of the whole frame's results, so they do not appear with region=rois of resnet50")
+        playing("show", "Show", "What is drawn, for example \"label+bar\". Rate and age are drawn below the classes, or alone if neither label nor bar is drawn; they describe the results for the whole frame, so they are not drawn with region=rois of resnet50")
             .flags(Show::all(), |s| &mut s.show),
         playing("color", "Text colour", "Colour of the text, 0xAARRGGBB (big-endian ARGB)")
             .uint(0xffff_ffff, 0..=u32::MAX, |s| &mut s.color),
@@ -131,7 +131,7 @@ pub static PROPERTIES: LazyLock<Table<Settings>> = LazyLock::new(|| {
             .uint(0xb010_1418, 0..=u32::MAX, |s| &mut s.background),
         playing("accent-color", "Accent colour", "Colour of the bars and of the regions' boxes, 0xAARRGGBB (big-endian ARGB)")
             .uint(0xff3d_dc97, 0..=u32::MAX, |s| &mut s.accent),
-        playing("scale", "Scale", "Height of the font as a fraction of the frame's shorter side, so that the picture looks the same at any size; never less than 6 pixels")
+        playing("scale", "Scale", "Height of the font as a fraction of the frame's shorter side, from 0.001 to 1; never less than 6 pixels")
             .double(0.04, 0.001..=1.0, |s| &mut s.scale),
         playing("hold", "Hold", "How long in ns of running time the last result for the whole frame is still drawn when frames come without one; 0: not at all")
             .nanoseconds(1_000_000_000, u64::MAX, |s| &mut s.hold),

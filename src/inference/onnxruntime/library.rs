@@ -138,8 +138,8 @@ fn libraries_in(folder: &Path) -> Vec<PathBuf> {
 /// # Errors
 /// Why the library cannot be used.
 fn version_of(path: &Path) -> Result<String, String> {
-    // SAFETY: loading runs the library's initializers. It is the user who named it, or it lies
-    // where only an ONNX Runtime should lie.
+    // SAFETY: loading runs the library's initializers. The user has named it, or it is in a folder
+    // where only an ONNX Runtime should be.
     let library = unsafe { libloading::Library::new(path) }.map_err(|e| {
         let cause = std::error::Error::source(&e);
         cause.map_or_else(|| e.to_string(), ToString::to_string)
@@ -152,7 +152,7 @@ fn version_of(path: &Path) -> Result<String, String> {
                 .map_err(|_| "it is not ONNX Runtime: it has no OrtGetApiBase")?;
         get().as_ref()
     };
-    let base = base.ok_or("its OrtGetApiBase gives nothing")?;
+    let base = base.ok_or("its OrtGetApiBase returns null")?;
     // SAFETY: a static string of the library.
     let version = unsafe { CStr::from_ptr((base.GetVersionString)()) }
         .to_string_lossy()

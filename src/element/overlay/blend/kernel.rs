@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(row[0], 255, "no overflow");
     }
 
-    /// Words are, in both byte orders and up to the ends of their range.
+    /// Words are multiplied exactly, in both byte orders and over their whole range.
     #[test]
     fn mixes_words() {
         let numbers = || (0..=u16::MAX).step_by(771);
