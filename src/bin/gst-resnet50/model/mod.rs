@@ -3,26 +3,20 @@
 
 mod build;
 mod check;
-mod download;
+mod data_config;
 mod inspect;
 mod install;
 pub mod precision;
-mod published;
 mod quantize;
 mod source;
 mod taken;
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use sha2::{Digest as _, Sha256};
-
-pub use download::is_full;
-
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Write ResNet50 with deterministic weights, for tests and measurements
+    /// Write ResNet50 with synthetic weights, for tests and measurements
     Build(build::Args),
     /// Download published weights and turn them into the ONNX file that the element finds by itself
     Install(install::Args),
@@ -57,14 +51,4 @@ fn weights_hint(file: &Path) -> &'static str {
 /// `1 frame`, `2 frames`.
 pub fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
-/// The SHA-256 of something, in hexadecimal digits.
-fn sha256_hex(bytes: &[u8]) -> String {
-    let mut hex = String::new();
-    for byte in Sha256::digest(bytes) {
-        // To a string nothing fails.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
 }

@@ -76,11 +76,11 @@ impl CalibrationArgs {
         self.calibrate.iter().filter_map(source::file_of)
     }
 
-    /// What the user should know of a calibration on nothing of theirs.
-    pub fn advise(&self) {
+    /// Advises to calibrate on the user's own pictures, unless that was done.
+    pub fn print_advice(&self) {
         if self.calibrate.is_empty() {
             say!(
-                "Calibrated on four photographs of this program's: enough to try it. To use it, give --calibrate with videos and pictures like those that will be classified."
+                "Calibrated on four photographs of this program's: enough for a first try. For use, give --calibrate with videos and pictures like those that will be classified."
             );
         }
     }

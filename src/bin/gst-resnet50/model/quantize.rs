@@ -32,7 +32,7 @@ pub struct Args {
     calibration: CalibrationArgs,
 }
 
-/// Of so many frames, one is not calibrated on, so that it can judge.
+/// Of this many frames, one is held out of the calibration, for the comparison.
 const HELD_OUT: usize = 5;
 
 /// With fewer frames all are used for the calibration, and none is held out for the comparison.
@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         args.calibration.method,
         count(calibrated.len(), "frame")
     );
-    args.calibration.advise();
+    args.calibration.print_advice();
     if held_out.is_empty() {
         say!(
             "With fewer than {MIN_FRAMES_TO_HOLD_OUT} frames none is held out: judged on those of the calibration."
@@ -134,7 +134,7 @@ fn read(args: &Args) -> crate::Result<(Network, Batch)> {
     ))
 }
 
-/// How near the integers come to the floats, layer by layer.
+/// Compares the int8 model with the float32 one, layer by layer.
 fn report(source: &Network, precision: &Precision, frames: &[Frame]) -> crate::Result<()> {
     let mut float = source.probe(&Precision::Fp32, str::to_owned)?;
     let mut integer = source.probe(precision, dequantized)?;
@@ -177,16 +177,16 @@ fn report(source: &Network, precision: &Precision, frames: &[Frame]) -> crate::R
     Ok(())
 }
 
-/// Signal to noise of the output, in decibels, from which on the classes are those of the floats but
-/// for close calls, and up to which the answer is mostly noise.
-const CLEAN: f64 = 20.0;
-const NOISY: f64 = 12.0;
+/// Signal to noise of the output in decibels. From the first on the classes are those of the float
+/// model except for close calls; below the second the result is mostly noise.
+const GOOD_DECIBELS: f64 = 20.0;
+const MIN_DECIBELS: f64 = 12.0;
 
-/// The share of frames with the same best class that goes with them.
-const ALIKE: f64 = 0.95;
-const UNLIKE: f64 = 0.8;
+/// The shares of frames with the same best class that go with them.
+const GOOD_AGREEMENT: f64 = 0.95;
+const MIN_AGREEMENT: f64 = 0.8;
 
-/// Whether the integers may take the floats' place: what the numbers mean.
+/// Whether the int8 model may replace the float32 one, by these figures.
 fn judge(decibels: f64, agreement: f64) -> (Mark, String) {
     let figures = format!(
         "{decibels:.1} dB at the output, {:.1} % of the frames with the same best class",
@@ -194,9 +194,9 @@ fn judge(decibels: f64, agreement: f64) -> (Mark, String) {
     );
     let remedy = "calibrate on more frames like those that will be classified (--calibrate), or \
                   try another --method, or --reduce-range on a CPU without VNNI";
-    if decibels >= CLEAN && agreement >= ALIKE {
+    if decibels >= GOOD_DECIBELS && agreement >= GOOD_AGREEMENT {
         (Mark::Good, format!("good: {figures}"))
-    } else if decibels >= NOISY && agreement >= UNLIKE {
+    } else if decibels >= MIN_DECIBELS && agreement >= MIN_AGREEMENT {
         (
             Mark::Note,
             format!(

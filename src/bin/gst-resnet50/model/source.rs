@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::download::Url;
+use crate::download::Url;
 
 /// The folder of torchvision's files.
 const TORCHVISION_URL: &str = "https://download.pytorch.org/models";

@@ -151,7 +151,7 @@ impl Output {
         let mut writer = self.create()?;
         let outcome = writer.file.write_all(bytes).and_then(|()| writer.finish());
         outcome.map_err(|e| {
-            let remedy = match crate::model::is_full(&e) {
+            let remedy = match crate::download::is_full(&e) {
                 true => format!(
                     ". It takes {}: free as much, or name a file on another disk",
                     indicatif::DecimalBytes(bytes.len() as u64)

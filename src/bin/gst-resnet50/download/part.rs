@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{DownloadError, Url};
-use crate::model::sha256_hex;
+use crate::digest::sha256;
 
 /// The partial file of a URL, and beside it the server's name for the version that it is of.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Part {
                 _ => '_',
             })
             .collect();
-        let digest = sha256_hex(url.to_string().as_bytes());
+        let digest = sha256(url.to_string().as_bytes());
         let name = format!("{name}.{}", &digest[..8]);
         Self {
             file: folder.join(format!("{name}.part")),

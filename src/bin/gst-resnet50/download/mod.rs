@@ -16,7 +16,7 @@ use ureq::Agent;
 use ureq::http::StatusCode;
 
 pub use error::{DownloadError, is_full};
-use http::{Answer, Content};
+use http::{Content, Response};
 pub use lock::Lock;
 pub use part::Part;
 use progress::Progress;
@@ -25,10 +25,10 @@ pub use url::Url;
 /// The download fails after this many attempts in a row without a new byte.
 const MAX_FRUITLESS_ATTEMPTS: u32 = 4;
 
-/// Attempts in all, for servers that cut off after every few bytes.
-const ATTEMPTS: u32 = 100;
+/// Maximum number of attempts, for servers that cut off after every few bytes.
+const MAX_ATTEMPTS: u32 = 100;
 
-/// What this program bears with.
+/// Limits of time and size.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// The longest wait for a byte.
@@ -56,35 +56,35 @@ pub fn fetch(url: &Url, folder: &Path, limits: &Limits) -> Result<Part, Download
         progress: Progress::new(),
         furthest: None,
     };
-    let mut vain = 0;
-    for _ in 1..ATTEMPTS {
+    let mut fruitless = 0;
+    for _ in 1..MAX_ATTEMPTS {
         let before = download.furthest;
         let error = match download.attempt() {
             Ok(()) => return Ok(download.finish()),
             Err(error) => error,
         };
-        vain = if download.furthest > before {
+        fruitless = if download.furthest > before {
             0
         } else {
-            vain + 1
+            fruitless + 1
         };
-        if !error.may_pass() || download.furthest.is_none() || vain >= MAX_FRUITLESS_ATTEMPTS {
+        if !error.may_pass() || download.furthest.is_none() || fruitless >= MAX_FRUITLESS_ATTEMPTS {
             return Err(error);
         }
         download.progress.line(&format!("{error}; trying again"));
-        std::thread::sleep(limits.pause * 2_u32.pow(vain));
+        std::thread::sleep(limits.pause * 2_u32.pow(fruitless));
     }
     download.attempt().map(|()| download.finish())
 }
 
-/// Fetches a file of at most `most` bytes into memory; nothing if the server has no such file.
+/// Fetches a file of at most `max_size` bytes into memory. Nothing if the server has no such file.
 ///
 /// # Errors
 /// [`DownloadError`].
-pub fn small(url: &Url, most: u64, limits: &Limits) -> Result<Option<Vec<u8>>, DownloadError> {
+pub fn small(url: &Url, max_size: u64, limits: &Limits) -> Result<Option<Vec<u8>>, DownloadError> {
     let agent = http::agent(url, limits);
     let content = match http::get(&agent, url, None, limits) {
-        Ok(Answer::Whole(content)) => content,
+        Ok(Response::Whole(content)) => content,
         Ok(_) => return Ok(None),
         Err(DownloadError::Status { status, .. }) if status == StatusCode::NOT_FOUND => {
             return Ok(None);
@@ -92,16 +92,19 @@ pub fn small(url: &Url, most: u64, limits: &Limits) -> Result<Option<Vec<u8>>, D
         Err(e) => return Err(e),
     };
     let mut bytes = Vec::new();
-    let read = content.into_reader().take(most + 1).read_to_end(&mut bytes);
+    let read = content
+        .into_reader()
+        .take(max_size + 1)
+        .read_to_end(&mut bytes);
     read.map_err(|e| DownloadError::Interrupted {
         url: url.to_string(),
         arrived: 0,
         reason: http::reason(e.into(), limits),
     })?;
-    match bytes.len() as u64 > most {
+    match bytes.len() as u64 > max_size {
         true => Err(DownloadError::TooLarge {
             url: url.to_string(),
-            limit: most,
+            limit: max_size,
         }),
         false => Ok(Some(bytes)),
     }
@@ -123,16 +126,16 @@ impl Download<'_> {
     /// Fetches what is missing, over one connection.
     fn attempt(&mut self) -> Result<(), DownloadError> {
         let held = self.part.held();
-        let mut answer = http::get(&self.agent, self.url, held.as_ref(), self.limits)?;
-        if let Answer::Changed = answer {
-            answer = http::get(&self.agent, self.url, None, self.limits)?;
+        let mut response = http::get(&self.agent, self.url, held.as_ref(), self.limits)?;
+        if let Response::Changed = response {
+            response = http::get(&self.agent, self.url, None, self.limits)?;
         }
-        match answer {
-            Answer::Whole(content) => self.receive(content, 0),
-            Answer::Rest(content) => self.receive(content, held.map_or(0, |h| h.length)),
-            Answer::Complete => Ok(()),
-            // Only a request for a part of it is answered so.
-            Answer::Changed => Err(self.interrupted(0, "the server contradicts itself".into())),
+        match response {
+            Response::Whole(content) => self.receive(content, 0),
+            Response::Rest(content) => self.receive(content, held.map_or(0, |h| h.length)),
+            Response::Complete => Ok(()),
+            // Only a request for a range can get this response.
+            Response::Changed => Err(self.interrupted(0, "the server contradicts itself".into())),
         }
     }
 

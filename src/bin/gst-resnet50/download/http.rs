@@ -12,18 +12,18 @@ use super::part::Held;
 use super::{DownloadError, Limits, Url};
 
 /// The longest wait for the host's address, and for a connection with it.
-const CONNECT: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What a server has to say to a request.
+/// A server's response to a request.
 #[derive(Debug)]
-pub enum Answer {
+pub enum Response {
     /// The whole file follows.
     Whole(Content),
-    /// What follows the bytes that there are.
+    /// The bytes after those that are there already.
     Rest(Content),
-    /// The bytes that there are are all of it.
+    /// The file is there already, whole.
     Complete,
-    /// The server's file is another one than that which there are bytes of.
+    /// The server's file has changed since the bytes that are there were fetched.
     Changed,
 }
 
@@ -48,8 +48,8 @@ pub fn agent(url: &Url, limits: &Limits) -> Agent {
         // A range is one of the encoded bytes.
         .accept_encoding("identity")
         .tls_config(TlsConfig::builder().root_certs(authorities()).build())
-        .timeout_resolve(Some(CONNECT))
-        .timeout_connect(Some(CONNECT))
+        .timeout_resolve(Some(CONNECT_TIMEOUT))
+        .timeout_connect(Some(CONNECT_TIMEOUT))
         .timeout_recv_response(Some(limits.idle))
         .timeout_per_read(Some(limits.idle))
         .timeout_per_write(Some(limits.idle))
@@ -73,7 +73,7 @@ pub fn get(
     url: &Url,
     held: Option<&Held>,
     limits: &Limits,
-) -> Result<Answer, DownloadError> {
+) -> Result<Response, DownloadError> {
     let mut request = agent.get(url.as_uri());
     if let Some(held) = held {
         request = request
@@ -93,24 +93,24 @@ pub fn get(
     let range = range.and_then(|r| ContentRange::read(r.to_str().ok()?));
     let same = |held: &Held| validator.as_ref().is_none_or(|v| *v == held.validator);
     match (head.status, held) {
-        (StatusCode::OK, _) => Ok(Answer::Whole(Content {
+        (StatusCode::OK, _) => Ok(Response::Whole(Content {
             total: body.content_length(),
             validator,
             body,
         })),
         (StatusCode::PARTIAL_CONTENT, Some(held)) => match range {
             Some(range) if range.start == Some(held.length) && same(held) => {
-                Ok(Answer::Rest(Content {
+                Ok(Response::Rest(Content {
                     total: range.total,
                     validator,
                     body,
                 }))
             }
-            _ => Ok(Answer::Changed),
+            _ => Ok(Response::Changed),
         },
         (StatusCode::RANGE_NOT_SATISFIABLE, Some(held)) => match range {
-            Some(range) if range.total == Some(held.length) && same(held) => Ok(Answer::Complete),
-            _ => Ok(Answer::Changed),
+            Some(range) if range.total == Some(held.length) && same(held) => Ok(Response::Complete),
+            _ => Ok(Response::Changed),
         },
         (status, _) => Err(DownloadError::Status {
             url: url.to_string(),
@@ -167,13 +167,13 @@ pub fn reason(error: ureq::Error, limits: &Limits) -> String {
         ureq::Error::Io(e) => e.to_string(),
         ureq::Error::Timeout(Timeout::Resolve) => format!(
             "the address of its host was not found in {} s",
-            CONNECT.as_secs()
+            CONNECT_TIMEOUT.as_secs()
         ),
         ureq::Error::Timeout(Timeout::Connect) => {
-            format!("there was no connection in {} s", CONNECT.as_secs())
+            format!("there was no connection in {} s", CONNECT_TIMEOUT.as_secs())
         }
         ureq::Error::Timeout(_) => format!("nothing came for {:?}", limits.idle),
-        ureq::Error::ConnectProxyFailed(answer) => format!("the proxy refuses: {answer}"),
+        ureq::Error::ConnectProxyFailed(status) => format!("the proxy refuses: {status}"),
         ureq::Error::Rustls(e) => format!("no secure connection: {e}"),
         ureq::Error::RequireHttpsOnly(to) => {
             format!("it is redirected to {to}, which is not secure")

@@ -9,7 +9,7 @@ use indicatif::DecimalBytes;
 /// What went wrong. The messages do not say what to do: that depends on what is being fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    /// There is no connection, or no answer.
+    /// There is no connection, or no response.
     #[error("{url} cannot be fetched: {reason}")]
     Unreachable {
         /// What was asked for.
@@ -17,12 +17,12 @@ pub enum DownloadError {
         /// What happened.
         reason: String,
     },
-    /// The server answers, but not with the file.
-    #[error("{url} cannot be fetched: the server answers “{status}”")]
+    /// The server responds, but not with the file.
+    #[error("{url} cannot be fetched: the server responds “{status}”")]
     Status {
         /// What was asked for.
         url: String,
-        /// The answer.
+        /// The status of the response.
         status: ureq::http::StatusCode,
     },
     /// The connection ended before the file did.
