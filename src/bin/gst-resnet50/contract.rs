@@ -48,8 +48,8 @@ pub fn tensor(target: &Target) -> String {
     format!("{element} {layout}, {order}, {normalization}")
 }
 
-/// What is made of the output: `1000 classes in “output”: logits, which go through softmax`.
-pub fn answers(plan: &Plan) -> String {
+/// How the output becomes a result: `1000 classes in “output”: logits, which go through softmax`.
+pub fn results(plan: &Plan) -> String {
     let kind = match plan.activation {
         Activation::Softmax => "logits, which go through softmax",
         Activation::Sigmoid => "logits, which go through sigmoid",

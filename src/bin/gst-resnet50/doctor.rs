@@ -302,7 +302,7 @@ fn inference(report: &mut Report, args: &Args, runtime: &'static Runtime, model:
         Ok(loaded) => loaded,
         Err(error) => {
             report.bad(
-                "answers",
+                "results",
                 error,
                 "set the property labels to the names of its classes",
             );
@@ -310,7 +310,7 @@ fn inference(report: &mut Report, args: &Args, runtime: &'static Runtime, model:
         }
     };
     let plan = classifier.plan();
-    report.good("answers", contract::answers(plan));
+    report.good("results", contract::results(plan));
     for warning in &warnings {
         term::marked(Mark::Note, "model", warning);
     }

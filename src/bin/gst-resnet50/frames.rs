@@ -111,7 +111,7 @@ fn spread(inputs: &[OsString], count: usize) -> Vec<&OsString> {
 
 /// Which frames of a source are taken: the first one, and then one each step.
 #[derive(Debug, Default)]
-struct Rhythm {
+struct Sampler {
     /// When the first one was, and how many have been taken from it on.
     start: Option<(gst::ClockTime, u64)>,
     wanted: gst::ClockTime,
@@ -120,7 +120,7 @@ struct Rhythm {
     same: u32,
 }
 
-impl Rhythm {
+impl Sampler {
     /// Whether the next frame is to be taken. One without a time is, and so is one whose time is
     /// before that of the frame before: the times begin anew.
     fn wants(&mut self, pts: Option<gst::ClockTime>) -> bool {
@@ -193,7 +193,7 @@ impl Source {
         each: &mut impl FnMut(&gst_video::VideoInfo, &gst::BufferRef) -> crate::Result<()>,
     ) -> crate::Result<usize> {
         let mut taken = 0;
-        let mut rhythm = Rhythm::default();
+        let mut sampler = Sampler::default();
         let mut seekable = None;
         while taken < count {
             let Some(sample) = self.next()? else {
@@ -202,14 +202,14 @@ impl Source {
             let buffer = sample.buffer().ok_or("a sample without a buffer")?;
             let caps = sample.caps().ok_or("a sample without caps")?;
             let info = gst_video::VideoInfo::from_caps(caps)?;
-            if !rhythm.wants(buffer.pts()) {
+            if !sampler.wants(buffer.pts()) {
                 continue;
             }
             each(&info, buffer)?;
             taken += 1;
             // Known once there is a frame.
             let (step, seekable) = *seekable.get_or_insert_with(|| self.step(count));
-            let wanted = rhythm.take(buffer.pts(), step);
+            let wanted = sampler.take(buffer.pts(), step);
             // Decoding what lies between is quicker than many a seek, unless it is much.
             if seekable && step > gst::ClockTime::from_seconds(2) && taken < count {
                 let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
@@ -262,16 +262,16 @@ impl Drop for Source {
 
 #[cfg(test)]
 mod tests {
-    use super::{OsString, Rhythm, spread};
+    use super::{OsString, Sampler, spread};
 
     /// How many of these frames, with times in milliseconds, are taken with one each 500 ms.
     fn taken(times: impl Iterator<Item = Option<u64>>) -> usize {
-        let mut rhythm = Rhythm::default();
+        let mut sampler = Sampler::default();
         let taken = times.filter(|time| {
             let time = time.map(gst::ClockTime::from_mseconds);
-            let is_wanted = rhythm.wants(time);
+            let is_wanted = sampler.wants(time);
             if is_wanted {
-                rhythm.take(time, gst::ClockTime::from_mseconds(500));
+                sampler.take(time, gst::ClockTime::from_mseconds(500));
             }
             is_wanted
         });

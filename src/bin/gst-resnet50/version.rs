@@ -16,7 +16,7 @@ pub fn run() -> ExitCode {
             runtime.version(),
             runtime.path().display()
         ),
-        // A question for versions is answered all the same; `doctor` says what to do.
+        // No error: the other versions are known. `doctor` says what to do.
         Err(_) => say!("ONNX Runtime: not found (see `gst-resnet50 doctor`)"),
     }
     ExitCode::SUCCESS

@@ -161,7 +161,7 @@ fn models_go_anywhere_too() {
         "model",
         "build",
         "--init",
-        "rule",
+        "synthetic",
         "--precision",
         "fp16",
         "-o",
@@ -171,7 +171,7 @@ fn models_go_anywhere_too() {
     let output = succeed(command(&build).arg("-").current_dir(folder.path()));
     assert!(is_model(&output.stdout));
     let words = program::stderr(&output);
-    assert!(words.contains("weights by rule"), "{words}");
+    assert!(words.contains("synthetic weights"), "{words}");
     assert!(names(folder.path()).is_empty());
 
     let fifo = fifo(folder.path());

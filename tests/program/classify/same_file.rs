@@ -247,7 +247,7 @@ fn what_models_are_made_of_is_not_overwritten() {
             "model",
             "build",
             "--init",
-            "rule",
+            "synthetic",
             "--precision",
             "int8",
             "-o",

@@ -211,7 +211,14 @@ fn names_of_any_bytes() {
     let fifo = support::hanging::fifo(&at(b"fifo"));
     let uri = glib::filename_to_uri(&fifo, None).expect("a URI");
     let uri = OsStr::new(uri.as_str());
-    let build = ["model", "build", "--init", "rule", "--precision", "int8"];
+    let build = [
+        "model",
+        "build",
+        "--init",
+        "synthetic",
+        "--precision",
+        "int8",
+    ];
     let quantize = ["model", "quantize", "caf.onnx"];
     let calibrate = ["-o", "new.onnx", "--calibrate"];
     for output in [

@@ -20,7 +20,7 @@ use super::{Result, progress};
 use crate::model::count;
 use crate::model::precision::{CalibrationArgs, Name, Network, PrecisionArgs};
 
-/// How long one contestant runs in one round.
+/// How long one model runs in one round.
 const ROUND: Duration = Duration::from_millis(1000);
 
 /// A name of the list, for the command line.
@@ -38,7 +38,7 @@ pub fn measure(list: &[String], rounds: u32) -> Result<String> {
     let mut text = String::from("## Variants and precisions\n\n");
     writeln!(
         text,
-        "Inferences of one picture on the CPU provider, nothing else, each contestant {} ms in turn, {}: other work of the machine slows all of them. Images a second and ratios are medians of the rounds, the percentiles are those of all inferences. There is no goal here but the published figure to compare with: v1.5 against v1, about 5 % fewer images a second (on a GPU), for 6 % more multiplications. Weights are untrained unless a file is named: as fast as trained ones. The memory, measured once, is what a process grows by from before the model is loaded to after its inferences.\n",
+        "Inferences of one picture on the CPU provider, nothing else, each model {} ms in turn, {}: other work of the machine slows all of them. Images a second and ratios are medians of the rounds, the percentiles are those of all inferences. There is no goal here but the published figure to compare with: v1.5 against v1, about 5 % fewer images a second (on a GPU), for 6 % more multiplications. Weights are untrained unless a file is named: as fast as trained ones. The memory, measured once, is what a process grows by from before the model is loaded to after its inferences.\n",
         ROUND.as_millis(),
         count(rounds as usize, "round"),
     )?;
@@ -53,25 +53,21 @@ pub fn measure(list: &[String], rounds: u32) -> Result<String> {
         .map(|name| Ok((name.as_str(), file(name, &scratch)?)))
         .collect::<Result<Vec<_>>>()?;
     for threads in if cores > 1 { vec![1, cores] } else { vec![1] } {
-        let mut contestants = files
+        let mut models = files
             .iter()
-            .map(|(name, file)| Contestant::load(name, file, threads))
+            .map(|(name, file)| LoadedModel::load(name, file, threads))
             .collect::<Result<Vec<_>>>()?;
         // The first round warms up.
         for round in 0..=rounds {
             let what = format!("{}, round", count(threads, "thread"));
             progress::step_of(&what, round as usize, rounds as usize);
-            for contestant in &mut contestants {
-                contestant.run(round > 0)?;
+            for model in &mut models {
+                model.run(round > 0)?;
             }
         }
-        let first = contestants.first().map(|c| c.rates.clone());
-        for contestant in &mut contestants {
-            writeln!(
-                text,
-                "{}",
-                contestant.row(first.as_deref().unwrap_or_default())?
-            )?;
+        let first = models.first().map(|c| c.rates.clone());
+        for model in &mut models {
+            writeln!(text, "{}", model.row(first.as_deref().unwrap_or_default())?)?;
         }
     }
     Ok(text)
@@ -110,7 +106,7 @@ pub fn file(name: &str, scratch: &Scratch) -> Result<String> {
     Ok(file.to_string_lossy().into_owned())
 }
 
-struct Contestant {
+struct LoadedModel {
     name: String,
     file: String,
     session: Session,
@@ -119,7 +115,7 @@ struct Contestant {
     rates: Vec<f64>,
 }
 
-impl Contestant {
+impl LoadedModel {
     fn load(name: &str, file: &str, threads: usize) -> Result<Self> {
         Ok(Self {
             name: name.to_owned(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The ways on which the classified video leaves the pipeline.
+//! The branches behind the tee, which take the classified video.
 
 use std::io::{Seek as _, SeekFrom};
 use std::os::fd::AsRawFd as _;
@@ -8,7 +8,7 @@ use gst::prelude::*;
 
 use crate::output::Writer;
 
-/// Somewhere that the classified video goes.
+/// A branch for the classified video.
 #[derive(Debug)]
 pub struct Branch {
     pub element: gst::Element,
@@ -19,7 +19,7 @@ pub struct Branch {
 /// The name of the element that writes the JSON lines.
 pub const JSON: &str = "json-lines";
 
-/// The video is thrown away.
+/// Drops the video.
 pub fn plain() -> crate::Result<Branch> {
     let element = gst::ElementFactory::make("fakesink")
         .property("sync", false)
@@ -30,8 +30,7 @@ pub fn plain() -> crate::Result<Branch> {
     })
 }
 
-/// Writes a line of JSON for each answer, which begins with a field `source` where there is a name
-/// for it.
+/// Writes a JSON line for each result. It begins with a field `source` if there is a name for it.
 pub fn json(writer: &Writer, source: Option<&str>) -> crate::Result<Branch> {
     // It is not waited for at the start: a live stream may be unclassified for long.
     let description = format!("resnet50json ! fdsink name={JSON} sync=false async=false");

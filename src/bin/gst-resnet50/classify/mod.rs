@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
-//! `gst-resnet50 classify`: play videos and pictures and tell what is seen in them.
+//! `gst-resnet50 classify`: plays videos and pictures and prints what is in them.
 
 pub mod annotate;
 mod branch;
 mod inputs;
 mod play;
+mod report;
 mod settings;
-mod watch;
 
 use std::ffi::OsString;
 use std::io;
@@ -23,9 +23,9 @@ use crate::output::{self, Output, Writer};
 use crate::plugin;
 use annotate::Container;
 use inputs::Input;
-use play::{End, Player, Told};
+use play::{ElementInfo, End, Player};
+use report::Report;
 use settings::Settings;
-use watch::Watch;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -51,8 +51,8 @@ pub struct Args {
     max_frames: Option<u64>,
 }
 
-/// What is written, in words.
-const ANSWERS: &str = "the answers, a line of JSON each";
+/// What the outputs are, for messages.
+const RESULTS: &str = "the results, one JSON line each";
 const ANNOTATED: &str = "the video with its labels";
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
@@ -93,29 +93,29 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         json: json.as_ref().map(Output::create).transpose()?,
         annotated: annotated.as_ref().map(Output::create).transpose()?,
         container: container.unwrap_or(Container::WebM),
-        watch: Arc::new(Mutex::new(Watch::new(bar.clone(), top_k))),
+        report: Arc::new(Mutex::new(Report::new(bar.clone(), top_k))),
         bar,
-        told: Told::default(),
+        info: ElementInfo::default(),
         is_whole: true,
         is_hopeless: false,
     };
     let outcome = session.play(&inputs, element);
     session.bar.finish_and_clear();
-    let watch = session.watch.lock();
-    if watch.classified == 0 {
-        // Nothing is in what was written, and it goes.
+    let report = session.report.lock();
+    if report.classified == 0 {
+        // Nothing was written, so the outputs are discarded.
         return Err(outcome
             .err()
             .unwrap_or_else(|| "stopped before anything was classified".into()));
     }
-    let (answers, video) = (session.json.zip(json), session.annotated.zip(annotated));
-    let stats = session.told.stats.as_ref().filter(|_| session.is_one);
-    watch.summary(inputs.len(), session.told.model.as_ref(), stats);
-    // What was seen before an error is worth having, too, but not the loss of an earlier run's.
+    let (results, video) = (session.json.zip(json), session.annotated.zip(annotated));
+    let stats = session.info.stats.as_ref().filter(|_| session.is_one);
+    report.summary(inputs.len(), session.info.model.as_ref(), stats);
+    // Results from before an error are kept, but do not replace those of an earlier call.
     let is_partial = session.is_one && outcome.is_err();
     let is_video_of_use = session.is_whole || session.container.is_of_use_unfinished();
     for (written, what, is_of_use) in [
-        (answers, ANSWERS, true),
+        (results, RESULTS, true),
         (video, ANNOTATED, is_video_of_use),
     ] {
         if let Some((writer, output)) = written {
@@ -129,7 +129,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-/// Gives what was written its name, and says so.
+/// Gives a file that was written its name, and prints it.
 fn close(writer: Writer, output: &Output, what: &str, is_partial: bool) -> crate::Result<()> {
     let named = output.named().display();
     let about = |e: io::Error| format!("“{named}” cannot be written: {e}");
@@ -159,9 +159,9 @@ struct Session<'a> {
     json: Option<Writer>,
     annotated: Option<Writer>,
     container: Container,
-    watch: Arc<Mutex<Watch>>,
+    report: Arc<Mutex<Report>>,
     bar: ProgressBar,
-    told: Told,
+    info: ElementInfo,
     /// Whether the files have their ends.
     is_whole: bool,
     /// Whether the other inputs would fail as this one did.
@@ -177,14 +177,14 @@ impl Session<'_> {
                 Err(error) => Err(error),
             };
         }
-        // It holds the model while the others come and go. What it has to say they say, too.
+        // It keeps the model loaded between the inputs, whose own elements post the same messages.
         let _ = element.set_state(gst::State::Paused);
         let outcome = self.inputs(inputs, element.property("model"));
         let _ = element.set_state(gst::State::Null);
         outcome
     }
 
-    /// Plays several; one that fails is told and the others go on.
+    /// Plays several. One that fails is reported, and the others are played all the same.
     fn inputs(&mut self, inputs: &[Input], model: Option<PathBuf>) -> crate::Result<()> {
         let mut failed = 0;
         for input in inputs {
@@ -205,7 +205,7 @@ impl Session<'_> {
         match failed {
             0 => Ok(()),
             failed => Err(format!(
-                "of {} inputs {failed} could not be classified; each is told of above",
+                "of {} inputs {failed} could not be classified: see the errors above",
                 inputs.len()
             )
             .into()),
@@ -218,7 +218,7 @@ impl Session<'_> {
             true => String::new(),
             false => format!("{}  ", text::message(&input.name)),
         };
-        self.watch.lock().input(prefix);
+        self.report.lock().input(prefix);
         let mut branches = Vec::new();
         let mut sound = None;
         if let Some(writer) = &self.json {
@@ -238,14 +238,14 @@ impl Session<'_> {
             element,
             &branches,
             sound,
-            &self.watch,
+            &self.report,
             &self.bar,
             self.args.max_frames,
         )?;
         let outcome;
-        (outcome, self.told) = player.play();
-        let watch = self.watch.lock();
-        let current = watch.current();
+        (outcome, self.info) = player.play();
+        let report = self.report.lock();
+        let current = report.current();
         match outcome {
             Err(failure) => {
                 self.is_whole = failure.is_whole;

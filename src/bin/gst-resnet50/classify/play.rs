@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 
 use super::annotate::{self, Sound};
 use super::branch::{self, Branch};
-use super::watch::Watch;
+use super::report::Report;
 use crate::source::{describe, link_streams};
 
 /// How an input has ended.
@@ -37,7 +37,7 @@ pub struct Failure {
 
 /// What the element says of itself while it has a model.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct ElementInfo {
     pub model: Option<gst::Structure>,
     pub stats: Option<gst::Structure>,
 }
@@ -49,7 +49,7 @@ pub struct Player {
     /// Where the classified video ends the element's part.
     tee: gst::Element,
     sound: Option<Sound>,
-    watch: Arc<Mutex<Watch>>,
+    report: Arc<Mutex<Report>>,
     bar: ProgressBar,
 }
 
@@ -62,7 +62,7 @@ impl Player {
         element: &gst::Element,
         branches: &[Branch],
         sound: Option<Sound>,
-        watch: &Arc<Mutex<Watch>>,
+        report: &Arc<Mutex<Report>>,
         bar: &ProgressBar,
         max_frames: Option<u64>,
     ) -> crate::Result<Self> {
@@ -82,19 +82,19 @@ impl Player {
             take.as_ref().is_some_and(|sound| sound.take(pad))
         });
         post_end(branches.iter().map(|branch| &branch.last));
-        watch_frames(element, watch, max_frames);
+        watch_frames(element, report, max_frames);
         Ok(Self {
             pipeline,
             element: element.clone(),
             tee,
             sound,
-            watch: Arc::clone(watch),
+            report: Arc::clone(report),
             bar: bar.clone(),
         })
     }
 
     /// Plays until the end, an error, or Ctrl-C, which ends the stream so that the files are whole.
-    pub fn play(&self) -> (Result<End, Failure>, Told) {
+    pub fn play(&self) -> (Result<End, Failure>, ElementInfo) {
         let outcome = self.run().unwrap_or_else(|e| {
             Err(Failure {
                 text: e.to_string(),
@@ -102,13 +102,13 @@ impl Player {
                 is_general: true,
             })
         });
-        let told = Told {
+        let info = ElementInfo {
             model: self.element.property("model-info"),
             stats: self.element.property("stats"),
         };
         // To NULL it always goes.
         let _ = self.pipeline.set_state(gst::State::Null);
-        (outcome, told)
+        (outcome, info)
     }
 
     fn run(&self) -> crate::Result<Result<End, Failure>> {
@@ -139,7 +139,7 @@ impl Player {
         let bus = self.pipeline.bus().ok_or("a pipeline has a bus")?;
         let _watch = bus.add_watch_local({
             let (main, failure) = (main.clone(), Arc::clone(&failure));
-            let (bar, watch) = (self.bar.clone(), Arc::clone(&self.watch));
+            let (bar, report) = (self.bar.clone(), Arc::clone(&self.report));
             let element = self.element.downgrade();
             move |_, message| {
                 use gst::MessageView;
@@ -152,10 +152,10 @@ impl Player {
                             .upgrade()
                             .is_some_and(|e| error.src() == Some(e.upcast_ref()));
                         let is_general =
-                            is_of_output(error) || (is_ours && watch.lock().classified == 0);
+                            is_of_output(error) || (is_ours && report.lock().classified == 0);
                         failure
                             .lock()
-                            .get_or_insert_with(|| (told(error), is_general));
+                            .get_or_insert_with(|| (describe_error(error), is_general));
                         main.quit();
                     }
                     MessageView::Warning(warning) => {
@@ -164,7 +164,7 @@ impl Player {
                     MessageView::Progress(progress)
                         if progress.get().0 == gst::ProgressType::Complete =>
                     {
-                        watch.lock().loaded();
+                        report.lock().loaded();
                     }
                     MessageView::Application(message) => {
                         match message.structure().map(|s| s.name().as_str()) {
@@ -213,12 +213,12 @@ impl Player {
     /// in the middle of writing to somebody who does not read.
     fn ending(&self, element: &gst::Element) -> crate::Result<impl Fn() + Clone + 'static> {
         let sink = element.static_pad("sink").ok_or("it has a sink pad")?;
-        let (sound, watch) = (self.sound.clone(), Arc::clone(&self.watch));
+        let (sound, report) = (self.sound.clone(), Arc::clone(&self.report));
         Ok(move || {
             // Here and not at the source, behind which seconds of video may be waiting.
             let mut pads = vec![sink.clone()];
             if let Some(sound) = &sound {
-                let end = watch.lock().current().end;
+                let end = report.lock().current().end;
                 sound.cut_off(end.unwrap_or_default());
                 pads.extend(sound.pad());
             }
@@ -230,7 +230,7 @@ impl Player {
 
     /// After a failure: writes what is left, and the files' ends; whether that has succeeded.
     fn finish(&self) -> crate::Result<bool> {
-        if self.watch.lock().current().frames == 0 {
+        if self.report.lock().current().frames == 0 {
             return Ok(false);
         }
         self.ending(&self.tee)?();
@@ -257,7 +257,7 @@ fn is_of_output(error: &gst::message::Error) -> bool {
 }
 
 /// An error as the user should read it.
-fn told(error: &gst::message::Error) -> String {
+fn describe_error(error: &gst::message::Error) -> String {
     let name = error.src().map(|s| s.name().to_string());
     let name = name.unwrap_or_default();
     let what = match name.as_str() {
@@ -310,18 +310,18 @@ fn post(element: &gst::Element, name: &str) {
 }
 
 /// Looks at each buffer that comes to the element, and at each that leaves it.
-fn watch_frames(element: &gst::Element, watch: &Arc<Mutex<Watch>>, max_frames: Option<u64>) {
+fn watch_frames(element: &gst::Element, report: &Arc<Mutex<Report>>, max_frames: Option<u64>) {
     if let Some(pad) = element.static_pad("sink") {
-        let watch = Arc::clone(watch);
+        let report = Arc::clone(report);
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-            watch.lock().entered();
+            report.lock().entered();
             gst::PadProbeReturn::Remove
         });
     }
     let Some(pad) = element.static_pad("src") else {
         return;
     };
-    let watch = Arc::clone(watch);
+    let report = Arc::clone(report);
     let element = element.downgrade();
     pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
         let Some(buffer) = info.buffer() else {
@@ -330,14 +330,14 @@ fn watch_frames(element: &gst::Element, watch: &Arc<Mutex<Watch>>, max_frames: O
         let segment = pad
             .sticky_event::<gst::event::Segment>(0)
             .and_then(|e| e.segment().downcast_ref::<gst::ClockTime>().cloned());
-        let mut watch = watch.lock();
-        if max_frames.is_some_and(|max| watch.current().frames >= max) {
+        let mut report = report.lock();
+        if max_frames.is_some_and(|max| report.current().frames >= max) {
             // Not `Drop`: the bindings unref the buffer themselves, and GStreamer would do so again
             // with what is left of it, nothing.
             return gst::PadProbeReturn::Handled;
         }
-        watch.frame(buffer, segment.as_ref());
-        if max_frames == Some(watch.current().frames)
+        report.frame(buffer, segment.as_ref());
+        if max_frames == Some(report.current().frames)
             && let Some(element) = element.upgrade()
         {
             // The main loop ends the stream: from here it would wait for itself.

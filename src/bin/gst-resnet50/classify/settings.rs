@@ -25,15 +25,15 @@ pub struct Settings {
     /// Infer every Nth frame
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     interval: u32,
-    /// Most classes of an answer, in the JSON lines and on the terminal [default: 5, and the best one
-    /// on the terminal]
+    /// Maximum number of classes of a result, in the JSON lines and on the terminal [default: 5, and
+    /// the best one on the terminal]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub top_k: Option<u32>,
-    /// Least confidence of a class, from 0 to 1 [default: 0]
+    /// Minimum confidence of a class, from 0 to 1 [default: 0]
     #[arg(long, value_name = "CONFIDENCE", value_parser = confidence)]
     threshold: Option<f32>,
-    /// File of groups of classes, a line each (“cat: 281-285”), or imagenet-groups: what is told is
-    /// the group
+    /// File of groups of classes, a line each (“cat: 281-285”), or imagenet-groups: results are
+    /// groups then
     #[arg(long, value_name = "FILE")]
     groups: Option<OsString>,
     /// Any other property of the element, as in gst-launch-1.0 (gst-inspect-1.0 resnet50 lists

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! `gst-resnet50 model build`: the network with deterministic weights.
+//! `gst-resnet50 model build`: the network with synthetic weights.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,8 +31,9 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Init {
-    /// A rule on the parameters' names: not trained, the same on every machine
-    Rule,
+    /// Computed from the parameters' names: not trained, the same on every machine
+    #[value(alias = "rule")]
+    Synthetic,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -61,7 +62,7 @@ fn batch(text: &str) -> Result<Batch, String> {
 }
 
 pub fn run(args: &Args) -> crate::Result<ExitCode> {
-    let Init::Rule = args.init;
+    let Init::Synthetic = args.init;
     args.precision.check()?;
     let output = Output::new(&args.output)?;
     output.check_folder()?;
@@ -77,7 +78,7 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let bytes = source.model(args.batch, &args.precision)?.encode_to_vec();
     output.write(&bytes)?;
     say!(
-        "wrote {} ({:.1} MB): {} in {}, weights by rule, not trained",
+        "wrote {} ({:.1} MB): {} in {}, synthetic weights, not trained",
         args.output.display(),
         bytes.len() as f64 / 1e6,
         variant.architecture(),

@@ -52,7 +52,7 @@ const RUNS: usize = 3;
 const TOP: usize = 5;
 
 /// A model at work.
-struct Contestant {
+struct LoadedModel {
     name: String,
     session: Session,
     classifier: Classifier,
@@ -111,10 +111,10 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
             "a model's name is empty: name an ONNX file, or builtin:efficientnet-lite0".into(),
         );
     }
-    let mut contestants = names
-        .map(|name| Contestant::load(name, args))
+    let mut models = names
+        .map(|name| LoadedModel::load(name, args))
         .collect::<crate::Result<Vec<_>>>()?;
-    if let [a, b] = contestants.as_slice()
+    if let [a, b] = models.as_slice()
         && a.session.classes() != b.session.classes()
     {
         return Err(format!(
@@ -136,13 +136,13 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
     let mut sources: Vec<Seen> = Vec::new();
     let bar = bar("running", u64::from(args.frames))?;
     frames::take(&inputs, args.frames as usize, |name, info, buffer| {
-        for contestant in &mut contestants {
-            contestant.prepare(info, buffer)?;
+        for model in &mut models {
+            model.prepare(info, buffer)?;
         }
         // In turn, so that what else the machine does slows both.
         for run in 0..RUNS {
-            for contestant in &mut contestants {
-                contestant.run(run > 0)?;
+            for model in &mut models {
+                model.run(run > 0)?;
             }
         }
         if sources.last().is_none_or(|source| source.name != name) {
@@ -151,16 +151,16 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
                 frames: 0,
                 agreed: 0,
             });
-            for contestant in &mut contestants {
-                contestant.seen.push(Tally::default());
+            for model in &mut models {
+                model.seen.push(Tally::default());
             }
         }
-        for contestant in &mut contestants {
-            contestant.count();
+        for model in &mut models {
+            model.count();
         }
         let source = sources.last_mut().ok_or("there is a source")?;
         source.frames += 1;
-        if let [a, b] = contestants.as_slice() {
+        if let [a, b] = models.as_slice() {
             agreement.add(&a.best, &b.best);
             source.agreed += usize::from(a.top() == b.top());
         }
@@ -175,11 +175,11 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
         count(frames, "frame"),
         count(sources.len(), "source")
     );
-    report(&sources, &contestants);
-    for contestant in &contestants {
-        contestant.report();
+    report(&sources, &models);
+    for model in &models {
+        model.report();
     }
-    if let [a, b] = contestants.as_slice() {
+    if let [a, b] = models.as_slice() {
         agreement.report(frames);
         let ratio = b.milliseconds(0.5) / a.milliseconds(0.5);
         say!(
@@ -195,9 +195,9 @@ pub fn run(args: &Args) -> crate::Result<ExitCode> {
 const MAX_SOURCES: usize = 100;
 
 /// What each source was taken for.
-fn report(sources: &[Seen], contestants: &[Contestant]) {
+fn report(sources: &[Seen], models: &[LoadedModel]) {
     let mut titles = vec!["source", "frames>", "best class", "confidence>"];
-    if contestants.len() > 1 {
+    if models.len() > 1 {
         titles.extend(["best class of the other", "confidence>", "agreement>"]);
     }
     let mut table = Table::new(&titles);
@@ -206,8 +206,8 @@ fn report(sources: &[Seen], contestants: &[Contestant]) {
             text::name(&source.name).to_string(),
             source.frames.to_string(),
         ];
-        cells.extend(contestants.iter().flat_map(|c| c.cells(i)));
-        if contestants.len() > 1 {
+        cells.extend(models.iter().flat_map(|c| c.cells(i)));
+        if models.len() > 1 {
             cells.push(format!("{} of {}", source.agreed, source.frames));
         }
         table.row(cells);
@@ -218,7 +218,7 @@ fn report(sources: &[Seen], contestants: &[Contestant]) {
     }
 }
 
-impl Contestant {
+impl LoadedModel {
     fn load(named: &OsStr, args: &Args) -> crate::Result<Self> {
         let model = Model::read(find_model(Some(named))?)?;
         let name = paths::escaped(named);

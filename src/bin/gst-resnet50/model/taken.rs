@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Whether the element takes a model, and how it would use it: the element itself is asked.
+//! Whether the element takes a model, and how it uses it. An element of this program loads it.
 
 use gst::prelude::*;
 use gstresnet50::inference::ModelSource;
@@ -56,7 +56,7 @@ fn name(source: &ModelSource) -> crate::Result<String> {
     })
 }
 
-/// Waits until the element has loaded the model or said why it cannot: it never takes for ever.
+/// Waits until the element has loaded the model or said why it cannot, which it always does.
 fn wait(bus: &gst::Bus, element: &gst::Element) -> Taken {
     let mut warnings = Vec::new();
     let mut is_loaded = false;
@@ -85,7 +85,7 @@ fn wait(bus: &gst::Bus, element: &gst::Element) -> Taken {
     }
     match element.property::<Option<gst::Structure>>("model-info") {
         Some(info) => Taken::Yes { info, warnings },
-        None => Taken::Unknown("the element says nothing of it".into()),
+        None => Taken::Unknown("the element does not tell".into()),
     }
 }
 
@@ -143,7 +143,7 @@ impl Taken {
             "none" => "confidences as they are".to_owned(),
             activation => format!("logits, which go through {activation}"),
         };
-        let answers = format!(
+        let results = format!(
             "{} classes in “{}”: {activation}",
             number("classes"),
             text::name(&text("output"))
@@ -152,7 +152,7 @@ impl Taken {
             ("element", "takes it".to_owned()),
             ("pictures", pictures),
             ("tensor", tensor),
-            ("answers", answers),
+            ("results", results),
         ];
         lines.extend(warnings.iter().map(|w| ("warning", w.clone())));
         lines

@@ -22,8 +22,8 @@ pub enum Place {
     File(PathBuf),
 }
 
-/// As many links as the system follows.
-const LINKS: usize = 40;
+/// Maximum number of links to follow, which is Linux's own.
+const MAX_LINKS: usize = 40;
 
 /// Follows links, but for those of /proc to open files: these stand for what is open, which others
 /// may hold as well, and not for the name that it was opened by.
@@ -44,7 +44,7 @@ pub fn resolve(named: &Path) -> io::Result<Place> {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     let mut path = named.to_owned();
-    for _ in 0..LINKS {
+    for _ in 0..MAX_LINKS {
         let Some(name) = path.file_name() else {
             return Err(io::ErrorKind::IsADirectory.into());
         };

@@ -37,7 +37,7 @@ impl Temporary {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::open(folder, flags, Mode::from_raw_mode(MODE))?);
         // Without /proc it could never be given a name.
-        magic(&file).symlink_metadata()?;
+        proc_link(&file).symlink_metadata()?;
         Ok((file, Self::Unnamed))
     }
 
@@ -90,13 +90,13 @@ fn builder() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// The link to what is open.
-fn magic(file: &File) -> PathBuf {
+/// The link in /proc to an open file.
+fn proc_link(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
 fn link(file: &File, path: &Path) -> io::Result<()> {
-    rustix::fs::linkat(CWD, magic(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?;
+    rustix::fs::linkat(CWD, proc_link(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?;
     Ok(())
 }
 

@@ -69,13 +69,13 @@ impl Table {
 
 /// Text in lines of at most so many columns. Fewer than a word or two are not worth a break.
 pub fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
-    const LEAST: usize = 20;
+    const MIN_WIDTH: usize = 20;
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING).add_row([text]);
     for column in table.column_iter_mut() {
         column.set_padding((0, 0));
     }
-    lines(&mut table, width.filter(|width| *width >= LEAST))
+    lines(&mut table, width.filter(|width| *width >= MIN_WIDTH))
 }
 
 fn lines(table: &mut comfy_table::Table, width: Option<usize>) -> Vec<String> {

@@ -10,9 +10,9 @@ use gstresnet50::text;
 use indicatif::ProgressBar;
 
 /// What has been seen so far.
-pub struct Watch {
+pub struct Report {
     bar: ProgressBar,
-    /// Classes of an answer that are shown.
+    /// Maximum number of classes that are shown.
     top_k: usize,
     /// When the first frame came to a model that was loaded.
     begun: Option<Instant>,
@@ -33,14 +33,14 @@ pub struct Current {
     prefix: String,
     pub frames: u64,
     pub classified: u64,
-    /// Frames that hold no picture of their own, or only a part of it, by what the decoder says.
+    /// Frames that the decoder has marked as damaged, or as no pictures of their own.
     pub flagged: u64,
     /// Running time at which the newest frame ends.
     pub end: Option<gst::ClockTime>,
     top: Option<Arc<str>>,
 }
 
-impl Watch {
+impl Report {
     pub fn new(bar: ProgressBar, top_k: usize) -> Self {
         Self {
             bar,
@@ -111,15 +111,15 @@ impl Watch {
         let Some(seen) = of_frame else {
             return;
         };
-        let answer = answer(&seen, self.top_k);
-        let top = answer
+        let classes = classes(&seen, self.top_k);
+        let top = classes
             .first()
             .map_or_else(|| NOTHING.into(), |(label, _)| Arc::clone(label));
         *self.seen.entry(Arc::clone(&top)).or_default() += 1;
         if self.current.top.as_ref() != Some(&top) {
             self.current.top = Some(top);
             let time = time.map_or("--:--:--.---".into(), |t| format!("{t:.3}"));
-            let shown = match answer.as_slice() {
+            let shown = match classes.as_slice() {
                 [] => NOTHING.into(),
                 [(label, confidence)] => {
                     let label = text::name(label).to_string();
@@ -207,12 +207,12 @@ impl Watch {
     }
 }
 
-/// What is shown of an answer in which no class has the least confidence.
+/// What is shown where no class reaches the minimum confidence.
 const NOTHING: &str = "nothing";
 
-/// What is held to be in the picture, best first: what was decided for where there is a decision,
-/// else the best classes.
-fn answer(seen: &Classification, top_k: usize) -> Vec<(Arc<str>, f32)> {
+/// The classes that are shown, the best one first: the decision if there is one, else the best
+/// `top_k` classes.
+fn classes(seen: &Classification, top_k: usize) -> Vec<(Arc<str>, f32)> {
     match &seen.decision {
         Some(decision) => decision
             .label
@@ -229,7 +229,7 @@ fn answer(seen: &Classification, top_k: usize) -> Vec<(Arc<str>, f32)> {
 }
 
 impl Current {
-    /// Why none of an input's frames was classified, as far as that is to be seen.
+    /// The probable reason why no frame of an input was classified.
     pub fn why_none(&self, element: &gst::Element) -> String {
         use gst::prelude::*;
         let frames = crate::model::count(self.frames as usize, "frame");
@@ -242,10 +242,10 @@ impl Current {
         } else if text("region") == "rois" {
             "with region=rois only what a detector has found is classified, and nothing has found any regions here".into()
         } else if text("mode") == "live" {
-            "with mode=live frames do not wait for their answers, and all had passed before the first one came: use mode=exact".into()
+            "with mode=live frames do not wait for their results, and all had passed before the first one came: use mode=exact".into()
         } else {
             format!(
-                "its settings leave out all of them (interval={}, max-rate={}), or no answer came in time",
+                "its settings leave out all of them (interval={}, max-rate={}), or no result came in time",
                 text("interval"),
                 text("max-rate")
             )
