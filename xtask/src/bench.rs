@@ -6,14 +6,16 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::debian::{Purpose, Python};
-use crate::project::{PLUGIN, Project};
+use crate::project::{self, Project};
 use crate::{process, setup};
 
 pub fn run(args: &[String]) -> Result<ExitCode> {
     setup::run(Purpose::Use, None, Python::Nothing)?;
     let project = Project::find()?;
     let mut bench = project.cargo("bench");
-    bench.args(PLUGIN).args(["--bench", "performance", "--"]);
+    bench
+        .args(project::plugin())
+        .args(["--bench", "performance", "--"]);
     let status = process::status(bench.args(args))?;
     Ok(process::exit_code(status))
 }

@@ -6,12 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::debian::{Purpose, Python};
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::steps::{self, Step};
-use crate::{circles, process, setup};
-
-/// The whole workspace; the feature is written with its package because only that one has it.
-pub const WORKSPACE: [&str; 3] = ["--workspace", "--features", "gst-plugin-resnet50/cli"];
+use crate::{circles, gstreamer, process, setup};
 
 pub fn run() -> Result<ExitCode> {
     let project = Project::find()?;
@@ -28,6 +25,11 @@ pub fn run() -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+/// The whole workspace, with what the installed GStreamer can have.
+fn workspace() -> Vec<String> {
+    project::workspace(gstreamer::feature())
 }
 
 /// Fails if rustfmt or clippy is not installed.
@@ -73,7 +75,7 @@ pub fn clippy(project: &Project) -> Step<'_> {
         hint: "fix what clippy names above, or allow it in place with a reason",
         run: Box::new(|| {
             let mut clippy = project.cargo("clippy");
-            clippy.args(WORKSPACE).args(["--all-targets", "--"]);
+            clippy.args(workspace()).args(["--all-targets", "--"]);
             process::run(clippy.args(["-D", "warnings"]))
         }),
     }
@@ -86,7 +88,7 @@ fn unit_tests(project: &Project) -> Step<'_> {
         hint: "run one alone with `cargo test --features cli --lib NAME`",
         run: Box::new(|| {
             let mut test = project.cargo("test");
-            test.args(WORKSPACE).args(["--lib", "--bins"]);
+            test.args(workspace()).args(["--lib", "--bins"]);
             test.env("G_DEBUG", "fatal-warnings");
             process::run(&mut test)
         }),
@@ -100,7 +102,7 @@ fn links(project: &Project) -> Step<'_> {
         hint: "correct the links named above",
         run: Box::new(|| {
             let mut test = project.cargo("test");
-            test.args(WORKSPACE).args(["--test", "system", "--"]);
+            test.args(workspace()).args(["--test", "system", "--"]);
             process::run(test.args(["--exact", "documents::links_lead_somewhere"]))
         }),
     }

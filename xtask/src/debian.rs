@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::process;
+use crate::{gstreamer, process};
 
 /// What the machine is prepared for; each includes what is before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +54,9 @@ const TEST_PACKAGES: &[&str] = &[
     "gstreamer1.0-opencv",
     "opencv-data",
     // One test is also run under it.
-    "valgrind",
+    VALGRIND,
+    // The tests run in other releases of Debian as well.
+    DEBOOTSTRAP,
     // The tests of the examples: GStreamer from Python, RTSP cameras, a screen for a window.
     "python3-gi",
     "python3-gst-1.0",
@@ -62,6 +64,21 @@ const TEST_PACKAGES: &[&str] = &[
     "gir1.2-gst-rtsp-server-1.0",
     "xvfb",
 ];
+
+const VALGRIND: &str = "valgrind";
+const DEBOOTSTRAP: &str = "debootstrap";
+
+/// The headers of GStreamer's analytics library, which came with version 1.24.
+const ANALYTICS_PACKAGE: &str = "libgstreamer-plugins-bad1.0-dev";
+
+/// What the tests need in another release of Debian, one with the analytics library.
+pub fn packages_elsewhere() -> Vec<&'static str> {
+    let mut packages = Purpose::Test.packages();
+    packages.retain(|package| ![VALGRIND, DEBOOTSTRAP].contains(package));
+    // Every system that people work in has the latter: tests run its `kill`.
+    packages.extend([ANALYTICS_PACKAGE, "procps"]);
+    packages
+}
 
 impl Purpose {
     fn packages(self) -> Vec<&'static str> {
@@ -118,21 +135,25 @@ const MODULES: [&str; 5] = [
 /// is none of Debian's, we install nothing but say what is needed.
 pub fn ensure(purpose: Purpose, python: Python) -> Result<()> {
     if process::succeeds(Command::new("dpkg-query").arg("--version")) {
-        install_missing(purpose, python)?;
+        let mut wanted = purpose.packages();
+        if !python.is_there() {
+            wanted.extend(python.packages());
+        }
+        install_missing(&wanted)?;
+        // Which GStreamer the system has can be seen only now.
+        if gstreamer::is_at_least("1.24") && !gstreamer::has_analytics("1.24") {
+            install_missing(&[ANALYTICS_PACKAGE])?;
+        }
     }
     check(python)
 }
 
-fn install_missing(purpose: Purpose, python: Python) -> Result<()> {
-    let mut wanted = purpose.packages();
-    if !python.is_there() {
-        wanted.extend(python.packages());
-    }
+fn install_missing(wanted: &[&str]) -> Result<()> {
     let mut query = Command::new("dpkg-query");
     query.args(["--show", "--showformat=${Package} ${db:Status-Status}\n"]);
     // Its exit status only says that it does not know a name: that package is missing, then.
-    let output = process::output(query.args(&wanted))?;
-    let missing = missing(&wanted, &String::from_utf8_lossy(&output.stdout));
+    let output = process::output(query.args(wanted))?;
+    let missing = missing(wanted, &String::from_utf8_lossy(&output.stdout));
     if missing.is_empty() {
         println!("packages: all {} are installed", wanted.len());
         return Ok(());

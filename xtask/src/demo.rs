@@ -11,7 +11,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 
 use crate::debian::{Purpose, Python};
-use crate::project::{PLUGIN, Project};
+use crate::project::{self, Project};
 use crate::{process, setup};
 
 #[derive(Debug, clap::Args)]
@@ -48,7 +48,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     setup::run(purpose, None, Python::Nothing)?;
     println!("demo: building the plugin and its program");
-    process::run(project.cargo("build").arg("--release").args(PLUGIN))?;
+    process::run(
+        project
+            .cargo("build")
+            .arg("--release")
+            .args(project::plugin()),
+    )?;
     let plugins = project.stage_plugin("release", "gstreamer-1.0")?;
 
     fs::create_dir_all(&output).with_context(|| format!("cannot make {}", output.display()))?;

@@ -1,47 +1,40 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What builds besides the defaults: the plugin with each feature by itself, and the fuzzers.
 
-use std::process::Command;
-
 use anyhow::Result;
 
-use crate::process;
 use crate::project::Project;
+use crate::{gstreamer, process};
 
-/// Sets of features, and the GStreamer that they need.
-const SETS: [(&str, Option<&str>); 10] = [
-    ("", None),
-    ("builtin-model", None),
-    ("overlay", None),
-    ("cli", None),
-    ("static", None),
-    ("capi", None),
-    ("doc", None),
-    ("v1_24", Some("1.24")),
-    ("v1_26", Some("1.26")),
-    ("v1_28", Some("1.28")),
+/// The features that any GStreamer can have, and none.
+const FEATURES: [&str; 7] = [
+    "",
+    "builtin-model",
+    "overlay",
+    "cli",
+    "static",
+    "capi",
+    "doc",
 ];
 
 /// Lints the plugin with each feature by itself, and with none.
 pub fn run(project: &Project) -> Result<()> {
-    for (features, version) in SETS {
-        if version.is_some_and(|version| !has_gstreamer(version)) {
-            println!("features: {features} needs a newer GStreamer");
-            continue;
-        }
+    let versions = gstreamer::VERSIONS.iter();
+    let (there, missing): (Vec<_>, Vec<_>) =
+        versions.partition(|(_, version)| gstreamer::has_analytics(version));
+    for (feature, version) in missing {
+        println!("features: {feature} needs GStreamer {version} with its analytics library");
+    }
+    let there = there.iter().map(|(feature, _)| feature);
+    for feature in FEATURES.iter().chain(there) {
         let mut clippy = project.cargo("clippy");
         clippy
             .args(["--quiet", "--package", "gst-plugin-resnet50"])
-            .args(["--no-default-features", "--features", features])
+            .args(["--no-default-features", "--features", feature])
             .args(["--", "-D", "warnings"]);
         process::run(&mut clippy)?;
     }
     Ok(())
-}
-
-fn has_gstreamer(version: &str) -> bool {
-    let argument = format!("--atleast-version={version}");
-    process::succeeds(Command::new("pkg-config").args([&argument, "gstreamer-1.0"]))
 }
 
 /// Checks the fuzzers without linking them, for which any compiler will do.

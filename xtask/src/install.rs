@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::debian::{Purpose, Python};
-use crate::project::{PLUGIN, Project, copy_if_different, new_file, plugin_file};
+use crate::project::{self, Project, copy_if_different, new_file, plugin_file};
 use crate::{onnxruntime, presets, process, setup};
 
 const PROGRAM: &str = "gst-resnet50";
@@ -49,7 +49,12 @@ pub fn install() -> Result<ExitCode> {
     let places = Places::find()?;
     setup::run(Purpose::Use, None, Python::Nothing)?;
     println!("install: building the plugin and its program");
-    process::run(project.cargo("build").arg("--release").args(PLUGIN))?;
+    process::run(
+        project
+            .cargo("build")
+            .arg("--release")
+            .args(project::plugin()),
+    )?;
 
     let release = project.target.join("release");
     copy_if_different(&release.join(plugin_file()), &places.plugin)?;

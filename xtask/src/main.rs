@@ -11,6 +11,7 @@ mod debian;
 mod demo;
 mod deny;
 mod features;
+mod gstreamer;
 mod install;
 mod onnxruntime;
 mod presets;
@@ -19,6 +20,7 @@ mod project;
 mod python;
 mod setup;
 mod steps;
+mod systems;
 mod test;
 mod wheel;
 
@@ -55,8 +57,12 @@ enum Command {
     Uninstall,
     /// The quick part of `test`: formatting, imports, lints, unit tests, links
     Check,
-    /// Check formatting, lints, dependencies and features, run all tests, build the documentation
+    /// Check formatting, lints, dependencies and features, run all tests, build the documentation;
+    /// then run the tests in other releases of Debian, each with its GStreamer
     Test {
+        /// Only there: on this machine, or in a release of Debian. May be repeated
+        #[arg(long = "in", value_name = "SYSTEM")]
+        places: Vec<test::Place>,
         /// Arguments for `cargo test`
         #[arg(last = true, value_name = "ARGS")]
         args: Vec<String>,
@@ -79,7 +85,7 @@ fn main() -> ExitCode {
         Command::Install => install::install(),
         Command::Uninstall => install::uninstall(),
         Command::Check => check::run(),
-        Command::Test { args } => test::run(&args),
+        Command::Test { places, args } => test::run(&places, &args),
         Command::Bench { args } => bench::run(&args),
     };
     result.unwrap_or_else(|error| {

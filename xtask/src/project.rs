@@ -10,10 +10,31 @@ use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::process;
+use crate::{gstreamer, process};
 
-/// Selects the plugin's package with its command-line program.
-pub const PLUGIN: [&str; 4] = ["--package", "gst-plugin-resnet50", "--features", "cli"];
+/// Selects the plugin's package with its command-line program, and with what the installed
+/// GStreamer can have.
+pub fn plugin() -> Vec<String> {
+    let mut features = "cli".to_owned();
+    if let Some(feature) = gstreamer::feature() {
+        features = format!("{features},{feature}");
+    }
+    ["--package", "gst-plugin-resnet50", "--features", &features]
+        .map(str::to_owned)
+        .into()
+}
+
+/// Selects the whole workspace with the command-line program and a feature for GStreamer's
+/// version. Features are written with their package because only that one has them.
+pub fn workspace(feature: Option<&str>) -> Vec<String> {
+    let features = ["cli"].into_iter().chain(feature);
+    let features: Vec<String> = features
+        .map(|it| format!("gst-plugin-resnet50/{it}"))
+        .collect();
+    ["--workspace", "--features", &features.join(",")]
+        .map(str::to_owned)
+        .into()
+}
 
 /// The workspace, as cargo sees it.
 #[derive(Debug)]

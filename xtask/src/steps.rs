@@ -13,6 +13,18 @@ pub struct Step<'a> {
     pub run: Box<dyn Fn() -> Result<()> + 'a>,
 }
 
+/// Why a step could not do its work, where that is no failure: the machine lacks what it needs.
+#[derive(Debug)]
+pub struct Skipped(pub String);
+
+impl std::fmt::Display for Skipped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Skipped {}
+
 /// Runs the steps up to the first that fails; the last line printed sums up.
 pub fn all(steps: &[Step]) -> bool {
     let mut summary = Vec::new();
@@ -26,6 +38,10 @@ pub fn all(steps: &[Step]) -> bool {
                 println!("    {} ok, {seconds:.1} s", step.name);
                 summary.push(format!("{} ok", step.name));
             }
+            Err(error) if error.is::<Skipped>() => {
+                println!("    {} skipped: {error:#}", step.name);
+                summary.push(format!("{} SKIPPED", step.name));
+            }
             Err(error) => {
                 println!("    {} failed, {seconds:.1} s: {error:#}", step.name);
                 println!("    to fix it: {}", step.hint);
@@ -34,7 +50,7 @@ pub fn all(steps: &[Step]) -> bool {
             }
         }
     }
-    let passed = summary.iter().all(|line| line.ends_with("ok"));
+    let passed = !summary.iter().any(|line| line.ends_with("FAILED"));
     let rest = steps.iter().skip(summary.len());
     summary.extend(rest.map(|step| format!("{} not run", step.name)));
     println!("{}", summary.join(", "));
@@ -72,6 +88,21 @@ mod tests {
         ];
         assert!(!all(&steps));
         assert_eq!(reached.get(), 1);
+    }
+
+    /// What cannot be done on this machine is no failure, and the next step runs.
+    #[test]
+    fn goes_on_after_what_is_skipped() {
+        let reached = Cell::new(false);
+        let steps = [
+            step("one", || Err(Skipped("no network".to_owned()).into())),
+            step("two", || {
+                reached.set(true);
+                Ok(())
+            }),
+        ];
+        assert!(all(&steps));
+        assert!(reached.get());
     }
 
     /// Without a failure every step runs.

@@ -4,14 +4,53 @@
 use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
+use clap::ValueEnum;
 
-use crate::check::{self, WORKSPACE};
+use crate::check;
 use crate::debian::{Purpose, Python};
-use crate::project::{PLUGIN, Project};
-use crate::steps::{self, Step};
-use crate::{deny, features, process, python, setup};
+use crate::project::{self, Project};
+use crate::steps::{self, Skipped, Step};
+use crate::systems::{BOOKWORM, SID, Suite, System, TRIXIE};
+use crate::{deny, features, gstreamer, process, python, setup};
 
-pub fn run(args: &[String]) -> Result<ExitCode> {
+/// Where tests run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Place {
+    /// This machine, with every check
+    Host,
+    /// Debian 12, with GStreamer 1.22; by default only where this machine has a newer one
+    Bookworm,
+    /// Debian 13, with GStreamer 1.26
+    Trixie,
+    /// Debian's unstable release, with GStreamer 1.28 or newer
+    Sid,
+}
+
+impl Place {
+    fn system(self) -> Option<&'static System> {
+        match self {
+            Self::Host => None,
+            Self::Bookworm => Some(&BOOKWORM),
+            Self::Trixie => Some(&TRIXIE),
+            Self::Sid => Some(&SID),
+        }
+    }
+}
+
+/// The places that were asked for, by default all; Debian 12 is as good as this machine where that
+/// has the oldest GStreamer itself.
+fn chosen(asked: &[Place], host_is_oldest: bool) -> Vec<Place> {
+    let by_default = |place: &Place| *place != Place::Bookworm || !host_is_oldest;
+    let all = Place::value_variants().iter().copied();
+    all.filter(|place| match asked {
+        [] => by_default(place),
+        _ => asked.contains(place),
+    })
+    .collect()
+}
+
+/// Runs the checks in these places, by default in all.
+pub fn run(places: &[Place], args: &[String]) -> Result<ExitCode> {
     let project = Project::find()?;
     let python = match deny::is_missing(&project) {
         true => Python::Pip,
@@ -19,7 +58,13 @@ pub fn run(args: &[String]) -> Result<ExitCode> {
     };
     setup::run(Purpose::Test, None, python)?;
     check::ensure_components(&project)?;
-    Ok(match steps::all(&steps(&project, args)) {
+    let places = chosen(places, gstreamer::feature().is_none());
+    let with_host = places.contains(&Place::Host);
+    let steps = places.iter().flat_map(|place| match place.system() {
+        None => steps(&project, args),
+        Some(system) => vec![elsewhere(&project, system, with_host, args)],
+    });
+    Ok(match steps::all(&steps.collect::<Vec<_>>()) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
@@ -49,7 +94,7 @@ fn steps<'a>(project: &'a Project, args: &'a [String]) -> Vec<Step<'a>> {
             name: "build",
             hint: "fix what the compiler names above; if a library is missing, see `cargo xtask setup`",
             run: Box::new(|| {
-                process::run(project.cargo("build").args(PLUGIN))?;
+                process::run(project.cargo("build").args(project::plugin()))?;
                 project.stage_plugin("debug", PLUGIN_FOLDER)?;
                 Ok(())
             }),
@@ -64,7 +109,9 @@ fn steps<'a>(project: &'a Project, args: &'a [String]) -> Vec<Step<'a>> {
             hint: "run one test alone with `cargo xtask test -- NAME`",
             run: Box::new(move || {
                 let mut test = project.cargo("test");
-                test.args(WORKSPACE).arg("--no-fail-fast").args(args);
+                test.args(project::workspace(gstreamer::feature()))
+                    .arg("--no-fail-fast")
+                    .args(args);
                 test.env(python::VARIABLE, python::folder(project)?);
                 process::run(with_plugin(&mut test, project))
             }),
@@ -79,7 +126,7 @@ fn steps<'a>(project: &'a Project, args: &'a [String]) -> Vec<Step<'a>> {
             hint: "fix the documentation comments named above",
             run: Box::new(|| {
                 let mut doc = project.cargo("doc");
-                doc.arg("--no-deps").args(PLUGIN);
+                doc.arg("--no-deps").args(project::plugin());
                 process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
             }),
         },
@@ -89,6 +136,28 @@ fn steps<'a>(project: &'a Project, args: &'a [String]) -> Vec<Step<'a>> {
             run: Box::new(|| quietly(with_plugin(&mut inspect(), project))),
         },
     ]
+}
+
+/// The tests in another system. Where it cannot be made, that is said and no failure: not every
+/// machine may mount, and an archive may be unreachable or half updated.
+fn elsewhere<'a>(
+    project: &'a Project,
+    system: &'static System,
+    with_plugin: bool,
+    args: &'a [String],
+) -> Step<'a> {
+    Step {
+        name: system.suite,
+        hint: "run one test alone there with `cargo xtask test --in SYSTEM -- NAME`",
+        run: Box::new(move || {
+            let suite = Suite::prepare(project, system);
+            let suite = suite.map_err(|error| Skipped(format!("{error:#}")))?;
+            if with_plugin && !gstreamer::is_at_least(system.gstreamer) {
+                suite.try_plugin(&project.target.join(PLUGIN_FOLDER))?;
+            }
+            suite.test(args)
+        }),
+    }
 }
 
 /// Runs a test with the element's whole life under valgrind, which sees what no test does: memory
@@ -112,7 +181,7 @@ fn valgrind(project: &Project) -> Result<()> {
     // A list of strings is written in TOML as in Rust.
     test.arg("--config")
         .arg(format!("target.'cfg(all())'.runner = {runner:?}"))
-        .args(WORKSPACE)
+        .args(project::workspace(gstreamer::feature()))
         .args(["--test", "element", "--", "--exact", "leaks::short_life"]);
     // GLib's own pools would hide what is lost in them.
     process::run(with_plugin(&mut test, project).env("G_SLICE", "always-malloc"))
@@ -150,4 +219,19 @@ fn quietly(command: &mut Command) -> Result<()> {
         bail!("`{}` failed ({})", process::line(command), output.status);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every version of GStreamer is tested once, and what is asked for by name always.
+    #[test]
+    fn chooses_places() {
+        use Place::{Bookworm, Host, Sid, Trixie};
+        assert_eq!(chosen(&[], true), [Host, Trixie, Sid]);
+        assert_eq!(chosen(&[], false), [Host, Bookworm, Trixie, Sid]);
+        assert_eq!(chosen(&[Sid, Bookworm], true), [Bookworm, Sid]);
+        assert_eq!(chosen(&[Host], false), [Host]);
+    }
 }

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Other releases of Debian in folders, with another GStreamer than this machine's: each is made by
+//! debootstrap, and programs run in it by chroot.
+//!
+//! All mounts are made in a mount namespace of the program that runs there. Nobody else sees them,
+//! and they end with the program however it ends, so that there is nothing to unmount and a folder
+//! can always be removed. The machine's `/dev` is never in there: debootstrap makes the few nodes
+//! that are needed.
+
+mod root;
+mod suite;
+mod system;
+
+#[allow(unused_imports, reason = "for what tries packages")]
+pub use root::{Bind, Root};
+pub use suite::Suite;
+pub use system::{BOOKWORM, SID, System, TRIXIE};
