@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The metadata as programs write and read it: what is put on is what comes back.
 
+use std::ops::ControlFlow;
+
 use gst_video::VideoRegionOfInterestMeta;
 use gstresnet50::meta::{
     Classification, Decision, Group, META_NAME, PARAM_NAME, Region, attach, attach_region,
@@ -67,10 +69,12 @@ fn replaces_in_copies() {
         buffer
     };
     let mut to = with(&full());
+    remove_relations(&mut to);
     with(&plain)
         .copy_into(to.make_mut(), gst::BufferCopyFlags::META, ..)
         .expect("it can be copied");
     assert_eq!(classification_of(&to), Some(plain));
+    remove_relations(&mut to);
     with(&full())
         .copy_into(to.make_mut(), gst::BufferCopyFlags::META, ..)
         .expect("it can be copied");
@@ -81,6 +85,18 @@ fn replaces_in_copies() {
         custom.is_some_and(|custom| custom.structure().name() == META_NAME)
     });
     assert_eq!(metas.count(), 1);
+}
+
+/// Takes GStreamer's own analytics metadata off. Versions 1.24 and 1.26 warn when such metadata is
+/// copied onto a buffer that has some, and do not copy it.
+fn remove_relations(buffer: &mut gst::Buffer) {
+    let buffer = buffer.get_mut().expect("nobody else has it");
+    buffer.foreach_meta_mut(|meta| match meta.api().name() {
+        "GstAnalyticsRelationMetaAPI" => {
+            ControlFlow::Continue(gst::buffer::BufferMetaForeachAction::Remove)
+        }
+        _ => ControlFlow::Continue(gst::buffer::BufferMetaForeachAction::Keep),
+    });
 }
 
 /// A class that is called "nothing" is one, and nothing is none: their confidences tell.
