@@ -103,13 +103,18 @@ fn child_of_fork_alone() {
         let errors = stand.errors();
         assert_eq!(errors.len(), 1, "{errors:?}");
         assert!(errors[0].message().contains("forked"), "{errors:?}");
-        // A new one plays, as far as the child is able to: it loads its model.
-        let element = support::element::element(&folder.path().join("net.onnx"));
-        let bus = gst::Bus::new();
-        element.set_bus(Some(&bus));
-        element.set_state(gst::State::Paused).expect("it starts");
-        assert!(support::element::loaded(&bus));
-        std::mem::forget((stand, element));
+        // A new one plays, as far as the child is able to: it loads its model. GLibs after 2.74
+        // start each thread of a pool by one that the child has not got, and wait for it for ever:
+        // there no element's task can start in a child.
+        if glib::check_version(2, 75, 0).is_some() {
+            let element = support::element::element(&folder.path().join("net.onnx"));
+            let bus = gst::Bus::new();
+            element.set_bus(Some(&bus));
+            element.set_state(gst::State::Paused).expect("it starts");
+            assert!(support::element::loaded(&bus));
+            std::mem::forget(element);
+        }
+        std::mem::forget(stand);
     });
     // The parent does not mind.
     loading.join().expect("no panic").expect("an engine");

@@ -60,7 +60,8 @@ fn look(file: &Path) -> Found {
         let (weak, found) = (pipeline.downgrade(), Arc::clone(&found));
         move |_, pad| {
             let pipeline = weak.upgrade().expect("it plays");
-            let caps = pad.current_caps().expect("caps");
+            // From GStreamer 1.24 on a pad may get its caps only later.
+            let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
             let name = caps.structure(0).expect("one").name().to_string();
             let is_video = name.starts_with("video/");
             let sink = gst::ElementFactory::make("fakesink").property("sync", false);
