@@ -19,8 +19,8 @@ use crate::preprocess::{Converter, Picture, Preprocessor, Slot, is_read};
 use crate::rect::Rect;
 use crate::sync::Mutex;
 
-/// What makes tensors of frames and results of scores. It is free of locks while it computes, so
-/// that several workers use one at the same time.
+/// Turns frames into tensors and scores into results. It holds no lock while it computes, so several
+/// workers can use it at the same time.
 #[derive(Debug)]
 pub struct Classifier {
     plan: Plan,
@@ -39,13 +39,13 @@ pub struct Frame<'a> {
     pub buffer: &'a gst::BufferRef,
     /// Its format and size.
     pub info: &'a gst_video::VideoInfo,
-    /// The part that is looked at, in pixels of the frame; none for all of it.
+    /// The part that is classified, in pixels of the frame; `None` for the whole frame.
     pub rect: Option<Rect>,
-    /// What the jobs of this frame share, where it has to be converted.
+    /// The converted frame that all jobs of this frame share; `None` if it need not be converted.
     pub conversion: Option<&'a SharedConversion>,
 }
 
-/// How much of a model's output a result has.
+/// Which part of a model's output becomes a result.
 #[derive(Debug, Clone, Copy)]
 pub struct ResultOptions {
     /// Maximum number of classes.
@@ -56,12 +56,12 @@ pub struct ResultOptions {
     pub policy: DecisionSettings,
 }
 
-/// The result of one inference, and what it adds to a decision.
+/// The result of one inference, and its sample for the decision.
 #[derive(Debug)]
 pub struct FrameResult {
     /// The best classes. Its `element` is empty and there is no decision yet.
     pub classification: Classification,
-    /// None where no decision is made.
+    /// `None` if no decision is made.
     pub sample: Option<DecisionSample>,
 }
 
@@ -77,7 +77,7 @@ impl Classifier {
         }
     }
 
-    /// What is done with the model.
+    /// How the model is used: pre-processing, output and activation.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -95,8 +95,8 @@ impl Classifier {
         &self.provider_name
     }
 
-    /// Makes decisions by other options, with the labels and groups in use. `options` is called
-    /// under the lock, so that of several calls at the same time the last one has the newest.
+    /// Replaces the decision rule and keeps the labels and groups in use. `options` is called under
+    /// the lock, so that after concurrent calls the newest options are in effect.
     ///
     /// # Errors
     /// If `options` fails, or a name in them is neither a label nor a group.
@@ -110,7 +110,7 @@ impl Classifier {
         Ok(())
     }
 
-    /// Reads labels and groups for this classifier, whose model this is, without using them.
+    /// Reads labels and groups for this classifier and its model, without using them yet.
     ///
     /// # Errors
     /// If a file cannot be read or does not fit the model.
@@ -123,12 +123,12 @@ impl Classifier {
         Ok(Names::read(options, model, &self.plan, cancel)?.0)
     }
 
-    /// Uses other names from now on.
+    /// Replaces the names in use.
     pub fn set_names(&self, names: Names) {
         *self.names.lock() = names;
     }
 
-    /// Writes a frame, or a part of it, into its place in the input tensor.
+    /// Pre-processes a frame, or a part of it, and writes it into its slot of the input tensor.
     ///
     /// # Errors
     /// If the buffer does not hold what its caps promise, or cannot be mapped or converted.
@@ -176,10 +176,11 @@ impl Classifier {
         Ok(result?)
     }
 
-    /// The result that the scores of one picture are, which took `inference` to compute.
+    /// The result for the scores of one picture: one value a class, or a single one for two classes.
+    /// `inference` is how long the inference took.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] if a score is no number.
+    /// [`Error::NotFinite`] if a score is not finite.
     pub fn result(
         &self,
         scores: &[f32],
@@ -189,7 +190,7 @@ impl Classifier {
         let mut best = Vec::new();
         let scores = &self.plan.scores(scores);
         let activation = self.plan.activation;
-        let k = self.plan.most.min(options.top_k);
+        let k = self.plan.max_results.min(options.top_k);
         top_k(scores, activation, k, options.threshold, &mut best)?;
         let Names { labels, rule, .. } = self.names();
         let sample = match rule {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What can be decided for, and what one result adds to a decision.
+//! The classes or groups that a decision is made between, and the sample of one result.
 
 use std::sync::Arc;
 
@@ -8,7 +8,8 @@ use super::options::NameOptions;
 use crate::meta::Group;
 use crate::postprocess::{Categories, DecisionSettings, Groups, Labels};
 
-/// What can be decided for, by a model's labels and the properties `groups`, `allow` and `deny`.
+/// The categories of the decision, from a model's labels and the properties `groups`, `allow` and
+/// `deny`.
 #[derive(Debug)]
 pub struct DecisionRule {
     /// The classes or groups that are decided between.
@@ -17,7 +18,7 @@ pub struct DecisionRule {
 }
 
 impl DecisionRule {
-    /// None where no decision is wanted.
+    /// `None` if the options ask for no decision.
     pub(super) fn new(
         options: &NameOptions,
         labels: &Labels,
@@ -54,12 +55,12 @@ impl DecisionRule {
     }
 }
 
-/// What a result adds to a decision.
+/// One result as a sample for the decision over time.
 #[derive(Debug)]
 pub struct DecisionSample {
     /// What is decided between.
     pub rule: Arc<DecisionRule>,
-    /// Of all classes.
+    /// The confidences of all classes, each from 0 to 1.
     pub confidences: Vec<f32>,
     /// How the decision is made.
     pub policy: DecisionSettings,

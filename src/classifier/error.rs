@@ -19,7 +19,7 @@ pub enum Error {
     /// A provider is not known.
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    /// No session runs the model.
+    /// No session can be made for the model.
     #[error(transparent)]
     Session(#[from] SessionError),
     /// The labels cannot be read, or do not fit the model.
@@ -31,7 +31,7 @@ pub enum Error {
     /// `allow` or `deny` names what is neither a label nor a group.
     #[error(transparent)]
     Categories(#[from] CategoriesError),
-    /// An option has a value that cannot be.
+    /// An option has an invalid value.
     #[error("property “{property}” is {found}, and must be {expected}")]
     Setting {
         /// Its name.
@@ -48,7 +48,7 @@ pub enum Error {
     #[error("a frame does not hold what its caps promise: {0}")]
     Frame(#[from] preprocess::Error),
     /// A frame cannot be converted to a format that is read.
-    #[error("a frame cannot be made ready: {0}")]
+    #[error("a frame cannot be converted: {0}")]
     Convert(#[from] ConvertError),
     /// A frame's memory contradicts its caps.
     #[error("a frame does not hold what its caps promise: expected {expected}, found {found}")]
@@ -61,17 +61,17 @@ pub enum Error {
     /// The inference failed.
     #[error(transparent)]
     Run(#[from] InferenceError),
-    /// There is no thread to load with.
-    #[error("the system gives no thread to load the model with: {0}")]
+    /// The thread that loads the model could not be started.
+    #[error("no thread can be started to load the model: {0}")]
     Thread(String),
-    /// The element was stopped, or was given another model: nobody is told.
+    /// The element was stopped, or another model was set. This is not reported to the user.
     #[error("loading the model was cancelled")]
     Cancelled,
     /// The engine ended before the result was there.
     #[error("a result was lost: the engine has ended")]
     Lost,
-    /// The model gave a score that is no number.
-    #[error("{0}, so that there is no answer")]
+    /// A score of the model is not finite.
+    #[error("{0}, so there is no result")]
     NotFinite(#[from] NotFinite),
 }
 
@@ -80,8 +80,7 @@ const BROKEN: &str = "The model's weights or its normalization (mean, std) are b
 const THREADS: &str = "End other programs, or raise the limit of threads (ulimit -u)";
 
 impl Error {
-    /// Whether a model and the labels and groups that are set do not belong together, or these are
-    /// wrong in themselves: setting other ones may mend it.
+    /// Whether the labels or groups are invalid, or do not fit the model. Setting others may fix it.
     pub fn is_of_names(&self) -> bool {
         matches!(
             self,
@@ -93,7 +92,7 @@ impl Error {
     fn remedy(&self) -> &'static str {
         match self {
             Self::Runtime(RuntimeError::Forked) => {
-                "Fork before there is a pipeline, or when its model is loaded"
+                "Fork before the pipeline is created, or after its model is loaded"
             }
             Self::Runtime(_) => {
                 "Install it with “cargo xtask setup” in the plugin's source tree, or set the \
@@ -111,20 +110,20 @@ impl Error {
             }
             Self::Model(ModelError::Read { .. }) => "Check the path and its permissions",
             Self::Model(ModelError::External { .. }) => {
-                "Put the file beside the model, under the name that the model has for it"
+                "Put the file into the model's folder, under the name that the model has for it"
             }
             Self::Model(ModelError::ExternalOutside { .. }) => {
-                "Export it anew, with its weights beside it: nothing else may be read for it"
+                "Export it again, with its weights in its own folder: no other file is read for it"
             }
             Self::Model(ModelError::NotAModel { .. }) => {
                 "Check that the file is whole and in ONNX format; a .pth, .pt, .tflite or .engine \
                  file must be exported to ONNX first"
             }
             Self::Model(ModelError::WrongShape { .. } | ModelError::TooLarge { .. }) => {
-                "Give the ONNX file of an image classifier"
+                "Set the property model to the ONNX file of an image classifier"
             }
             Self::Model(ModelError::Contract { .. }) => {
-                "Mend the description, or take it away and set mean, std, resize and color-order"
+                "Fix the description, or remove it and set mean, std, resize and color-order"
             }
             Self::Provider(_) => "Change the property provider or provider-options",
             Self::Session(SessionError::Providers(_)) => {
@@ -135,8 +134,8 @@ impl Error {
                 "Change the property provider or provider-options"
             }
             Self::Session(SessionError::Refused { .. }) => {
-                "Check that the file is whole, with its external data beside it, and that its \
-                 opset is one that this ONNX Runtime has"
+                "Check that the file is whole, with its external data in its folder, and that \
+                 this ONNX Runtime supports its opset"
             }
             Self::Session(SessionError::TimedOut { .. } | SessionError::Unfinished { .. }) => {
                 "Its graph may compute for ever: try another model, or restart the program where \
@@ -144,7 +143,7 @@ impl Error {
             }
             Self::Session(SessionError::Memory { error, .. }) => match error.max_batch() {
                 Some(1..) => "Lower the property batch-size or sessions",
-                _ => "Give a model with a smaller input and output",
+                _ => "Use a model with a smaller input and output",
             },
             Self::Session(SessionError::Trial { error, .. }) => match error {
                 InferenceError::TimedOut(_) | InferenceError::Hung(_) => {
@@ -159,18 +158,18 @@ impl Error {
             },
             Self::Labels(LabelsError::Own(_)) => "Set the property labels to a file with the names",
             Self::Labels(LabelsError::WrongLength { .. }) => {
-                "Give the file that belongs to this model, one name a line"
+                "Use the file that belongs to this model, one name a line"
             }
             Self::Labels(LabelsError::Form { .. }) => {
-                "Mend it, or write the names alone, in the order of the classes"
+                "Fix it, or write only the names, in the order of the classes"
             }
             Self::Labels(_) => "Check the path, its permissions and that the file is UTF-8 text",
             Self::Groups(GroupsError::Read { .. }) => {
-                "Check the path and its permissions, or say imagenet-groups for the built-in ones"
+                "Check the path and its permissions, or set imagenet-groups for the built-in ones"
             }
-            Self::Groups(GroupsError::NotText(_)) => "Give a file of UTF-8 text",
+            Self::Groups(GroupsError::NotText(_)) => "Use a file of UTF-8 text",
             Self::Groups(GroupsError::NotImagenet(_)) => "Or unset the property groups",
-            Self::Groups(_) => "Mend the file that the property groups names",
+            Self::Groups(_) => "Fix the file that the property groups names",
             Self::Categories(CategoriesError::WithoutGroups { .. }) => "Or change the property",
             Self::Categories(_)
             | Self::Setting { .. }
@@ -184,14 +183,14 @@ impl Error {
                 "Put videoscale before the element, or end other programs"
             }
             Self::Frame(_) | Self::Convert(ConvertError::Short { .. }) | Self::Layout { .. } => {
-                "The element before delivers broken buffers: report it there"
+                "The element upstream sends broken buffers: report it to its authors"
             }
             Self::Run(InferenceError::TimedOut(_) | InferenceError::Hung(_)) => {
                 "The provider hangs or the machine is overloaded: restart the program, or try \
                  another provider"
             }
             Self::Run(InferenceError::Forked) => {
-                "Make a pipeline of its own in the child, or fork before there is one"
+                "Create the pipeline in the child process, or fork before it is created"
             }
             Self::Run(InferenceError::NoThread(_)) | Self::Thread(_) => THREADS,
             Self::Run(_) => "See GST_DEBUG=onnxruntime:5",
@@ -205,9 +204,9 @@ impl Error {
 
     /// What is wrong and what to do about it.
     pub fn text(&self) -> String {
-        // Names in it may come from a file, and be anything.
+        // Names in the text may come from a file and contain anything.
         let what = text::message(&self.to_string()).to_string();
-        // What comes from ONNX Runtime ends in a full stop of its own.
+        // Messages of ONNX Runtime end in a full stop already.
         let what = what.trim_end_matches('.');
         let stop = if what.ends_with('?') { "" } else { "." };
         format!("{what}{stop} {}.", self.remedy())
@@ -246,7 +245,7 @@ impl Error {
                 gst::error_msg!(gst::StreamError::Failed, ("{}", text))
             }
             Self::Session(SessionError::Memory { error, .. })
-                if error.max_batch().is_some_and(|most| most > 0) =>
+                if error.max_batch().is_some_and(|maximum| maximum > 0) =>
             {
                 gst::error_msg!(gst::ResourceError::Settings, ("{}", text))
             }
@@ -279,7 +278,7 @@ impl Error {
 mod tests {
     use super::*;
 
-    /// What is wrong ends in one stop, whatever it is.
+    /// Every message has one full stop between what is wrong and what to do.
     #[test]
     fn punctuation() {
         let unknown = |nearest: Option<&str>| {

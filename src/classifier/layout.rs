@@ -5,8 +5,8 @@ use super::error::Error;
 use crate::preprocess::is_read;
 use crate::rect::Rect;
 
-/// Compares a buffer with its caps. GStreamer answers an attempt to map one that contradicts them
-/// with a CRITICAL, or without a reason.
+/// Compares a buffer with its caps. If a buffer contradicts them, GStreamer fails to map it with a
+/// CRITICAL or without a reason.
 pub(super) fn check_layout(
     buffer: &gst::BufferRef,
     info: &gst_video::VideoInfo,
@@ -62,7 +62,7 @@ pub(super) fn uncropped(
         y: part.y.checked_add(top)?,
         ..part
     };
-    // One that says otherwise than its memory is not believed.
+    // A crop rectangle that is not within the memory is ignored.
     let fits = place.clip(memory.width(), memory.height()) == Some(place);
     Some((whole.ok().filter(|_| fits)?, place))
 }

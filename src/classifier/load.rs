@@ -17,7 +17,7 @@ use crate::inference::{
 use crate::paths;
 use crate::preprocess::Target;
 
-/// A classifier with its way to the engine that runs its model.
+/// A classifier, and the queue of the engine that runs its model.
 #[derive(Debug)]
 pub struct Loaded {
     /// Makes tensors and results.
@@ -74,9 +74,9 @@ impl Classifier {
 }
 
 impl Loaded {
-    /// Loads what the options say. `folders` are those beside the plugin in which ONNX Runtime is
-    /// looked for. `step` is told what comes next; if it fails, loading ends with its error.
-    /// `cancel` ends it as well.
+    /// Loads what the options say. ONNX Runtime is also looked for in `folders`. `step` is called
+    /// with a description of each step before it begins; if it fails, loading ends with its error.
+    /// `cancel` cancels loading.
     ///
     /// # Errors
     /// [`Error`], with the option that is wrong or the file that cannot be used.
@@ -133,7 +133,7 @@ fn load_runtime(
     {
         warnings.push(format!(
             "runtime-library “{}” is not used: this process has already loaded ONNX Runtime \
-             from “{}”, and it cannot be exchanged. Start a new process to change it.",
+             from “{}”, and cannot replace it. Start a new process to change it.",
             paths::escaped(library.as_os_str()),
             paths::escaped(runtime.path().as_os_str()),
         ));
@@ -174,7 +174,7 @@ fn warn_of_engine(
 ) {
     warnings.extend(engine.skipped_providers().iter().map(|f| {
         format!(
-            "provider {} is asked for, {} runs: {}",
+            "provider {} was requested, but {} is used: {}",
             f.provider,
             engine.provider(),
             f.reason
@@ -182,7 +182,7 @@ fn warn_of_engine(
     }));
     warnings.extend(engine.batch_refusal().map(|reason| {
         format!(
-            "batch-size={} is not possible with model “{}”, which runs one picture at a time: \
+            "batch-size={} is not possible with model “{}”, which takes one picture at a time: \
              {reason}",
             settings.batch_size, model.source
         )

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-//! A loaded model and what it gives: the contract in effect, the tensor that a frame becomes, the
-//! result that scores become. It knows nothing of pads and elements.
+//! A loaded model: its contract in effect, frames to tensors, and scores to results. It knows nothing
+//! of pads and elements.
 //!
 //! [`Loaded::load`] reads the model, starts the engine that runs it and makes a [`Classifier`],
-//! which fills tensors and reads scores. [`Plan`] is what was decided on the way: pre-processing,
-//! output, activation.
+//! which fills tensors and reads scores. [`Plan`] is how the model is used: pre-processing, output,
+//! activation.
 
 mod classify;
 mod convert;

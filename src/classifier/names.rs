@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! How classes are called, and what is decided between them.
+//! The names of classes and groups, and the rule of the decision.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ pub struct Names {
     pub labels: Arc<Labels>,
     /// Of the groups, where there are any.
     pub groups: Option<Arc<Groups>>,
-    /// None where no decision is made.
+    /// `None` if no decision is made.
     pub rule: Option<Arc<DecisionRule>>,
 }
 
 impl Names {
-    /// Reads the files that they are in. Also returns what the user is to be told of them.
+    /// Reads the files with the names. Also returns a warning for the user, if there is one.
     pub(super) fn read(
         options: &NameOptions,
         model: &Model,
@@ -40,7 +40,7 @@ impl Names {
         Ok((names, warning))
     }
 
-    /// With labels and groups that are there already.
+    /// From labels and groups that were read before.
     pub(super) fn new(
         options: &NameOptions,
         labels: Arc<Labels>,
@@ -55,8 +55,8 @@ impl Names {
     }
 }
 
-/// How many labels are known before the model's output is: they tell several outputs apart. None
-/// where there is one output, so that elements with different labels share an engine.
+/// The number of labels, which helps to choose between several outputs. `None` for a model with a
+/// single output, so that elements with different labels can share an engine.
 pub(super) fn number_of_labels(
     options: &NameOptions,
     model: &Model,
@@ -66,7 +66,7 @@ pub(super) fn number_of_labels(
         ([_], _) => None,
         (_, Some(name)) => match read_labels(name, usize::MAX, cancel) {
             Err(LabelsError::WrongLength { found, .. }) => Some(found),
-            // Other faults are reported when the names are read for good.
+            // Other errors are reported when the names are read again to be used.
             _ => None,
         },
         (_, None) => count_labels(model),

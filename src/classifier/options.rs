@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What a classifier is to be: the overrides of a user, as plain values.
+//! The options of a classifier, as plain values.
 
 use std::path::PathBuf;
 
@@ -15,20 +15,20 @@ pub struct Options {
     pub model: Option<PathBuf>,
     /// The names of the classes.
     pub names: NameOptions,
-    /// What the model takes and gives.
+    /// The model's input and output.
     pub tensors: TensorOptions,
     /// What runs it.
     pub engine: EngineSettings,
 }
 
-/// How classes are called, and what is decided between them.
+/// The names of classes and groups, and the options of the decision.
 #[derive(Debug, Clone, Default)]
 pub struct NameOptions {
     /// File of class names.
     pub labels: Option<PathBuf>,
     /// File of groups of classes, or [`IMAGENET_GROUPS`].
     pub groups: Option<PathBuf>,
-    /// Labels and groups, separated by commas, that alone may be decided for.
+    /// Labels and groups, separated by commas, that the decision is limited to.
     pub allow: Option<String>,
     /// Labels and groups, separated by commas, that are ignored in the decision.
     pub deny: Option<String>,
@@ -39,7 +39,7 @@ pub struct NameOptions {
 /// Value of [`NameOptions::groups`] for the groups that the plugin carries.
 pub const IMAGENET_GROUPS: &str = "imagenet-groups";
 
-/// What the model takes and gives.
+/// The model's input and output.
 #[derive(Debug, Clone, Default)]
 pub struct TensorOptions {
     /// Name of the output that is read.
@@ -50,7 +50,7 @@ pub struct TensorOptions {
     pub width: u32,
     /// Rows of the input where the graph leaves them open; 0: unset.
     pub height: u32,
-    /// How a picture is made as large as the input.
+    /// How a picture is fitted to the size of the input.
     pub fit: Option<Fit>,
     /// Pixels of the shorter side before the crop; 0: unset.
     pub resize: u32,
@@ -71,7 +71,7 @@ pub struct EngineSettings {
     pub provider: String,
     /// Options of the first provider, by its own names for them.
     pub provider_options: Vec<(String, String)>,
-    /// Which of several devices.
+    /// Index of the provider's device, from 0.
     pub device_id: i32,
     /// Threads of one inference; 0: chosen from the number of cores.
     pub threads: usize,
@@ -79,7 +79,7 @@ pub struct EngineSettings {
     pub sessions: usize,
     /// Maximum number of pictures in one inference.
     pub batch_size: usize,
-    /// Whether there is one picture at a time, so that all cores are for it.
+    /// Whether one picture is inferred at a time, on all cores.
     pub single: bool,
     /// Whether the engine is shared with others of equal settings in this process.
     pub share: bool,

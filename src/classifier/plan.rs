@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! From what a model says of itself, what its trial inference found out and what the user wants, to
-//! what will be done with it.
+//! How a model is used: from its own description, the findings of its trial inference and the user's
+//! options.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::postprocess::{Activation, Labels, LabelsError};
 use crate::preprocess::Target;
 use crate::text;
 
-/// What will be done with a model that has been loaded, and what the user is to be told of it.
+/// How a loaded model is used, and the warnings about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// What pre-processing makes of a picture.
@@ -18,22 +18,22 @@ pub struct Plan {
     pub output: String,
     /// How many classes there are.
     pub classes: usize,
-    /// Maximum number of classes in a result: a graph that ends in `TopK` gives no more.
-    pub most: usize,
+    /// Maximum number of classes in a result. It is less than `classes` if the graph ends in `TopK`.
+    pub max_results: usize,
     /// What turns the output into confidences.
     pub activation: Activation,
-    /// What was guessed, or contradicts what was found; a sentence each.
+    /// Guesses and contradictions that the user is warned of, a sentence each.
     pub warnings: Vec<String>,
-    /// The output is one value, which is that of the second of two classes.
+    /// The output is a single value: that of the second of two classes.
     is_single: bool,
 }
 
-/// Names of the two classes of a single value, where the model has none.
-const TWO: [&str; 2] = ["negative", "positive"];
+/// Names of the two classes of a single value, for a model without labels.
+const BINARY_LABELS: [&str; 2] = ["negative", "positive"];
 
 impl Plan {
-    /// Makes one. `target` is what the properties made of [`Model::target`], and `activation` what
-    /// the user wants.
+    /// `target` is [`Model::target`] with the user's options applied; `activation` is the user's, if
+    /// it is set.
     pub fn new(
         model: &Model,
         findings: &TrialReport,
@@ -42,15 +42,15 @@ impl Plan {
     ) -> Self {
         let is_single = findings.values == 1;
         let classes = if is_single { 2 } else { findings.values };
-        let by_itself = match (model.contract.output.unwrap_or(findings.kind), is_single) {
+        let default = match (model.contract.output.unwrap_or(findings.kind), is_single) {
             (OutputKind::Probabilities, _) => Activation::None,
             (OutputKind::Logits, true) => Activation::Sigmoid,
             (OutputKind::Logits, false) => Activation::Softmax,
         };
         let wanted = match activation {
-            // Of one value alone it is always 1.
+            // The softmax of a single value is always 1.
             Some(Activation::Softmax) if is_single => Activation::Sigmoid,
-            wanted => wanted.unwrap_or(by_itself),
+            wanted => wanted.unwrap_or(default),
         };
         let mut plan = Self {
             target: Target {
@@ -59,7 +59,7 @@ impl Plan {
             },
             output: findings.output.clone(),
             classes,
-            most: findings.best.unwrap_or(classes),
+            max_results: findings.best.unwrap_or(classes),
             activation: wanted,
             warnings: Vec::new(),
             is_single,
@@ -126,12 +126,12 @@ impl Plan {
                 "the graph of model “{}” gives its {} best values before the activation: their \
                  confidences are shares of these alone. Export it with its softmax, or without its \
                  TopK.",
-                model.source, self.most
+                model.source, self.max_results
             ));
         }
     }
 
-    /// A user, or a contract, that says something else than what was found.
+    /// Warns if the user or the contract contradicts the findings of the trial.
     fn warn_of_activation(
         &mut self,
         model: &Model,
@@ -182,11 +182,12 @@ impl Plan {
         }
     }
 
-    /// The values of a picture as one for each class, of what the model gave.
+    /// One value for each class of a picture, from the model's values for it: a single value becomes
+    /// two.
     pub fn scores<'s>(&self, values: &'s [f32]) -> Cow<'s, [f32]> {
         match (values, self.is_single) {
             (&[value], true) => Cow::Owned(match self.activation {
-                // A sigmoid of these adds up to 1.
+                // The sigmoids of these two sum to 1.
                 Activation::Sigmoid | Activation::Softmax => vec![-value, value],
                 Activation::None => vec![1.0 - value, value],
             }),
@@ -194,12 +195,11 @@ impl Plan {
         }
     }
 
-    /// The names of the classes, where no file says them: the model's own, else ImageNet's where
-    /// the number fits. Also whether they are made up although others would be needed to
-    /// understand a result.
+    /// The names of the classes if the user sets no file: the model's own, else ImageNet's if the
+    /// number of classes fits. Also returns a warning if the names are made up.
     ///
     /// # Errors
-    /// [`LabelsError`] if the model's own are not as many as its classes.
+    /// [`LabelsError`] if the model has not as many names as classes.
     pub fn labels(&self, model: &Model) -> Result<(Labels, Option<String>), LabelsError> {
         let classes = self.classes;
         let labels = match &model.contract.labels {
@@ -208,8 +208,8 @@ impl Plan {
             // There is one known list; the contract says that it is this model's.
             Some(ContractLabels::Known(_)) => Labels::imagenet(classes)?,
             None if self.is_single => {
-                let names = TWO.map(str::to_owned).to_vec();
-                let [no, yes] = TWO;
+                let names = BINARY_LABELS.map(str::to_owned).to_vec();
+                let [no, yes] = BINARY_LABELS;
                 let warning = format!(
                     "model “{}” has a single output value, and does not say what it stands for: \
                      its classes are “{no}” and “{yes}”. Set the property labels to a file with \
@@ -224,7 +224,7 @@ impl Plan {
     }
 }
 
-/// How many labels a model has of its own.
+/// The number of labels that a model itself has, if any.
 pub fn count_labels(model: &Model) -> Option<usize> {
     match model.contract.labels.as_ref()? {
         ContractLabels::Names(names) => Some(names.len()),

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What is made for frames of one kind and used for many of them.
+//! A pool of values that are made for frames of one format and reused.
 
 use gst_video::VideoInfo;
 
 use crate::sync::Mutex;
 
-/// Things for frames of the kind that came last, as many as were in use at the same time.
+/// Values for frames of the newest format, as many as were in use at the same time.
 #[derive(Debug)]
 pub struct Pool<T>(Mutex<Unused<T>>);
 
-/// Those that nobody uses at the moment.
+/// The values that are not in use.
 #[derive(Debug)]
 struct Unused<T> {
     info: Option<VideoInfo>,
@@ -26,7 +26,7 @@ impl<T> Default for Pool<T> {
 }
 
 impl<T> Pool<T> {
-    /// One for frames of this kind, if there is one that nobody uses. Those for other kinds are
+    /// Takes a value for frames of this format, if one is not in use. Values for other formats are
     /// dropped.
     pub fn take(&self, info: &VideoInfo) -> Option<T> {
         let mut unused = self.0.lock();
@@ -41,7 +41,7 @@ impl<T> Pool<T> {
         None
     }
 
-    /// Gives one back.
+    /// Gives a value back.
     pub fn give(&self, info: &VideoInfo, thing: T) {
         let mut unused = self.0.lock();
         if unused.info.as_ref() == Some(info) {

@@ -114,7 +114,7 @@ pub fn post_warning(refusal: Option<String>, element: &gst::Element) {
     if let Some(refusal) = refusal
         && element.current_state() > gst::State::Ready
     {
-        let text = format!("what was set before stays: {refusal}");
+        let text = format!("the previous value stays: {refusal}");
         gst::element_warning!(element, gst::ResourceError::Settings, ("{}", text));
     }
 }

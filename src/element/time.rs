@@ -83,7 +83,7 @@ pub struct TimelinePoint {
     /// The time since the previous frame; zero for a late frame.
     pub step: ClockTime,
     /// Whether the timestamp has jumped back.
-    pub is_anew: bool,
+    pub has_jumped_back: bool,
 }
 
 /// Turns timestamps into a time without jumps. A jump ahead is a gap. After a jump back, a restart or
@@ -130,7 +130,7 @@ impl Timeline {
             return Some(TimelinePoint {
                 steady,
                 step: ClockTime::ZERO,
-                is_anew: false,
+                has_jumped_back: false,
             });
         };
         let (ahead, behind) = match self.is_backward {
@@ -157,7 +157,7 @@ impl Timeline {
         Some(TimelinePoint {
             steady: SteadyTime(steady.0.saturating_sub(late)),
             step: ClockTime::ZERO,
-            is_anew: false,
+            has_jumped_back: false,
         })
     }
 
@@ -166,13 +166,13 @@ impl Timeline {
         time: ClockTime,
         steady: SteadyTime,
         step: ClockTime,
-        is_anew: bool,
+        has_jumped_back: bool,
     ) -> TimelinePoint {
         self.farthest = Some((time, steady));
         TimelinePoint {
             steady,
             step,
-            is_anew,
+            has_jumped_back,
         }
     }
 
@@ -235,11 +235,11 @@ mod tests {
         );
         assert_eq!(steady(&[9960, 10_000, 0, 40]), [0, 40, 80, 120]);
         let mut timeline = Timeline::default();
-        let mut is_anew = |ms| timeline.see(Some(MS(ms)), None).map(|m| m.is_anew);
-        assert_eq!(is_anew(10_000), Some(false));
-        assert_eq!(is_anew(HOURS), Some(false));
-        assert_eq!(is_anew(10_040), Some(true));
-        assert_eq!(is_anew(10_080), Some(false));
+        let mut has_jumped_back = |ms| timeline.see(Some(MS(ms)), None).map(|m| m.has_jumped_back);
+        assert_eq!(has_jumped_back(10_000), Some(false));
+        assert_eq!(has_jumped_back(HOURS), Some(false));
+        assert_eq!(has_jumped_back(10_040), Some(true));
+        assert_eq!(has_jumped_back(10_080), Some(false));
     }
 
     /// Reordered frames keep their places.
@@ -269,7 +269,7 @@ mod tests {
             let moment = timeline.see(Some(MS(ms)), None).expect("a time");
             (
                 moment.steady.since(SteadyTime(ORIGIN)).mseconds(),
-                moment.is_anew,
+                moment.has_jumped_back,
             )
         };
         assert_eq!(at(4000), (0, false));

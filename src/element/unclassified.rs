@@ -102,7 +102,7 @@ impl Unclassified {
                  its roi-types and roi-min-size leave all regions out"
             ),
             (Place::Further, false) | (Place::Next, _) => format!(
-                "{what}: resnet50 gave no answer before the stream ended (see its mode), or \
+                "{what}: resnet50 gave no result before the stream ended (see its mode), or \
                  found no region to classify (see its region, roi-types and roi-min-size)"
             ),
         }
@@ -162,7 +162,7 @@ mod tests {
             (true, Place::Next),
         ] {
             let nothing = text(2, has_regions, place);
-            assert!(nothing.contains("gave no answer"), "{nothing}");
+            assert!(nothing.contains("gave no result"), "{nothing}");
             assert!(!nothing.contains("put "), "{nothing}");
         }
     }
@@ -173,22 +173,22 @@ mod tests {
         gst::init().expect("GStreamer");
         crate::meta::register();
         let frame = gst::Buffer::new();
-        let mut watch = UnclassifiedCheck::default();
-        assert_eq!(watch.end(), None);
-        watch.see(&frame);
-        watch.see(&frame);
-        let found = watch.end().expect("two frames");
+        let mut check = UnclassifiedCheck::default();
+        assert_eq!(check.end(), None);
+        check.see(&frame);
+        check.see(&frame);
+        let found = check.end().expect("two frames");
         assert_eq!((found.frames, found.has_regions), (2, false));
-        assert_eq!(watch.end(), None, "it has been said");
-        watch.see(&frame);
-        watch.flush();
-        assert_eq!(watch.end(), None);
+        assert_eq!(check.end(), None, "it has been said");
+        check.see(&frame);
+        check.flush();
+        assert_eq!(check.end(), None);
 
         let mut region = gst::Buffer::new();
         VideoRegionOfInterestMeta::add(region.make_mut(), "face", (0, 0, 1, 1));
-        watch.see(&region);
-        assert!(watch.end().is_some_and(|found| found.has_regions));
-        watch.see(&frame);
-        assert!(watch.end().is_some_and(|found| !found.has_regions));
+        check.see(&region);
+        assert!(check.end().is_some_and(|found| found.has_regions));
+        check.see(&frame);
+        assert!(check.end().is_some_and(|found| !found.has_regions));
     }
 }

@@ -27,7 +27,7 @@ pub enum InferenceError {
     Forked,
     /// The result holds a value that is not finite, for every trial image.
     #[error(
-        "the model's output for class {class} is {value} on every trial picture, so that there is no answer"
+        "the model's output for class {class} is {value} on every trial picture, so there is no result"
     )]
     NotFinite {
         /// The first class with such a value.
@@ -79,7 +79,7 @@ pub enum InferenceError {
         name: String,
     },
     /// The result of a `TopK` names a class that does not exist.
-    #[error("the model's answer names class {class}, and it has {classes}")]
+    #[error("the model's output names class {class}, and it has {classes} classes")]
     UnknownClass {
         /// The class.
         class: i64,
@@ -88,7 +88,7 @@ pub enum InferenceError {
     },
     /// The result for one image depends on the other images of its batch.
     #[error(
-        "a picture's values are others when it is run with more pictures: the model is made for one at a time"
+        "a picture's values change when it is inferred together with others: the model is made for one at a time"
     )]
     BatchDependent,
     /// The output has a shape that does not fit one value a class.

@@ -85,7 +85,7 @@ impl<T: Clone> ObjectTracker<T> {
             }
         });
         let seen = seen.collect();
-        self.forget();
+        self.drop_expired();
         seen
     }
 
@@ -120,8 +120,8 @@ impl<T: Clone> ObjectTracker<T> {
         known
     }
 
-    /// Forgets old objects.
-    fn forget(&mut self) {
+    /// Drops objects that were not seen for long.
+    fn drop_expired(&mut self) {
         let frame = self.frames;
         self.all.retain(|object| {
             let age = frame - object.frame;

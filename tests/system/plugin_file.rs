@@ -133,7 +133,7 @@ fn launch_prints_hints() {
         let text = run("gst-launch-1.0", &arguments);
         for words in [
             "none of 3 frames had a region to classify",
-            "none of the 3 frames carried a classification: resnet50 gave no answer",
+            "none of the 3 frames carried a classification: resnet50 gave no result",
         ] {
             assert!(text.contains(words), "no “{words}” in:\n{text}");
         }

@@ -16,7 +16,7 @@ use crate::text;
 /// A function that GStreamer calls again and again in the task of a pad, with the pad.
 pub type TaskFunction = unsafe extern "C" fn(glib::ffi::gpointer);
 
-/// What can be read at any time.
+/// The values of the read-only properties about the model.
 #[derive(Debug, Default)]
 pub struct ModelInfo {
     /// `active-provider`
@@ -40,7 +40,7 @@ pub struct Core {
     pub model_info: Mutex<ModelInfo>,
     /// What the task of the source pad runs.
     pub task: TaskFunction,
-    /// The user knows that this process is a child of the one that the stream began in.
+    /// Whether the error was posted that this process is a child of the one that the stream began in.
     is_fork_reported: AtomicBool,
 }
 
@@ -58,7 +58,7 @@ impl Core {
         }
     }
 
-    /// Says which element it is of.
+    /// Sets the element that owns this.
     pub fn set_element(&self, element: &gst::Element) {
         self.element.set(Some(element));
     }
@@ -73,7 +73,7 @@ impl Core {
         self.settings.lock().clone()
     }
 
-    /// A copy of what is looked at for each frame, which is cheap.
+    /// A copy of the settings that are used for each frame, which is cheap.
     pub fn frame_settings(&self) -> FrameSettings {
         self.settings.lock().frame.clone()
     }
@@ -81,7 +81,7 @@ impl Core {
     /// Posts a message.
     pub fn post(&self, message: impl FnOnce(&gst::Element) -> gst::Message) {
         if let Some(element) = self.element() {
-            // Fails only where nobody listens.
+            // This fails only without a bus.
             let _ = element.post_message(message(&element));
         }
     }
@@ -101,11 +101,11 @@ impl Core {
         }
     }
 
-    /// Refuses to go on in a child by `fork()` of the process that the stream began in: its threads
-    /// are not there, and locks may stay locked for ever.
+    /// Fails in a child by `fork()` of the process that the stream began in: the child has none of
+    /// its threads, and locks may stay locked for ever.
     ///
     /// # Errors
-    /// The user has been told.
+    /// `Error`, after an ERROR was posted.
     pub fn check_process(&self) -> Result<(), gst::FlowError> {
         if !self.stream.process.is_other_process() {
             return Ok(());

@@ -92,7 +92,7 @@ fn src_pad(template: &gst::PadTemplate) -> gst::Pad {
         .build()
 }
 
-/// One turn of the source pad's task.
+/// One iteration of the source pad's task.
 unsafe extern "C" fn task(pad: glib::ffi::gpointer) {
     // SAFETY: the task was started with its pad, which outlives it.
     let pad: gst::Pad = unsafe { from_glib_none(pad.cast::<gst::ffi::GstPad>()) };

@@ -198,7 +198,7 @@ impl Core {
         let (items, loaded) = {
             let mut state = self.stream.lock();
             let items = state.flush();
-            state.timing.flagged.restart();
+            state.timing.flagged.reset_counters();
             state.flushing = false;
             (items, state.model.ready().cloned())
         };

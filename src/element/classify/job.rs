@@ -18,9 +18,9 @@ pub struct FrameJob {
     pub classifier: Arc<Classifier>,
     pub settings: FrameSettings,
     pub info: Arc<gst_video::VideoInfo>,
-    /// Until it is in the tensor.
+    /// The frame; `None` once it is in the tensor.
     pub buffer: Option<gst::Buffer>,
-    /// What all jobs of the frame share, where it has to be converted.
+    /// The converted frame that all jobs of the frame share; `None` if it need not be converted.
     pub conversion: Option<Arc<SharedConversion>>,
     pub ticket: Ticket,
     pub target: Target,
@@ -52,7 +52,7 @@ impl FrameJob {
         let mut scene = self.target.track.scene.lock();
         let limit = self.settings.skip_still;
         if limit <= 0.0 {
-            // The results that follow are not of the tensor that was kept.
+            // The tensor that was kept does not belong to the results that follow.
             scene.clear();
             return Ok(true);
         }
@@ -66,8 +66,8 @@ impl FrameJob {
     }
 }
 
-/// Whether a frame that is flagged as damaged may fail so.
-fn is_excused(error: &Error) -> bool {
+/// Whether a frame that is flagged as damaged is expected to fail with this error.
+fn is_expected_of_flagged(error: &Error) -> bool {
     matches!(
         error,
         Error::Map(_)
@@ -92,22 +92,22 @@ impl Job for FrameJob {
         let result = match filled {
             Ok(true) => return true,
             Ok(false) => JobResult::Static,
-            Err(error) if self.is_flagged && is_excused(&error) => JobResult::Unusable,
+            Err(error) if self.is_flagged && is_expected_of_flagged(&error) => JobResult::Unusable,
             Err(error) => JobResult::Failed(error),
         };
         self.deliver(result);
         false
     }
 
-    fn done(mut self: Box<Self>, outcome: Result<&[f32], InferenceError>, run: InferenceTimes) {
-        let result = outcome.map_err(Error::from).and_then(|scores| {
+    fn done(mut self: Box<Self>, scores: Result<&[f32], InferenceError>, times: InferenceTimes) {
+        let result = scores.map_err(Error::from).and_then(|scores| {
             let options = self.settings.result_options();
-            self.classifier.result(scores, options, run.inference)
+            self.classifier.result(scores, options, times.inference)
         });
         let result = match result {
             Ok(result) => {
                 let total = self.ticket.arrived.elapsed();
-                self.stream.record(self.preprocess, run, total);
+                self.stream.record(self.preprocess, times, total);
                 JobResult::Result(Box::new(result))
             }
             Err(error) => JobResult::Failed(error),

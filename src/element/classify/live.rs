@@ -11,7 +11,7 @@ use super::job::FrameJob;
 use super::messages::is_posted;
 use super::settings::FrameSettings;
 use super::stream::{LateResult, PollInput};
-use super::tracks::{attach, in_turn};
+use super::tracks::{attach, fair_order};
 use crate::classifier::{Error, Loaded};
 use crate::inference::Job;
 
@@ -89,7 +89,7 @@ impl Core {
         self.src.push(buffer)
     }
 
-    /// Hands jobs to the engine, in the place of those of the same tracks that still wait.
+    /// Hands jobs to the engine, where they replace waiting jobs of the same tracks.
     fn submit(
         &self,
         jobs: Vec<FrameJob>,
@@ -100,7 +100,9 @@ impl Core {
         if jobs.is_empty() {
             return;
         }
-        let jobs = in_turn(jobs, self.stream.started_jobs(), |job| job.target.turn());
+        let jobs = fair_order(jobs, self.stream.started_jobs(), |job| {
+            job.target.last_service()
+        });
         let jobs = jobs.into_iter();
         let jobs = jobs.map(|job| (job.target.track.number, Box::new(job) as Box<dyn Job>));
         let overtaken = loaded.stream.submit_latest(jobs, settings.batch_timeout);

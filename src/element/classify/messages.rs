@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What is posted on the bus, but for errors.
+//! The messages on the bus, except errors.
 
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ impl Core {
         self.post(|element| message.src(element).build());
     }
 
-    /// Tells the user what is no error but may well be a mistake.
+    /// Posts what may be a mistake of the user.
     pub(super) fn post_hint(&self, hint: Option<Hint>) {
         match hint {
             None => {}
@@ -67,8 +67,8 @@ impl Core {
         }
     }
 
-    /// Lets the pipeline ask for the latency again. In a pipeline that is not live the latency has
-    /// no effect, so that once is enough.
+    /// Makes the pipeline query the latency again. In a pipeline that is not live the latency has no
+    /// effect, so once is enough.
     pub(super) fn announce_latency(&self, change: LatencyChange) {
         let mut upstream = gst::query::Latency::new();
         let is_live = || self.sink.peer_query(&mut upstream) && upstream.result().0;

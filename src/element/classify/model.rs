@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The element's model: how it is loaded, exchanged while playing, and given up.
+//! The element's model: how it is loaded, replaced while playing, and released.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -239,8 +239,8 @@ impl Core {
         self.progress(gst::ProgressType::Complete, "the model is loaded");
     }
 
-    /// Gives the user time to set labels and groups after the model that they belong to. Only while
-    /// another model is in use.
+    /// Waits for the user to set the labels and groups that belong to a new model. Returns at once
+    /// unless another model is in use.
     fn wait_for_names(&self, number: u64) {
         let until = Instant::now() + NAMES_TIMEOUT;
         let mut state = self.stream.lock();
@@ -253,7 +253,7 @@ impl Core {
         }
     }
 
-    /// Tells the user that loading failed. A model in use stays in use.
+    /// Reports that loading failed. A model in use stays in use.
     fn load_failed(&self, number: u64, kind: LoadKind, error: &Error) {
         let stays = {
             let state = self.stream.lock();
@@ -270,7 +270,7 @@ impl Core {
         } else {
             self.error(error);
         }
-        // After the message, so that it is the first error: until then frames wait.
+        // Only after the message, so that it is the first error on the bus. Frames wait until then.
         {
             let mut state = self.stream.lock();
             if state.model.loads.is_awaited(number) {
@@ -303,7 +303,7 @@ impl Core {
         }
     }
 
-    /// Loads what another value of a property needs. If it is wrong, what is in use stays.
+    /// Loads what the new value of a property needs. If that fails, the model and names in use stay.
     fn reload(self: &Arc<Self>, effect: Effect) {
         let (pending, lacks_names, in_use) = {
             let state = self.stream.lock();
@@ -321,7 +321,7 @@ impl Core {
                 self.load(LoadKind::Model);
             }
             (Effect::Names, ..) | (_, Some(LoadKind::Names), _) => self.load(LoadKind::Names),
-            // What needs no file is in effect at once.
+            // Other values need no file and are in effect at once.
             (_, None, Some(in_use)) => {
                 let options = || self.settings().name_options();
                 if let Err(error) = in_use.classifier.set_rule(options) {
@@ -332,14 +332,14 @@ impl Core {
         }
     }
 
-    /// Warns of a property that was set to bytes that are no text, if the element runs: it does not
-    /// start with it otherwise.
+    /// Warns of a property that was set to bytes that are not text while the element is running.
+    /// Otherwise the element does not start.
     pub fn refuse_bytes(&self) {
         let is_running = self.stream.lock().model.is_running();
         if let Err(error) = self.settings().check_text()
             && is_running
         {
-            self.warn(&format!("what was set before stays: {}", error.text()));
+            self.warn(&format!("the previous value stays: {}", error.text()));
         }
     }
 }

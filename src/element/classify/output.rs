@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What goes out: in mode exact a task of the source pad pushes what is in the queue, in its order.
+//! What goes out: in mode exact a task of the source pad pushes frames and events from the queue, in
+//! their order.
 
 use std::collections::VecDeque;
 use std::ffi::c_void;
@@ -61,7 +62,7 @@ impl Core {
         }
     }
 
-    /// One turn of the task: pushes what is next in the queue.
+    /// One iteration of the task: pushes the next item of the queue.
     pub fn push_next(&self) {
         let mut state = self.stream.lock();
         let (item, is_over) = loop {
@@ -173,7 +174,7 @@ impl Core {
             self.announce_latency(change);
         }
         if let Some(tags) = tags {
-            // The frame follows, whether downstream takes tags or not.
+            // The frame follows, whether downstream accepts tags or not.
             self.src.push_event(tags);
         }
         gst::log!(CAT, obj = self.src, "{:?}: {attached:?}", when.pts);
@@ -181,12 +182,12 @@ impl Core {
         self.src.push(buffer)
     }
 
-    /// Pushes a serialized event in its turn.
+    /// Pushes a serialized event at its place among the frames.
     pub(super) fn forward_event(&self, event: gst::Event) -> bool {
         if event.type_() == EventType::Eos {
             let keywords = self.stream.lock().results.keywords.global();
             if let Some(tags) = keywords {
-                // EOS follows, whether downstream takes tags or not.
+                // EOS follows, whether downstream accepts tags or not.
                 self.src.push_event(tags);
             }
         }
@@ -194,7 +195,7 @@ impl Core {
         self.src.push_event(event)
     }
 
-    /// Takes note of a serialized event whose turn has come, and returns what is to be pushed.
+    /// Updates the state for a serialized event that is about to leave. Returns the event to push.
     fn note_event(&self, event: gst::Event) -> gst::Event {
         let mut state = self.stream.lock();
         match event.view() {
@@ -210,7 +211,7 @@ impl Core {
     }
 
     /// Stores the sticky events of a flushed queue on the source pad, which sends them before the
-    /// next frame. Upstream takes them for delivered, and nobody would send them again.
+    /// next frame. Upstream considers them delivered, so nobody would send them again.
     pub(super) fn keep_sticky(&self, items: VecDeque<Queued<Loaded>>) {
         for item in items {
             let Queued::Event(event) = item else {

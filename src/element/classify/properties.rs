@@ -21,9 +21,9 @@ pub enum Effect {
     Model,
     /// Other labels or groups are read.
     Names,
-    /// Decisions are made between others.
+    /// The decision is made between other classes or groups.
     Categories,
-    /// Decisions are made in another way, or for the first time.
+    /// The decision has other thresholds or times, or there is one now.
     DecisionPolicy,
     /// Other regions are classified.
     Regions,
@@ -38,29 +38,29 @@ pub static PROPERTIES: LazyLock<Table<Settings, Effect>> = LazyLock::new(|| {
         playing("labels", "Labels", "File of class names (a path, or file:///…), UTF-8, a line each, as many as the model has classes; also a JSON or Python list or dict, lines of \"number:name\", a CSV, or one line with \";\" or \",\". Unset: the model's own, else ImageNet-1k's for 1000 classes (or 1001, the first being \"background\")")
             .path(|s: &mut Settings| &mut s.labels)
             .effect(Effect::Names),
-        ready("provider", "Execution provider", "Execution provider, or several in order of preference, separated by commas: cpu, cuda, tensorrt, openvino, onednn, migraphx, rocm, coreml, directml, qnn, webgpu, xnnpack, or ONNX Runtime's own names for them (CUDAExecutionProvider). A single one is a demand, and an error where it cannot be had; falling back along a list posts a WARNING")
+        ready("provider", "Execution provider", "Execution provider, or several in order of preference, separated by commas: cpu, cuda, tensorrt, openvino, onednn, migraphx, rocm, coreml, directml, qnn, webgpu, xnnpack, or ONNX Runtime's own names for them (CUDAExecutionProvider). A single provider is required: if it is not available, that is an error. Falling back along a list posts a WARNING")
             .text_or("cpu", |s: &mut Settings| &mut s.provider),
-        ready("provider-options", "Provider options", "Options of the (first) provider, by the names that ONNX Runtime has for them, for example \"options,trt_fp16_enable=1\"; unset: none")
+        ready("provider-options", "Provider options", "Options of the first provider, by ONNX Runtime's own names, for example \"options,trt_fp16_enable=1\"; unset: none")
             .structure(|s: &mut Settings| &mut s.provider_options),
-        ready("device-id", "Device", "Which of several devices of the provider, from 0, for cuda, tensorrt, migraphx, rocm and directml; others have provider-options for it")
+        ready("device-id", "Device", "Index of the provider's device, from 0, for cuda, tensorrt, migraphx, rocm and directml; for other providers see provider-options")
             .int(0, 0..=i32::MAX, |s: &mut Settings| &mut s.device_id),
-        ready("threads", "Threads", "Threads of one inference on the CPU; 0: as many as there are cores divided by sessions where that is set, else one, for inferences side by side, or with max-in-flight=1 as many as there are cores")
+        ready("threads", "Threads", "Threads of one inference on the CPU; 0: the number of cores divided by sessions if sessions is set, else one, or all cores with max-in-flight=1")
             .uint(0, 0..=1024, |s: &mut Settings| &mut s.threads),
-        ready("sessions", "Sessions", "Maximum number of inferences at the same time; on the CPU the weights are in memory once for all of them, on a device once for each. 0: on the CPU as many as there are cores divided by threads (one if max-in-flight=1), on a device one")
+        ready("sessions", "Sessions", "Maximum number of inferences at the same time; on the CPU they share the weights in memory, on a device each has its own. 0: on the CPU the number of cores divided by threads (one with max-in-flight=1), on a device one")
             .uint(0, 0..=1024, |s: &mut Settings| &mut s.sessions),
-        ready("batch-size", "Batch size", "Maximum number of frames and regions in one inference, of this stream and of others with an equal element; a model with a fixed batch has its own")
+        ready("batch-size", "Batch size", "Maximum number of frames and regions in one inference, of this and of all other streams that share its model; a model with a fixed batch size keeps it")
             .uint(1, 1..=1024, |s: &mut Settings| &mut s.batch_size),
-        playing("batch-timeout", "Batch timeout", "Maximum time in ns that a frame waits for others to fill the batch; 0: it takes those that are there")
+        playing("batch-timeout", "Batch timeout", "Maximum time in ns that a frame waits for others to fill the batch; 0: it does not wait")
             .nanoseconds(0, 10_000_000_000, |s: &mut Settings| &mut s.frame.batch_timeout),
-        ready("max-in-flight", "Frames in flight", "Maximum number of frames of this stream in flight in mode exact; 0: what keeps all sessions busy. 1: one at a time, and in every mode one inference at a time with all cores for it, where sessions and threads are 0")
+        ready("max-in-flight", "Frames in flight", "Maximum number of frames of this stream in flight in mode exact; 0: enough to keep all sessions busy. With 1, and with sessions and threads 0, every mode runs one inference at a time on all cores")
             .uint(0, 0..=1024, |s: &mut Settings| &mut s.frame.max_in_flight),
         ready("mode", "Mode", "What a frame waits for before it leaves")
             .enumeration(Mode::Auto, |s: &mut Settings| &mut s.frame.mode),
-        playing("max-rate", "Maximum rate", "Maximum number of frames a second that are inferred, with all their regions, by timestamps; the frames between carry the last result. 0/1: no limit")
+        playing("max-rate", "Maximum rate", "Maximum number of frames per second of their timestamps that are inferred, with all their regions; the frames between carry the last result. 0/1: no limit")
             .fraction(gst::Fraction::new(0, 1), |s: &mut Settings| &mut s.frame.max_rate),
-        playing("skip-still", "Skip still frames", "A frame whose tensor differs from the last inferred one by less than this (mean absolute difference, white is 1) is not inferred and carries that result, whole frames only; 0: all are inferred. 0.01 is a picture with a little noise")
+        playing("skip-still", "Skip still frames", "A whole frame is not inferred and carries the last result if its tensor differs from the last inferred one by less than this (mean absolute difference, where white is 1); 0.01 is a picture with a little noise. 0: all frames are inferred")
             .float(0.0, 0.0..=1.0, |s: &mut Settings| &mut s.frame.skip_still),
-        playing("skip-still-max", "Skip still frames for", "Maximum time in ns for which skip-still carries a result")
+        playing("skip-still-max", "Skip still frames for", "Maximum age in ns of a result that skip-still carries")
             .nanoseconds(1_000_000_000, u64::MAX, |s: &mut Settings| &mut s.frame.skip_still_max),
         ready("share", "Share", "Share model and inferences with elements of equal settings in this process")
             .boolean(true, |s: &mut Settings| &mut s.share),
@@ -76,9 +76,9 @@ pub static PROPERTIES: LazyLock<Table<Settings, Effect>> = LazyLock::new(|| {
             .uint(0, 0..=8192, |s: &mut Settings| &mut s.width),
         ready("height", "Height", "Rows of the model's input, where its graph leaves them open; 0: the model's contract, else 224 with a WARNING")
             .uint(0, 0..=8192, |s: &mut Settings| &mut s.height),
-        ready("activation", "Activation", "What turns the model's output into confidences; auto: what its contract says, else what its graph and the values of the trial inference show. Another than that posts a WARNING")
+        ready("activation", "Activation", "Function that turns the model's output into confidences; auto: as its contract says, else as its graph and the values of the trial inference show. A value that contradicts them posts a WARNING")
             .enumeration(ActivationSetting::Auto, |s: &mut Settings| &mut s.activation),
-        ready("fit", "Fit", "How a picture is made as large as the model's input")
+        ready("fit", "Fit", "How a frame or region is fitted to the size of the model's input")
             .enumeration(FitSetting::Auto, |s: &mut Settings| &mut s.fit),
         ready("resize", "Resize", "Length in pixels of the shorter side before the crop; 0: the model's contract, else 256 for an input of 224 and in proportion for others")
             .uint(0, 0..=8192, |s: &mut Settings| &mut s.resize),
@@ -96,18 +96,18 @@ pub static PROPERTIES: LazyLock<Table<Settings, Effect>> = LazyLock::new(|| {
         playing("roi-types", "Region types", "Types of regions that are classified, separated by commas, for example \"face,person\"; unset: all")
             .text_as(RoiTypes::new, |types| types.text.as_deref(), |s: &mut Settings| &mut s.frame.roi_types)
             .effect(Effect::Regions),
-        playing("roi-min-size", "Minimum size of a region", "Minimum length in pixels of the shorter side of a region that is classified, as far as it lies within the frame; 0: any")
+        playing("roi-min-size", "Minimum size of a region", "Minimum length in pixels of the shorter side of a region, counting only its part within the frame; smaller regions are not classified. 0: any")
             .uint(0, 0..=8192, |s: &mut Settings| &mut s.frame.roi_min_size)
             .effect(Effect::Regions),
-        playing("reclassify-interval", "Reclassification interval", "Minimum time in ns of buffer time until a region that carries a tracker's id is classified again; meanwhile it keeps its result. 0: it is classified each time")
+        playing("reclassify-interval", "Reclassification interval", "Minimum time in ns, by timestamps, between two inferences of a region that carries a tracker's id; in between it keeps its result. 0: it is inferred on each frame")
             .nanoseconds(0, u64::MAX - 1, |s: &mut Settings| &mut s.frame.reclassify_interval),
         playing("smoothing", "Smoothing", "Time constant in ns of stream time of the running average of the confidences that the decision is made from; 0: none")
             .nanoseconds(0, u64::MAX, |s: &mut Settings| &mut s.frame.policy.smoothing)
             .effect(Effect::DecisionPolicy),
-        playing("enter-confidence", "Enter confidence", "Minimum (averaged) confidence with which a class or group is decided for, from 0 (any) to 1; where none has it, the decision is \"nothing\"")
+        playing("enter-confidence", "Enter confidence", "Minimum confidence (averaged, see smoothing) at which a class or group becomes the decision, from 0 (any) to 1; if none reaches it, the decision is \"nothing\"")
             .float(0.0, 0.0..=1.0, |s: &mut Settings| &mut s.frame.policy.enter)
             .effect(Effect::DecisionPolicy),
-        playing("leave-confidence", "Leave confidence", "(Averaged) confidence below which a decision is given up, from 0 (never) to 1; above enter-confidence it counts as that")
+        playing("leave-confidence", "Leave confidence", "Confidence (averaged, see smoothing) below which a decision ends, from 0 (never) to 1; a value above enter-confidence counts as enter-confidence")
             .float(0.0, 0.0..=1.0, |s: &mut Settings| &mut s.frame.policy.leave)
             .effect(Effect::DecisionPolicy),
         playing("hold-time", "Hold time", "Minimum time in ns of stream time from one change of the decision to the next")
@@ -116,16 +116,16 @@ pub static PROPERTIES: LazyLock<Table<Settings, Effect>> = LazyLock::new(|| {
         playing("groups", "Groups", format!("File of groups of classes (a path, or file:///…), a line each (\"name: 151-268, tabby\"), or {IMAGENET_GROUPS}; their confidences are summed up, and the decision is for groups. Unset: none"))
             .path(|s: &mut Settings| &mut s.groups)
             .effect(Effect::Names),
-        playing("allow", "Allow", "Labels and groups, separated by commas, that alone can be decided for; unset: all")
+        playing("allow", "Allow", "Labels and groups, separated by commas, that the decision is limited to; unset: all")
             .text(|s: &mut Settings| &mut s.allow)
             .effect(Effect::Categories),
         playing("deny", "Deny", "Labels and groups, separated by commas, that are ignored in the decision; unset: none")
             .text(|s: &mut Settings| &mut s.deny)
             .effect(Effect::Categories),
-        playing("tags", "Tags", "Send what is decided for as keywords in tag events, so that a recording carries them")
+        playing("tags", "Tags", "Send decisions as keywords in tag events, so that a recording carries them")
             .boolean(false, |s: &mut Settings| &mut s.frame.tags)
             .effect(Effect::DecisionPolicy),
-        null("runtime-library", "ONNX Runtime library", "Path of libonnxruntime.so (or file:///…); unset: $ORT_DYLIB_PATH, beside the plugin, the user's data directory, the system's loader. The first one loaded stays for the life of the process")
+        null("runtime-library", "ONNX Runtime library", "Path of libonnxruntime.so (or file:///…); unset: $ORT_DYLIB_PATH, the plugin's folder, the user's data directory, the system's loader. The library that is loaded first stays for the life of the process")
             .path(|s: &mut Settings| &mut s.runtime_library),
         read_only("active-provider", "Active provider", "Execution provider that runs the model; unset until one is loaded")
             .read_text(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What the neighbours ask: queries of both pads, and events from downstream.
+//! Queries of both pads, and events from downstream.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use super::log::CAT;
 use super::values::Mode;
 
 impl Core {
-    /// Answers a query of upstream.
+    /// Answers a query from upstream.
     pub fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
         if self.stream.process.is_other_process() {
             return false;
         }
         if query.is_serialized() {
-            // It is about what follows the frames in the queue.
+            // Its place is after the frames in the queue.
             let mut state = self.stream.lock();
             while !state.flushing && !state.queue.is_empty() {
                 state = self.stream.wait(state);
@@ -31,7 +31,7 @@ impl Core {
         is_answered
     }
 
-    /// Takes an event of downstream.
+    /// Handles an event from downstream.
     pub fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
         use gst::EventView;
         match event.view() {
@@ -43,7 +43,11 @@ impl Core {
                     _ => None,
                 };
                 let spacing = spacing.map(gst::ClockTime::from_nseconds);
-                gst::log!(CAT, obj = pad, "asked for at most one frame in {spacing:?}");
+                gst::log!(
+                    CAT,
+                    obj = pad,
+                    "downstream wants at most one frame per {spacing:?}"
+                );
                 self.stream.lock().timing.throttle(spacing);
             }
             EventView::Reconfigure(_) => self.stream.lock().queue.relink(),
@@ -54,7 +58,7 @@ impl Core {
         gst::Pad::event_default(pad, self.element().as_ref(), event)
     }
 
-    /// Answers a query of downstream.
+    /// Answers a query from downstream.
     pub fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
         let gst::QueryViewMut::Latency(latency) = query.view_mut() else {
             return gst::Pad::query_default(pad, self.element().as_ref(), query);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What the properties are set to.
+//! The values of the properties.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::classifier::{
 };
 use crate::postprocess::DecisionSettings;
 
-/// Everything that can be set. Nothing is checked here: what a value means may depend on another
-/// one, so they are checked together when the element starts.
+/// The values of all properties. They are not checked here: some depend on others, so they are checked
+/// together when the element starts.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub model: Option<PathBuf>,
@@ -34,7 +34,7 @@ pub struct Settings {
     pub height: u32,
     pub fit: FitSetting,
     pub resize: u32,
-    /// Elements that are no numbers are NaN.
+    /// Elements that are not numbers are NaN.
     pub mean: Option<Vec<f64>>,
     pub std: Option<Vec<f64>>,
     pub color_order: ColorOrderSetting,
@@ -46,7 +46,7 @@ pub struct Settings {
     pub not_text: NonUtf8,
 }
 
-/// What is looked at for each frame. Cheap to clone: strings are shared.
+/// The settings that are used for each frame. Cheap to clone: strings are shared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FrameSettings {
     pub mode: Mode,
@@ -123,7 +123,7 @@ impl Settings {
         }
     }
 
-    /// Whether anything asks for a decision.
+    /// Whether a property requires a decision.
     pub fn decides(&self) -> bool {
         let lists = [&self.allow, &self.deny];
         self.groups.is_some()
@@ -132,7 +132,7 @@ impl Settings {
             || self.frame.policy != DecisionSettings::default()
     }
 
-    /// Whether what has to be text is text.
+    /// Checks that string properties are UTF-8.
     ///
     /// # Errors
     /// [`Error::Setting`] with the first property that is not.
@@ -147,7 +147,7 @@ impl Settings {
         }
     }
 
-    /// What the classifier is to be.
+    /// The options of the classifier.
     ///
     /// # Errors
     /// [`Error::Setting`] with a property that is no text, or a provider's option that has a wrong
@@ -181,7 +181,7 @@ impl Settings {
         })
     }
 
-    /// How classes are called, and what is decided between them.
+    /// The names of classes and groups, and the options of the decision.
     ///
     /// # Errors
     /// [`Error::Setting`] with a property that is no text.
@@ -198,7 +198,7 @@ impl Settings {
 }
 
 impl FrameSettings {
-    /// How much of a model's output a result has.
+    /// Which part of a model's output becomes a result.
     pub fn result_options(&self) -> ResultOptions {
         ResultOptions {
             top_k: self.top_k as usize,

@@ -42,11 +42,8 @@ pub enum FitSetting {
         nick = "stretch"
     )]
     Stretch,
-    /// The whole picture, with black beside it.
-    #[enum_value(
-        name = "Fit the whole picture in, with black beside it",
-        nick = "letterbox"
-    )]
+    /// The whole picture, with black bars.
+    #[enum_value(name = "Fit the whole picture in, with black bars", nick = "letterbox")]
     Letterbox,
 }
 

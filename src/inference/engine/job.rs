@@ -14,7 +14,7 @@ pub trait Job: Send {
     fn fill(&mut self, slot: &mut Slot<'_>) -> bool;
 
     /// Takes the result, one value a class, or the reason why there is none.
-    fn done(self: Box<Self>, outcome: Result<&[f32], InferenceError>, run: InferenceTimes);
+    fn done(self: Box<Self>, scores: Result<&[f32], InferenceError>, times: InferenceTimes);
 }
 
 /// How long a job took.

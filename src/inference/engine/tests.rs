@@ -123,7 +123,7 @@ fn engine(inference_timeout: Duration) -> Arc<Engine> {
 
 /// Submits a batch of two and returns both results.
 fn infer(engine: &Arc<Engine>, values: [f32; 2]) -> [Result<f32, InferenceError>; 2] {
-    let port = engine.open_stream();
+    let stream = engine.open_stream();
     let (jobs, results): (Vec<_>, Vec<_>) = values
         .map(|value| {
             let (sender, result) = mpsc::channel();
@@ -131,7 +131,7 @@ fn infer(engine: &Arc<Engine>, values: [f32; 2]) -> [Result<f32, InferenceError>
         })
         .into_iter()
         .unzip();
-    port.submit(jobs, Duration::ZERO);
+    stream.submit(jobs, Duration::ZERO);
     let mut results = results.into_iter().map(|result| {
         loop {
             engine.check().expect("it can be cancelled");

@@ -67,7 +67,7 @@ fn infer(shared: &Shared, index: usize, backend: &mut dyn Backend, jobs: Vec<Que
     let classes = backend.classes();
     let (result, inference) = watchdog.watch(|| backend.infer(filled.len()));
     if matches!(result, Err(InferenceError::Failed(_))) && filled.len() > 1 {
-        // A single image may be to blame. The others, of other streams, are not to suffer for it.
+        // A single image may be the cause. The others may be of other streams, and are inferred alone.
         for (i, (job, queue)) in filled.into_iter().enumerate() {
             let (scores, inference) = watchdog.watch(|| backend.infer_alone(i));
             let times = InferenceTimes {

@@ -18,7 +18,7 @@ fn not_a_number() {
         let words = [
             text(&path),
             "the model's output for class",
-            "no answer",
+            "no result",
             "mean, std",
         ];
         case.does_not_start(gst::StreamError::Failed, &words, |e| {
@@ -36,7 +36,7 @@ fn not_a_number_for_a_frame() {
         case.set_model(&path);
         // The logarithm of nothing.
         let frame = plain(&rgb(4, 4), RED);
-        let words = ["the model's output for class", "no answer", "mean, std"];
+        let words = ["the model's output for class", "no result", "mean, std"];
         case.fails_at(frame, gst::StreamError::Failed, &words, |e| {
             e.set_property("model", text(&case.good));
         });

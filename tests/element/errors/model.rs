@@ -142,13 +142,13 @@ fn model_with_a_broken_contract() {
             .contract(json)
             .write(case.folder.path(), "contract.onnx");
         case.set_model(&path);
-        let words = [text(&path), "contract", "Mend the description"];
+        let words = [text(&path), "contract", "Fix the description"];
         case.does_not_start(gst::StreamError::WrongType, &words, mend);
     }
     let path = Net::nchw(1, 1).write(case.folder.path(), "info.onnx");
     let info = case.file("info.modelinfo", "[x]\nranges=everything\n");
     case.set_model(&path);
-    let words = [text(&info), "ranges=everything", "Mend the description"];
+    let words = [text(&info), "ranges=everything", "Fix the description"];
     case.does_not_start(gst::StreamError::WrongType, &words, mend);
 }
 

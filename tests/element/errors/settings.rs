@@ -38,7 +38,7 @@ fn labels() {
     ] {
         let path = case.file("labels.json", contents);
         case.element.set_property("labels", text(&path));
-        let words = [text(&path), "looks like", form, line, "Mend it"];
+        let words = [text(&path), "looks like", form, line, "Fix it"];
         case.does_not_start(gst::ResourceError::Settings, &words, unset);
     }
 

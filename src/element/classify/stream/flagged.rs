@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use gst::{BufferFlags, ClockTime};
 
-/// Time of flagged frames only after which they are inferred anyway: some decoders flag every frame
-/// of a stream that they do not fully understand.
+/// After this much time with only flagged frames they are inferred anyway: some decoders flag every
+/// frame of a stream that they do not fully support.
 const INFER_ANYWAY_AFTER: ClockTime = ClockTime::SECOND;
 
-/// Maximum time that one frame counts for: a timestamp that jumps is not a second of frames.
+/// Maximum time that one frame counts for, so that a jump of the timestamps does not count as a second.
 const MAX_STEP: ClockTime = ClockTime::from_mseconds(500);
 
-/// Minimum time that a frame counts for where nothing says how long it is.
+/// Minimum time that a frame counts for if its duration is unknown.
 const MIN_STEP: ClockTime = ClockTime::from_nseconds(33_333_333);
 
 /// The flags, by the names that users find in GStreamer's documentation.
@@ -22,14 +22,14 @@ const FLAGS: [(BufferFlags, &str); 3] = [
     (BufferFlags::GAP, "GAP"),
 ];
 
-/// What the flags of a frame mean.
+/// Whether a frame is inferred, by its flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum FlagCheck {
     /// It is not flagged.
-    Whole,
-    /// It is flagged, and not inferred.
-    Flagged,
-    /// It is flagged, and inferred because there has been nothing else.
+    Unflagged,
+    /// It is flagged and not inferred.
+    Skip,
+    /// It is flagged and inferred, because all frames have been flagged for a while.
     InferAnyway,
 }
 
@@ -49,11 +49,11 @@ pub struct FlaggedFrames {
     stretch: Option<ClockTime>,
     /// When the newest of them came.
     newest: Option<Instant>,
-    /// What they are flagged as.
+    /// The flags that they have.
     flags: BufferFlags,
     /// The user has been warned of this stretch.
     is_warned: bool,
-    /// What the user is to be warned of.
+    /// The warning to post, if any.
     warning: Option<String>,
     /// Flagged frames of the stream, as long as none could be inferred.
     frames: u64,
@@ -77,17 +77,22 @@ impl Default for FlaggedFrames {
 
 impl FlaggedFrames {
     /// Takes the next frame, which came `now`.
-    pub fn frame(&mut self, frame: &gst::BufferRef, length: FrameLength, now: Instant) -> Verdict {
+    pub fn frame(
+        &mut self,
+        frame: &gst::BufferRef,
+        length: FrameLength,
+        now: Instant,
+    ) -> FlagCheck {
         let all = FLAGS.iter().map(|(flag, _)| *flag).collect();
         let flags = frame.flags().intersection(all);
         if flags.is_empty() {
             self.stretch = None;
             self.has_usable = true;
-            return Verdict::Whole;
+            return FlagCheck::Unflagged;
         }
         if frame.size() == 0 {
-            // It holds nothing, whatever the others are.
-            return Verdict::Flagged;
+            // An empty buffer cannot be inferred, whatever the other frames are.
+            return FlagCheck::Skip;
         }
         let waited = self.newest.replace(now).map(|newest| now - newest);
         let stretch = match self.stretch {
@@ -102,40 +107,40 @@ impl FlaggedFrames {
         self.flags |= flags;
         if stretch < INFER_ANYWAY_AFTER {
             self.frames = self.frames.saturating_add(1);
-            return Verdict::Flagged;
+            return FlagCheck::Skip;
         }
         self.has_usable = true;
-        Verdict::InferAnyway
+        FlagCheck::InferAnyway
     }
 
     /// Notes that a frame is inferred though it is flagged.
     pub fn inferred(&mut self) {
         if !std::mem::replace(&mut self.is_warned, true) {
             self.warning = Some(format!(
-                "all frames of the last second are flagged {}, so that none of them was \
-                 classified. From now on they are, until one comes without such a flag: the \
-                 pictures may be damaged, and the results wrong. See the element before this one \
-                 for the reason",
+                "all frames of the last second are flagged {}, so none of them was classified. \
+                 From now on they are classified until a frame without such a flag arrives: the \
+                 pictures may be damaged and the results wrong. Look for the reason in the elements \
+                 upstream",
                 names(self.flags)
             ));
         }
     }
 
-    /// What the user is to be warned of now.
+    /// The warning to post now, if any.
     pub fn warning(&mut self) -> Option<String> {
         self.warning.take()
     }
 
-    /// Restarts for another stream, or after a flush.
-    pub fn restart(&mut self) {
+    /// Resets the counts of frames, for another stream or after a flush.
+    pub fn reset_counters(&mut self) {
         self.frames = 0;
         self.has_usable = false;
     }
 
-    /// Ends the stream. Returns what the user is to be warned of.
+    /// Ends the stream. Returns the warning to post, if any.
     pub fn end(&mut self) -> Option<String> {
         let (frames, has_usable) = (self.frames, self.has_usable);
-        self.restart();
+        self.reset_counters();
         if has_usable || frames == 0 {
             return None;
         }
@@ -144,15 +149,15 @@ impl FlaggedFrames {
             frames => format!("none of the {frames} frames was classified: all of them are"),
         };
         Some(format!(
-            "{what} flagged {}, and the stream has ended before a second of nothing else was over, \
-             from which on they are taken. See the element before this one for the reason",
+            "{what} flagged {}, and the stream ended within the second after which flagged frames \
+             are classified anyway. Look for the reason in the elements upstream",
             names(self.flags)
         ))
     }
 }
 
-/// How long a frame counts for: by its timestamp, else by its duration, else by the time that it
-/// took to come, which is almost nothing where a file is read.
+/// How long a frame counts for: by its timestamp, else by its duration, else by the time since the
+/// previous frame arrived, which is almost nothing if a file is read.
 fn step(length: FrameLength, waited: Option<Duration>) -> ClockTime {
     let some = |time: &ClockTime| !time.is_zero();
     let said = length.step.filter(some).or(length.duration.filter(some));
@@ -192,7 +197,7 @@ mod tests {
             flagged.frame(&frame, length, now)
         });
         let mut seen = seen.take(1000);
-        seen.position(|verdict| verdict == Verdict::InferAnyway)
+        seen.position(|flag_check| flag_check == FlagCheck::InferAnyway)
             .expect("one is taken")
     }
 
@@ -218,7 +223,7 @@ mod tests {
         );
         assert_eq!(frames_until_inferred(none, Duration::ZERO), 31);
         assert_eq!(frames_until_inferred(none, Duration::from_millis(250)), 4);
-        // Times that stand still are none.
+        // Timestamps that do not advance are ignored.
         let still = FrameLength {
             step: Some(ClockTime::ZERO),
             duration: Some(MS(50)),
@@ -226,8 +231,8 @@ mod tests {
         assert_eq!(frames_until_inferred(still, Duration::ZERO), 20);
     }
 
-    /// One frame without a flag is the end of it, and only another second is told of again. A
-    /// frame without contents counts neither way.
+    /// A frame without a flag resets the time, and the next second is reported again. Empty frames do
+    /// not count.
     #[test]
     fn a_stretch() {
         let now = Instant::now();
@@ -241,22 +246,22 @@ mod tests {
         let mut flagged = FlaggedFrames::default();
         for _ in 0..2 {
             for _ in 0..10 {
-                assert_eq!(flagged.frame(&bad, length, now), Verdict::Flagged);
-                assert_eq!(flagged.frame(&empty, length, now), Verdict::Flagged);
+                assert_eq!(flagged.frame(&bad, length, now), FlagCheck::Skip);
+                assert_eq!(flagged.frame(&empty, length, now), FlagCheck::Skip);
             }
             for i in 0..3 {
-                assert_eq!(flagged.frame(&bad, length, now), Verdict::InferAnyway);
-                assert_eq!(flagged.frame(&empty, length, now), Verdict::Flagged);
+                assert_eq!(flagged.frame(&bad, length, now), FlagCheck::InferAnyway);
+                assert_eq!(flagged.frame(&empty, length, now), FlagCheck::Skip);
                 flagged.inferred();
                 let warning = flagged.warning();
                 assert_eq!(warning.is_some(), i == 0);
                 assert!(warning.is_none_or(|warning| warning.contains("flagged DROPPABLE,")));
             }
-            assert_eq!(flagged.frame(&good, length, now), Verdict::Whole);
+            assert_eq!(flagged.frame(&good, length, now), FlagCheck::Unflagged);
         }
     }
 
-    /// A stream that ends before its second is over has its reason told at the end.
+    /// For a stream of less than a second the reason is reported at the end.
     #[test]
     fn ends_early() {
         let mut flagged = FlaggedFrames::default();

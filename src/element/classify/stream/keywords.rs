@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::meta::Decision;
 use crate::text;
 
-/// The keywords of a stream: what was decided for so far.
+/// The keywords of a stream: the labels of all decisions so far.
 #[derive(Debug, Default)]
 pub struct Keywords {
     words: Vec<Arc<str>>,

@@ -21,7 +21,7 @@ const MIN_SPACING: Duration = Duration::from_secs(1);
 /// that goes up and down is not announced for ever.
 const SHORTER_AFTER: Duration = Duration::from_secs(10);
 
-/// Why the pipeline is to ask for the latency again.
+/// Why the pipeline is to query the latency again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LatencyChange {
     /// It is known for the first time.
@@ -167,7 +167,7 @@ mod tests {
         ];
         let found = announced(&mut latency, Instant::now(), &stays);
         assert_eq!(found, [(8, LatencyChange::First)]);
-        // What is asked for is true all the same.
+        // The bound is up to date all the same.
         assert_eq!(latency.bound(), MS(210));
     }
 
@@ -214,8 +214,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the stays are, what is asked for is never less than what one of the newest
-        /// frames needed.
+        /// Whatever the stays are, the bound is never less than the stay of one of the newest frames.
         #[test]
         fn never_too_short(stays in prop::collection::vec(0u64..500, 1..600)) {
             let begun = Instant::now();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What has not left the element yet, in its order (mode exact).
+//! The queue of frames and events that have not left the element yet (mode exact).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::super::super::time::Timestamp;
 use super::super::tracks::Target;
 use crate::classifier::{Error, FrameResult};
 
-/// What became of a job.
+/// How a job ended.
 #[derive(Debug)]
 pub enum JobResult {
     /// It was inferred.
@@ -44,7 +44,7 @@ pub enum PendingState {
     Done(u64, JobResult),
 }
 
-/// A frame that waits for its turn.
+/// A frame in the queue.
 #[derive(Debug)]
 pub struct QueuedFrame<M> {
     /// The frame.
@@ -57,8 +57,8 @@ pub struct QueuedFrame<M> {
     pub pending: Vec<Pending>,
     /// Its time.
     pub when: Timestamp,
-    /// What the results come from. It must live as long as they are waited for, though another
-    /// model may have replaced it.
+    /// The model that its results come from. It is kept until they are there, even if another model
+    /// has replaced it.
     pub model: Option<Arc<M>>,
 }
 
@@ -80,7 +80,7 @@ impl<M> QueuedFrame<M> {
     }
 }
 
-/// What leaves in its turn.
+/// An item of the queue.
 #[derive(Debug)]
 pub enum Queued<M> {
     /// A serialized event.
@@ -92,7 +92,7 @@ pub enum Queued<M> {
 /// What is next.
 #[derive(Debug)]
 pub enum Next<M> {
-    /// This leaves now. `is_over`: a frame must not follow an earlier one that failed.
+    /// This item leaves now. With `is_over` a frame must not be pushed, because an earlier one failed.
     Forward { item: Queued<M>, is_over: bool },
     /// The first frame waits for a result.
     WaitForResult,
@@ -201,8 +201,8 @@ impl<M> Queue<M> {
         Next::Forward { item, is_over }
     }
 
-    /// Takes what the push of a frame has returned. Returns an error that nobody else will hear of:
-    /// after EOS no frame comes to which it could be returned.
+    /// Takes the flow return of a pushed frame. Returns an error that must be posted: after EOS no
+    /// frame comes to which it could be returned.
     pub fn finish(
         &mut self,
         flow: Option<Result<gst::FlowSuccess, gst::FlowError>>,
@@ -268,7 +268,7 @@ impl<M> Queue<M> {
         }
     }
 
-    /// Takes everything out that has not left, and forgets what became of earlier frames.
+    /// Takes all items out, and resets the flow return.
     pub fn flush(&mut self) -> VecDeque<Queued<M>> {
         self.flow = Ok(gst::FlowSuccess::Ok);
         self.is_eos = false;
@@ -276,7 +276,7 @@ impl<M> Queue<M> {
     }
 }
 
-/// Whether frames may follow this event though those before it were beyond the end.
+/// Whether frames may follow this event after downstream has returned EOS.
 fn restarts_flow(event: &gst::Event) -> bool {
     use gst::EventType;
     matches!(event.type_(), EventType::StreamStart | EventType::Segment)

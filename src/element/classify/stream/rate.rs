@@ -10,7 +10,7 @@ pub struct Rate {
     since: u32,
     /// Time of the next one.
     due: Option<SteadyTime>,
-    /// The minimum time between two that downstream asks for.
+    /// Minimum time between two chosen frames, as requested by downstream.
     throttle: Option<gst::ClockTime>,
 }
 
@@ -26,7 +26,7 @@ impl Rate {
         self.throttle = spacing;
     }
 
-    /// Counts a frame of which nothing is due. It does not use up a turn.
+    /// Counts a frame of which nothing is due. The next one is chosen in its place.
     pub fn skip(&mut self, interval: u32) {
         if self.since != 0 {
             self.since = (self.since + 1) % interval.max(1);
@@ -42,7 +42,7 @@ impl Rate {
         interval: u32,
         max_rate: gst::Fraction,
     ) -> bool {
-        if moment.is_some_and(|moment| moment.is_anew) {
+        if moment.is_some_and(|moment| moment.has_jumped_back) {
             self.due = None;
         }
         let is_nth = self.since == 0;
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(count(&mut Rate::default(), 5, 10, (30, 1)), 50);
     }
 
-    /// The slower of `max-rate` and downstream's wish counts.
+    /// The slower of `max-rate` and downstream's request counts.
     #[test]
     fn throttled() {
         let mut rate = Rate::default();
@@ -151,8 +151,8 @@ mod tests {
         frames.map(|(number, _)| number).collect()
     }
 
-    /// The rate is kept beyond a time that lies hours ahead, where times begin anew, though that is
-    /// sooner than the next frame is due, and where they stand still.
+    /// The rate is kept after a timestamp hours ahead, after a jump back, and while timestamps do not
+    /// advance.
     #[test]
     fn times_that_jump() {
         let regular = |frames: u64| (0..frames).map(|i| i * 100).collect::<Vec<u64>>();

@@ -20,22 +20,22 @@ pub struct LateResult {
     pub pts: Option<gst::ClockTime>,
 }
 
-/// Everything that is known of a stream's pictures.
+/// The results of a stream: its tracks, and what is still to be posted.
 #[derive(Debug, Default)]
 pub struct Results {
     /// Name of the element, which each result carries.
     pub element: Arc<str>,
-    /// What the stream shows.
+    /// The whole frame, and the objects that regions show.
     pub tracks: Tracks,
-    /// What was decided for so far.
+    /// The labels of all decisions so far.
     pub keywords: Keywords,
     late: Vec<LateResult>,
     failure: Option<Error>,
 }
 
 impl Results {
-    /// Takes the result of a job, and returns it with the decision that follows from it. None if
-    /// its track has a newer one.
+    /// Takes the result of a job, and returns it with the decision after it. `None` if its track has a
+    /// newer result.
     pub fn take(
         &mut self,
         mut result: FrameResult,
@@ -70,7 +70,7 @@ impl Results {
         (std::mem::take(&mut self.late), self.failure.take())
     }
 
-    /// Drops what came late: it is of a time that is over.
+    /// Drops late results and errors: they are from before a flush or a new segment.
     pub fn drop_late(&mut self) {
         self.late.clear();
         self.failure = None;

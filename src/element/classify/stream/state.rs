@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The state of a stream: what each step of a frame and of an event does to it, without pads.
+//! The state of a stream, and how each frame and event changes it, without pads.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::super::super::time::Timestamp;
 use super::super::settings::FrameSettings;
 use super::super::tracks::Target;
-use super::flagged::Verdict;
+use super::flagged::FlagCheck;
 use super::model_state::{Model, ModelState};
 use super::queue::{JobResult, Next, Pending, PendingState, Queue, Queued, QueuedFrame};
 use super::results::Results;
@@ -18,16 +18,16 @@ use crate::classifier::Loaded;
 /// Maximum number of frames in the queue, whatever `interval` and `max-in-flight` ask for.
 const MAX_QUEUED: usize = 64;
 
-/// Which job it is.
+/// Identifies a job.
 #[derive(Debug, Clone, Copy)]
 pub struct Ticket {
     /// A flush and the like begin a new generation; results of an old one are ignored.
     pub generation: u64,
     /// Counts the jobs of the stream.
     pub number: u64,
-    /// When its frame is.
+    /// The time of its frame.
     pub when: Timestamp,
-    /// When its frame came.
+    /// When its frame arrived.
     pub arrived: Instant,
 }
 
@@ -47,11 +47,11 @@ pub enum PollInput<M> {
 /// What the task of the source pad is to do.
 #[derive(Debug)]
 pub enum PollOutput<M> {
-    /// Push this, then call [`State::pushed`]. `is_over`: a frame must not be pushed any more.
+    /// Push this item, then call [`State::pushed`]. With `is_over` a frame must not be pushed.
     Forward { item: Queued<M>, is_over: bool },
     /// Wait for a change.
     Wait,
-    /// Wait for a change, and look now and then whether the engine hangs.
+    /// Wait for a change, and check about once a second whether the engine hangs.
     WaitForResult,
     /// Pause: the pad is flushing.
     Pause,
@@ -72,13 +72,13 @@ pub struct Request {
     pub is_skipped: bool,
 }
 
-/// What became of a job's result.
+/// What a delivered result requires of the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivered {
-    /// Its frame need not wait any longer: the task is to be woken.
+    /// Its frame has all results: the task must be woken.
     FrameIsReady,
-    /// Nobody has to be woken.
-    Quietly,
+    /// It was stored, and nobody has to be woken.
+    Stored,
     /// It is of an earlier generation: it was ignored.
     Ignored,
 }
@@ -86,19 +86,19 @@ pub enum Delivered {
 /// Everything under the stream's lock. `M` is what runs the model.
 #[derive(Debug)]
 pub struct State<M = Loaded> {
-    /// No frame and no event may come in.
+    /// Whether the pads are flushing: no frame and no serialized event is accepted.
     pub flushing: bool,
     generation: u64,
     tickets: u64,
-    /// What the pictures in the buffers are; none before the first caps.
+    /// Format and size of the pictures in the buffers; `None` before the first caps.
     pub info: Option<Arc<gst_video::VideoInfo>>,
-    /// What has not left yet (mode exact).
+    /// Frames and events that have not left yet (mode exact).
     pub queue: Queue<M>,
-    /// What the frames are classified with.
+    /// The model in use, and what is being loaded.
     pub model: ModelState<M>,
-    /// What they show.
+    /// The results and their tracks.
     pub results: Results,
-    /// When they are.
+    /// The times of frames, segments and messages.
     pub timing: Timing,
 }
 
@@ -158,7 +158,8 @@ impl<M> State<M> {
             .saturating_mul(interval)
             .min(MAX_QUEUED.max(in_flight));
         let frames = self.queue.frames();
-        // A frame with many regions is much work, unless the user has said how many frames.
+        // A frame with many regions keeps the engine busy by itself. The user's own limit counts
+        // frames only.
         let is_busy = settings.max_in_flight == 0 && frames > 0;
         frames < room && !(is_busy && self.queue.waiting() >= in_flight)
     }
@@ -168,7 +169,7 @@ impl<M> State<M> {
         if self.flushing {
             return PollInput::Refuse(gst::FlowError::Flushing);
         }
-        // What is left of mode exact goes first.
+        // Frames that are left from mode exact leave first.
         if self.queue.frames() > 0 {
             return PollInput::Wait(None);
         }
@@ -199,7 +200,7 @@ impl<M> State<M> {
         let FrameTime {
             moment,
             when,
-            verdict,
+            flag_check,
         } = time;
         let size = (info.width(), info.height());
         let tracks = &mut self.results.tracks;
@@ -230,7 +231,7 @@ impl<M> State<M> {
             targets: targets.collect(),
             info,
             when,
-            is_flagged: verdict != Verdict::Whole,
+            is_flagged: flag_check != FlagCheck::Unflagged,
             is_skipped: !is_chosen,
         })
     }
@@ -250,8 +251,8 @@ impl<M> State<M> {
             .any(|p| matches!(p.state, PendingState::Waiting(_)));
         self.queue.push_frame(QueuedFrame {
             buffer,
-            // Not its arrival: the time that it waited for room, because downstream takes nothing,
-            // or for the model, is not a delay that this element needs for a frame.
+            // Not its arrival: waiting for room in the queue, or for the model, is not part of the
+            // latency that this element adds.
             queued: Instant::now(),
             ready: None,
             pending,
@@ -272,8 +273,8 @@ impl<M> State<M> {
         }
     }
 
-    /// Takes what the push of a frame has returned; none for an event. Returns an error that nobody
-    /// else will hear of.
+    /// Takes the flow return of a pushed frame; `None` for an event. Returns an error that must be
+    /// posted.
     pub fn pushed(
         &mut self,
         flow: Option<Result<gst::FlowSuccess, gst::FlowError>>,
@@ -286,7 +287,7 @@ impl<M> State<M> {
         ticket.generation == self.generation
     }
 
-    /// Takes what became of a job.
+    /// Takes the result of a job.
     pub fn deliver(&mut self, ticket: Ticket, target: &Target, result: JobResult) -> Delivered {
         if matches!(result, JobResult::Unusable) {
             // Its track is due with the next frame.
@@ -296,9 +297,9 @@ impl<M> State<M> {
             return Delivered::Ignored;
         }
         let result = match self.queue.deliver(ticket.number, result, Instant::now()) {
-            // One of many regions is no reason to wake anybody.
+            // While other regions of the frame are waiting, nobody has to be woken.
             Ok(is_ready) if is_ready => return Delivered::FrameIsReady,
-            Ok(_) => return Delivered::Quietly,
+            Ok(_) => return Delivered::Stored,
             Err(result) => result,
         };
         // The frame has left already.
@@ -318,20 +319,20 @@ impl<M> State<M> {
             JobResult::Dropped => target.track.state().dropped(ticket.number),
             JobResult::Static | JobResult::Unusable => {}
         }
-        Delivered::Quietly
+        Delivered::Stored
     }
 
-    /// Restarts for the frames that come: the next one is inferred, and carries no earlier result.
-    pub fn restart(&mut self) {
-        self.timing.restart();
+    /// Resets tracks and schedule: the next frame is inferred and carries no earlier result.
+    pub fn reset_history(&mut self) {
+        self.timing.reset_schedule();
         self.results.tracks.reset();
     }
 
-    /// Takes a new stream.
+    /// Handles STREAM_START.
     pub fn stream_starts(&mut self) {
-        self.restart();
-        self.timing.forget_segment();
-        self.timing.flagged.restart();
+        self.reset_history();
+        self.timing.clear_segment();
+        self.timing.flagged.reset_counters();
         self.timing.is_live = None;
         self.queue.set_eos(false);
     }
@@ -356,16 +357,16 @@ impl<M> State<M> {
     /// are in flight are ignored.
     pub fn flush(&mut self) -> VecDeque<Queued<M>> {
         self.generation += 1;
-        self.restart();
+        self.reset_history();
         self.results.drop_late();
-        self.timing.forget_segment();
+        self.timing.clear_segment();
         self.queue.flush()
     }
 
-    /// Restarts for another model or other names. Results in flight are ignored unless their
-    /// frames wait for them, and an inference that ends together with its engine is no error.
+    /// Resets the results for another model or other names. Results in flight are ignored unless their
+    /// frames wait for them, and an inference that ends together with its engine is not an error.
     pub fn model_changed(&mut self) {
-        self.restart();
+        self.reset_history();
         self.results.drop_late();
         self.ignore_late();
     }
@@ -377,8 +378,8 @@ impl<M> State<M> {
         }
     }
 
-    /// Starts anew in READY to PAUSED, with the element's name, which cannot change before it is
-    /// taken out of its pipeline.
+    /// Starts in READY to PAUSED. `element` is the element's name, which cannot change while it is in
+    /// a pipeline.
     pub fn start(&mut self, element: &str) {
         self.model.model = Model::Loading;
         self.results.element = element.into();

@@ -16,8 +16,8 @@ pub struct Stats {
     pub inferences: u64,
     /// Inferences of the model, each with a batch of frames and regions.
     pub batches: u64,
-    /// Frames that were not inferred: between two of an interval or a rate, without a whole
-    /// picture, without a region that is due, or one of the next two.
+    /// Frames that were not inferred: between two of an interval or a rate, flagged as damaged,
+    /// without a region that is due, or counted in `busy` or `still`.
     pub skipped: u64,
     /// Frames and regions that were superseded by newer ones while the engine was busy (mode live).
     pub busy: u64,
@@ -61,13 +61,13 @@ impl Default for Stats {
 impl Stats {
     /// Counts one inferred frame or region: the time of its pre-processing, its time in the engine's
     /// queue, the time of its inference, and the time from its arrival to its result.
-    pub fn record(&mut self, preprocess: Duration, run: InferenceTimes, total: Duration) {
+    pub fn record(&mut self, preprocess: Duration, times: InferenceTimes, total: Duration) {
         self.inferences += 1;
-        self.batches += u64::from(run.runs);
+        self.batches += u64::from(times.runs);
         for (histogram, time) in [
             (&mut self.preprocess, preprocess),
-            (&mut self.queue, run.queue),
-            (&mut self.inference, run.inference),
+            (&mut self.queue, times.queue),
+            (&mut self.inference, times.inference),
             (&mut self.total, total),
         ] {
             histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
@@ -101,8 +101,9 @@ impl Stats {
         ))
     }
 
-    /// The property `stats`: each latency as a structure and, for languages in which a nested one
-    /// is gone together with the one around it, flat: `inference-p50` and so on.
+    /// The property `stats`: each latency in nanoseconds, as a nested structure and as flat fields
+    /// such as `inference-p50`. PyGObject does not copy nested structures, which are freed with the
+    /// outer one.
     pub fn to_structure(&self) -> gst::Structure {
         let mut structure = gst::Structure::builder("resnet50-stats")
             .field("frames", self.frames)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What the pads and the engine's workers share of one stream.
+//! The part of a stream that its pads and the engine's workers share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -83,11 +83,11 @@ impl Stream {
     }
 
     /// Counts an inferred frame or region.
-    pub fn record(&self, preprocess: Duration, run: InferenceTimes, total: Duration) {
-        self.stats().record(preprocess, run, total);
+    pub fn record(&self, preprocess: Duration, times: InferenceTimes, total: Duration) {
+        self.stats().record(preprocess, times, total);
     }
 
-    /// Takes what became of a job.
+    /// Takes the result of a job.
     pub fn deliver(&self, ticket: Ticket, target: &Target, result: JobResult) {
         let mut state = self.lock();
         self.count(&result, state.is_current(ticket));

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Times: of the frames that come, of those that leave, and of the frames' stay in between.
+//! The times of frames that arrive and leave, and of their stay in the element.
 
 use std::time::Instant;
 
 use super::super::super::time::{Timeline, TimelinePoint, Timestamp, duration_of};
 use super::super::settings::FrameSettings;
-use super::flagged::{FlaggedFrames, FrameLength, Verdict};
+use super::flagged::{FlagCheck, FlaggedFrames, FrameLength};
 use super::latency::Latency;
 use super::rate::Rate;
 
-/// When a frame is, and whether it holds a picture.
+/// The time of a frame, and whether its flags allow an inference.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameTime {
-    /// Without jumps; none where the frame has no timestamp.
+    /// Without jumps; `None` if the frame has no timestamp.
     pub moment: Option<TimelinePoint>,
     /// With its timestamp.
     pub when: Timestamp,
-    /// What its flags say.
-    pub verdict: Verdict,
+    /// Whether its flags allow an inference.
+    pub flag_check: FlagCheck,
 }
 
 /// The times of a stream.
@@ -60,7 +60,7 @@ impl Timing {
                 pts,
                 steady: moment.map(|moment| moment.steady),
             },
-            verdict: self.flagged.frame(buffer, length, arrived),
+            flag_check: self.flagged.frame(buffer, length, arrived),
         }
     }
 
@@ -69,9 +69,9 @@ impl Timing {
         let FrameSettings {
             interval, max_rate, ..
         } = *settings;
-        let is_chosen =
-            time.verdict != Verdict::Flagged && self.rate.chooses(time.moment, interval, max_rate);
-        if is_chosen && time.verdict == Verdict::InferAnyway {
+        let is_chosen = time.flag_check != FlagCheck::Skip
+            && self.rate.chooses(time.moment, interval, max_rate);
+        if is_chosen && time.flag_check == FlagCheck::InferAnyway {
             self.flagged.inferred();
         }
         is_chosen
@@ -82,7 +82,7 @@ impl Timing {
         self.rate.skip(settings.interval);
     }
 
-    /// Sets the minimum time between two inferred frames that downstream asks for.
+    /// Sets the minimum time between two inferred frames, as requested by downstream.
     pub fn throttle(&mut self, spacing: Option<gst::ClockTime>) {
         self.rate.throttle(spacing);
     }
@@ -94,7 +94,7 @@ impl Timing {
         if self.arriving.as_ref() == Some(segment) {
             return false;
         }
-        self.restart();
+        self.reset_schedule();
         self.timeline.set_backward(segment.rate() < 0.0);
         self.arriving = Some(segment.clone());
         true
@@ -108,13 +108,13 @@ impl Timing {
         is_new
     }
 
-    /// Forgets the segment of the frames that come.
-    pub fn forget_segment(&mut self) {
+    /// Clears the segment of the frames that arrive.
+    pub fn clear_segment(&mut self) {
         self.arriving = None;
     }
 
-    /// Restarts for the frames that come: the next one is inferred.
-    pub fn restart(&mut self) {
+    /// Resets the timeline and the rate: the next frame is inferred.
+    pub fn reset_schedule(&mut self) {
         self.timeline.restart();
         self.rate.reset();
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Whose turn it is where there are more tracks than inferences (mode live).
+//! The order of jobs if there are more tracks than inferences (mode live).
 
 /// When a track was served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Turn {
+pub struct LastService {
     /// The stream's count of started jobs when a worker last started one of this track; none if
     /// none was started so far.
     pub served: Option<u64>,
@@ -12,17 +12,22 @@ pub struct Turn {
 }
 
 /// Sorts jobs into the order in which workers are to start them. Tracks that were served before
-/// come in the order of their last turns, new ones in the order of their numbers. The two groups
+/// come in the order of their last service, new ones in the order of their numbers. The two groups
 /// alternate, so that neither starves: a detector that finds new objects on each frame does not
 /// keep known ones waiting, and known ones do not keep a new one waiting. `started` is the number
 /// of jobs started so far; it decides which group is first, for workers may never reach the second
 /// job.
-pub fn in_turn<T>(jobs: Vec<T>, started: u64, turn: impl Fn(&T) -> Turn) -> Vec<T> {
-    // Workers change the turns meanwhile: each is read once.
-    let jobs = jobs.into_iter().map(|job| (turn(&job), job));
-    let (mut old, mut new): (Vec<_>, Vec<_>) = jobs.partition(|(turn, _)| turn.served.is_some());
-    old.sort_by_key(|(turn, _)| turn.served);
-    new.sort_by_key(|(turn, _)| turn.number);
+pub fn fair_order<T>(
+    jobs: Vec<T>,
+    started: u64,
+    last_service: impl Fn(&T) -> LastService,
+) -> Vec<T> {
+    // Workers change these values meanwhile, so each is read once.
+    let jobs = jobs.into_iter().map(|job| (last_service(&job), job));
+    let (mut old, mut new): (Vec<_>, Vec<_>) =
+        jobs.partition(|(service, _)| service.served.is_some());
+    old.sort_by_key(|(service, _)| service.served);
+    new.sort_by_key(|(service, _)| service.number);
     let (first, second) = match started % 2 {
         0 => (new, old),
         _ => (old, new),
@@ -45,14 +50,14 @@ mod tests {
 
     use super::*;
 
-    /// Runs `frames` frames with a worker that starts `capacity` jobs of each, and returns how often
+    /// Simulates `frames` frames with a worker that starts `capacity` jobs of each. Returns how often
     /// each track was served.
     fn simulate(frames: u64, capacity: usize, tracks: impl Fn(u64) -> Vec<u64>) -> Vec<u64> {
         let mut taken: HashMap<u64, u64> = HashMap::new();
         let mut counts: HashMap<u64, u64> = HashMap::new();
         let mut started = 0;
         for frame in 0..frames {
-            let ordered = in_turn(tracks(frame), started, |number| Turn {
+            let ordered = fair_order(tracks(frame), started, |number| LastService {
                 served: taken.get(number).copied(),
                 number: *number,
             });
@@ -67,8 +72,9 @@ mod tests {
             .collect()
     }
 
+    /// Tracks of equal standing are served equally often.
     #[test]
-    fn all_have_turns() {
+    fn all_are_served() {
         for capacity in [1, 2, 3, 7] {
             let counts = simulate(300, capacity, |_| (0..10).collect());
             let fair = 300 * capacity as u64 / 10;
@@ -78,16 +84,16 @@ mod tests {
         }
     }
 
-    /// One that its detector sees every other time only.
+    /// A track that its detector finds on every other frame only is served as well.
     #[test]
-    fn a_flickering_one_has_turns() {
+    fn flickering_track_is_served() {
         let counts = simulate(300, 3, |frame| (0..10 - frame % 2).collect());
         assert!(counts.iter().all(|count| *count >= 60), "{counts:?}");
     }
 
-    /// Beside others that are new on every frame.
+    /// Lasting tracks are served although others are new on every frame.
     #[test]
-    fn those_that_stay_have_turns() {
+    fn lasting_tracks_are_served() {
         for capacity in [1, 3] {
             let counts = simulate(400, capacity, |frame| {
                 let movers = 100 + frame * 20..100 + frame * 20 + 20;
@@ -101,15 +107,15 @@ mod tests {
         }
     }
 
-    /// One that is new on every frame, beside ten that stay.
+    /// A track that is new on every frame is served although ten others stay.
     #[test]
-    fn newcomers_have_turns() {
+    fn new_tracks_are_served() {
         for capacity in [1, 3] {
             let mut taken: HashMap<u64, u64> = HashMap::new();
             let (mut started, mut newcomers) = (0, 0);
             for frame in 0..200 {
                 let tracks = (0..10).chain([1000 + frame]).collect();
-                let ordered = in_turn(tracks, started, |number| Turn {
+                let ordered = fair_order(tracks, started, |number| LastService {
                     served: taken.get(number).copied(),
                     number: *number,
                 });

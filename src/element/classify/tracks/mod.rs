@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a stream shows over time: the whole frame and each object that regions show, with its
-//! newest result, its decision, its turns and its static scene.
+//! newest result, its decision, its last service and its static scene.
 
 mod attach;
 mod decision;
@@ -15,7 +15,7 @@ mod track;
 mod tracks;
 
 pub use attach::attach;
-pub use fairness::in_turn;
+pub use fairness::fair_order;
 pub use region_hint::Hint;
 pub use region_hint::RegionHint;
 pub use static_scene::SceneFrame;

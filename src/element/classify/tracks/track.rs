@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What is classified again and again: the whole frame, or one object that regions show.
+//! Tracks: the whole frame over time, or one object that regions show.
 
 use std::sync::Arc;
 
 use super::super::super::time::{SteadyTime, TimelinePoint, Timestamp};
 use super::super::settings::FrameSettings;
 use super::decision::TrackDecision;
-use super::fairness::Turn;
+use super::fairness::LastService;
 use super::static_scene::StaticScene;
 use crate::classifier::FrameResult;
 use crate::meta::{Classification, Region};
 use crate::rect::Rect;
 use crate::sync::{Mutex, MutexGuard};
 
-/// One of them.
+/// The whole frame over time, or one object that regions show.
 ///
 /// Lock order: the stream's state, then `state`. `scene` is locked by itself, by the worker that
 /// fills the tensor.
@@ -135,7 +135,8 @@ impl TrackState {
         self.requested = self.requested.filter(|(requested, _)| *requested != number);
     }
 
-    /// Whether a result has another subject than the one that was posted last. It counts as posted.
+    /// Whether a result differs from the one that was posted last in its decision or class. It then
+    /// counts as posted.
     pub fn is_change(&mut self, classification: &Classification) -> bool {
         let topic = Some(Topic::of(classification));
         let is_change = self.posted != topic;
@@ -159,7 +160,7 @@ impl TrackState {
             return true;
         };
         // After a jump back, another scene may have begun.
-        now.is_anew || now.steady.since(then) >= interval
+        now.has_jumped_back || now.steady.since(then) >= interval
     }
 }
 
@@ -170,7 +171,7 @@ pub struct TargetRegion {
     pub index: usize,
     /// What its detector says of it.
     pub region: Region,
-    /// What of it lies within the frame.
+    /// Its part within the frame.
     pub rect: Rect,
 }
 
@@ -184,8 +185,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// Whether it is to be classified if its frame is. In mode live a newer picture replaces one
-    /// that waits for a worker.
+    /// Whether it is to be inferred if its frame is. In mode live a newer picture replaces one that
+    /// waits for a worker.
     pub fn is_due(
         &self,
         moment: Option<TimelinePoint>,
@@ -200,8 +201,8 @@ impl Target {
     }
 
     /// When it was last served.
-    pub fn turn(&self) -> Turn {
-        Turn {
+    pub fn last_service(&self) -> LastService {
+        LastService {
             served: self.track.state().started.map(|(_, count)| count),
             number: self.track.number,
         }
