@@ -35,8 +35,8 @@ pub const OVERLAY: &str = "resnet50overlay";
 /// Name of the element that writes classifications as lines of JSON.
 pub const JSON: &str = "resnet50json";
 
-/// Registers the elements in this process, so that no plugin file is needed. To do it twice, or
-/// beside an installed plugin file, is harmless.
+/// Registers the elements in this process, so that no plugin file is needed. Calling it twice, or with
+/// an installed plugin file, is harmless.
 ///
 /// # Errors
 /// If GStreamer refuses an element.

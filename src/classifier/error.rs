@@ -183,7 +183,7 @@ impl Error {
                 "Put videoscale before the element, or end other programs"
             }
             Self::Frame(_) | Self::Convert(ConvertError::Short { .. }) | Self::Layout { .. } => {
-                "The element upstream sends broken buffers: report it to its authors"
+                "The element upstream sends broken buffers: report it there"
             }
             Self::Run(InferenceError::TimedOut(_) | InferenceError::Hung(_)) => {
                 "The provider hangs or the machine is overloaded: restart the program, or try \

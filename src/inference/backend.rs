@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the engine has to know of what runs the model.
 //!
-//! ONNX Runtime's sessions are the backend that there is. Another one, a client of an inference server
-//! for example, implements [`Backend`] in a folder of its own and gets a function beside
-//! `engine/load.rs` that hands it to the engine's workers; nothing else has to know of it.
+//! ONNX Runtime's sessions are the only backend so far. Another one, a client of an inference server
+//! for example, implements [`Backend`] in its own folder, with a function like that of
+//! `engine/load.rs` that hands it to the engine's workers. Nothing else depends on it.
 
 use std::fmt;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ pub enum InferenceError {
     /// It took too long and does not end when it is cancelled.
     #[error("an inference has not ended for {} s, although it was cancelled: the provider hangs, and its thread is left behind", .0.as_secs_f32())]
     Hung(Duration),
-    /// The system gave no thread to run it on.
+    /// No thread could be started to run it on.
     #[error("{0}")]
     NoThread(String),
     /// The model belongs to the parent process: a child of `fork()` has none of its parent's

@@ -21,8 +21,8 @@ pub const INFERENCE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long work that was cancelled may take to end.
 pub(super) const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most that counts of the time between two checks. Of a process that was stopped meanwhile
-/// nobody knows what the work would have done in that time.
+/// The maximum time between two checks that counts towards the limit. If the process was stopped in
+/// between, the work was stopped as well.
 pub(super) const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How often the work is checked.
@@ -33,7 +33,7 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) struct Progress(Arc<AtomicU64>);
 
 impl Progress {
-    /// A step is done: the time limit starts anew for the next one.
+    /// A step is done: the time limit starts again for the next one.
     pub fn step_done(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -58,7 +58,7 @@ pub(super) enum Incomplete {
     Abandoned(Duration),
     /// It panicked with this message.
     Panicked(String),
-    /// The system gives no thread.
+    /// No thread can be started.
     NoThread(std::io::Error),
 }
 
@@ -71,7 +71,7 @@ impl fmt::Display for Incomplete {
                 time.as_secs()
             ),
             Self::Panicked(message) => write!(f, "its thread panicked: {message}"),
-            Self::NoThread(error) => write!(f, "the system gives no thread for it: {error}"),
+            Self::NoThread(error) => write!(f, "no thread can be started for it: {error}"),
         }
     }
 }
@@ -155,7 +155,7 @@ pub(super) fn with_timeout_on<T: Send + 'static>(
             Ok(Ok(value)) => return Ok(Completed { value, timed_out }),
             Ok(Err(panic)) => return Err(Incomplete::Panicked(panic_message(&*panic))),
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(Incomplete::Panicked("without a word".into()));
+                return Err(Incomplete::Panicked("without a message".into()));
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -185,7 +185,7 @@ pub(super) fn with_timeout_on<T: Send + 'static>(
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "without a word".into())
+    text.unwrap_or_else(|| "without a message".into())
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ pub static PROPERTIES: LazyLock<Table<Settings, Effect>> = LazyLock::new(|| {
         playing("roi-min-size", "Minimum size of a region", "Minimum length in pixels of the shorter side of a region, counting only its part within the frame; smaller regions are not classified. 0: any")
             .uint(0, 0..=8192, |s: &mut Settings| &mut s.frame.roi_min_size)
             .effect(Effect::Regions),
-        playing("reclassify-interval", "Reclassification interval", "Minimum time in ns, by timestamps, between two inferences of a region that carries a tracker's id; in between it keeps its result. 0: it is inferred on each frame")
+        playing("reclassify-interval", "Reclassification interval", "Minimum time in ns of timestamps between two inferences of a region that carries a tracker's id; in between it keeps its result. 0: it is inferred on each frame")
             .nanoseconds(0, u64::MAX - 1, |s: &mut Settings| &mut s.frame.reclassify_interval),
         playing("smoothing", "Smoothing", "Time constant in ns of stream time of the running average of the confidences that the decision is made from; 0: none")
             .nanoseconds(0, u64::MAX, |s: &mut Settings| &mut s.frame.policy.smoothing)

@@ -92,7 +92,7 @@ impl Session {
                     let session = Self::try_out(session, model, provider, threads, cancel)?;
                     return Ok((session, skipped));
                 }
-                // The CPU runs every model that ONNX Runtime supports, so the model is to blame.
+                // The CPU runs every model that ONNX Runtime supports, so this one is not supported.
                 Err(error) if provider == Provider::Cpu => return Err(refused(model, &error)),
                 Err(error) => skipped.push(SkippedProvider {
                     provider,

@@ -12,7 +12,7 @@ use crate::text;
 pub(super) fn reserved<T>(values: usize) -> Result<Vec<T>, InferenceError> {
     let mut memory = Vec::new();
     let bytes = text::bytes((values as u64).saturating_mul(size_of::<T>() as u64));
-    let failed = |_| InferenceError::Failed(format!("the system has no memory for {bytes}"));
+    let failed = |_| InferenceError::Failed(format!("{bytes} of memory cannot be allocated"));
     memory.try_reserve_exact(values).map_err(failed)?;
     Ok(memory)
 }

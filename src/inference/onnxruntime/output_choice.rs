@@ -30,7 +30,7 @@ impl Candidate<'_> {
         self.is_unit && (self.graph.is_unit || self.sums_to_one)
     }
 
-    /// What speaks for it.
+    /// The evidence that it holds the classes.
     fn merits(&self, labels: Option<usize>) -> Merits {
         let classes = if self.values == 1 { 2 } else { self.values };
         Merits {
@@ -318,7 +318,7 @@ mod tests {
         (report.output, report.others)
     }
 
-    /// What decides: a softmax, the names, the number of labels, and what is computed last.
+    /// The criteria: a softmax, the names, the number of labels, and which output is computed last.
     #[test]
     fn choice() {
         let features = || (output("features"), &[0.5f32, 3.0, -1.0, 2.0][..]);
@@ -361,7 +361,7 @@ mod tests {
         assert!(!is_in_doubt(&signature, &[run(&[0.2, 0.3, 0.6])], 1));
     }
 
-    /// Two heads for which equally much speaks are both named; logits beside their softmax are not.
+    /// Two equally likely heads are both named; logits with their softmax are not.
     #[test]
     fn heads() {
         let head = |name| (output(name), &[0.25f32, 0.75][..]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What speaks for one output rather than another.
+//! How likely an output is to hold the classes.
 
-/// What speaks for an output, the most important first.
+/// The evidence for an output, the most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Merits {
     /// The number of labels fits.
@@ -18,7 +18,7 @@ pub(super) struct Merits {
 /// The minimum rank of a name that is usual for an output with classes.
 const MIN_CLASSES_RANK: u8 = 2;
 
-/// How much an output's name speaks for classes.
+/// How likely an output with this name holds classes.
 pub(super) fn name_rank(name: &str) -> u8 {
     let name = name.to_ascii_lowercase();
     // Exporters write “model/probs:0”.
@@ -37,7 +37,7 @@ pub(super) fn name_rank(name: &str) -> u8 {
     }
 }
 
-/// Whether clearly less speaks for the one output than for the other.
+/// Whether there is clearly less evidence for the one output than for the other.
 pub(super) fn is_worse(one: Merits, other: Merits) -> bool {
     let has_worse_name = other.name_rank >= MIN_CLASSES_RANK && other.name_rank > one.name_rank;
     match (other.is_confidences, one.is_confidences) {

@@ -29,7 +29,7 @@ pub enum RuntimeError {
     },
     /// The process was forked while it was loading the library, which never finishes in the child.
     #[error(
-        "this process was forked while ONNX Runtime was being loaded, which it can neither go on with nor begin anew"
+        "this process was forked while ONNX Runtime was being loaded, so it can neither continue nor repeat that"
     )]
     Forked,
     /// The library was loaded but failed to start.

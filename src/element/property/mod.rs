@@ -8,15 +8,18 @@
 //! `S` are the element's settings. `E` is what else a change has an effect on; the default is
 //! nothing.
 
+mod nanoseconds;
+mod table;
+
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use gst::prelude::*;
 
+use self::nanoseconds::Nanoseconds;
+pub use self::table::Table;
 use super::strings::{self, NonUtf8};
-use super::time::clock_time;
 
 type Field<S, T> = fn(&mut S) -> &mut T;
 
@@ -115,44 +118,6 @@ fn get<'v, T: glib::value::FromValue<'v>>(value: &'v glib::Value) -> T {
 fn text(value: &glib::Value) -> Option<String> {
     let text = strings::bytes_of(value).filter(|text| !text.is_empty());
     text.and_then(|text| text.into_string().ok())
-}
-
-/// A time as a field of settings.
-pub trait Nanoseconds {
-    /// From a property.
-    fn from_nanoseconds(nanoseconds: u64) -> Self;
-    /// To a property.
-    fn to_nanoseconds(&self) -> u64;
-}
-
-impl Nanoseconds for u64 {
-    fn from_nanoseconds(nanoseconds: u64) -> Self {
-        nanoseconds
-    }
-
-    fn to_nanoseconds(&self) -> u64 {
-        *self
-    }
-}
-
-impl Nanoseconds for gst::ClockTime {
-    fn from_nanoseconds(nanoseconds: u64) -> Self {
-        clock_time(nanoseconds)
-    }
-
-    fn to_nanoseconds(&self) -> u64 {
-        self.nseconds()
-    }
-}
-
-impl Nanoseconds for Duration {
-    fn from_nanoseconds(nanoseconds: u64) -> Self {
-        Self::from_nanos(nanoseconds)
-    }
-
-    fn to_nanoseconds(&self) -> u64 {
-        u64::try_from(self.as_nanos()).unwrap_or(u64::MAX)
-    }
 }
 
 /// Makes the builder of a property of this type, with what all have.
@@ -430,63 +395,5 @@ impl Row {
             reset: |_, _| {},
             effect: E::default(),
         }
-    }
-}
-
-/// The properties of an element.
-#[derive(Debug)]
-pub struct Table<S, E = ()> {
-    properties: Vec<Property<S, E>>,
-    specs: Vec<glib::ParamSpec>,
-}
-
-impl<S: Settings, E: Copy + Default> Table<S, E> {
-    /// With these properties, in the order in which they are shown.
-    pub fn new(properties: Vec<Property<S, E>>) -> Self {
-        let specs = properties.iter().map(|p| p.spec.clone());
-        Self {
-            specs: specs.collect(),
-            properties,
-        }
-    }
-
-    /// What GObject needs to know.
-    pub fn specs(&self) -> &[glib::ParamSpec] {
-        &self.specs
-    }
-
-    /// Sets all fields to the properties' defaults.
-    pub fn reset(&self, settings: &mut S) {
-        for property in &self.properties {
-            (property.reset)(property, settings);
-        }
-    }
-
-    fn find(&self, name: &str) -> &Property<S, E> {
-        let property = self.properties.iter().find(|p| p.spec.name() == name);
-        property.unwrap_or_else(|| unreachable!("GObject knows no property {name}"))
-    }
-
-    /// Stores a value that GObject has checked. Returns its effect, and whether it is text where
-    /// it has to be: otherwise it is kept as it is, without being used.
-    pub fn set(&self, settings: &mut S, name: &str, value: &glib::Value) -> (E, bool) {
-        let property = self.find(name);
-        let name = property.spec.name();
-        if !property.is_bytes && settings.not_text().take(name, value) {
-            return (property.effect, false);
-        }
-        if let Some((_, set)) = &property.field {
-            set(settings, value);
-        }
-        (property.effect, true)
-    }
-
-    /// Gives a property back; none for one that only the element knows.
-    pub fn get(&self, settings: &mut S, name: &str) -> Option<glib::Value> {
-        if let Some(not_text) = settings.not_text().get(name) {
-            return Some(not_text);
-        }
-        let (get, _) = self.find(name).field.as_ref()?;
-        Some(get(settings))
     }
 }
