@@ -121,9 +121,13 @@ fn every_raw_format_is_right() {
     let mut converted = 0;
     for format in VideoFormat::iter_raw() {
         converted += usize::from(!is_read(format));
-        for size in [(1, 1), (1, 9), (7, 5), (33, 21), (130, 67), (64, 48)] {
+        for size in [(1u32, 1u32), (1, 9), (7, 5), (33, 21), (130, 67), (64, 48)] {
             // GStreamer 1.22 exchanges the last two colour differences of such a row.
             if format == VideoFormat::Vyuy && size.0 % 2 == 1 {
+                continue;
+            }
+            // GStreamer 1.24 to 1.28 do not find the samples of a row that ends within a tile.
+            if format.to_str().starts_with("MT2110") && !size.0.is_multiple_of(16) {
                 continue;
             }
             let info = described(format, size);

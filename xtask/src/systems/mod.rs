@@ -5,7 +5,7 @@
 //! All mounts are made in a mount namespace of the program that runs there. Nobody else sees them,
 //! and they end with the program however it ends, so that there is nothing to unmount and a folder
 //! can always be removed. The machine's `/dev` is never in there: debootstrap makes the few nodes
-//! that are needed.
+//! that are needed, and terminals are those of an instance of devpts for each program.
 
 mod root;
 mod suite;

@@ -347,11 +347,12 @@ pub fn line(command: &Command) -> String {
 }
 
 /// Run in a mount namespace of its own, with the folder, the binds as triples, `--`, the current
-/// folder, and the program with its arguments.
+/// folder, and the program with its arguments. The terminals are those of a devpts of its own.
 const SCRIPT: &str = r#"
 root=$1
 shift
 mount -t proc proc "$root/proc"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
 while [ "$1" != -- ]; do
     mkdir -p "$root$2"
     mount --bind "$1" "$root$2"

@@ -30,7 +30,7 @@ pub struct Suite<'a> {
     toolchain: PathBuf,
     cargo_home: PathBuf,
     /// Takes the place of /tmp inside.
-    _scratch: tempfile::TempDir,
+    scratch: tempfile::TempDir,
 }
 
 impl<'a> Suite<'a> {
@@ -70,13 +70,17 @@ impl<'a> Suite<'a> {
             binds,
             toolchain,
             cargo_home,
-            _scratch: scratch,
+            scratch,
         })
     }
 
     /// Loads this machine's plugin there, which was built for an older GStreamer, and classifies
     /// some frames with it.
     pub fn try_plugin(&self, folder: &Path) -> Result<()> {
+        // The system's target folder hides this machine's.
+        let plugin = project::plugin_file();
+        let copy = self.scratch.path().join("plugins").join(&plugin);
+        project::copy_if_different(&folder.join(&plugin), &copy)?;
         let classify = "videotestsrc num-buffers=3 ! resnet50 model=builtin:efficientnet-lite0 \
                         mode=exact ! resnet50overlay ! videoconvert ! fakesink";
         let launch: Vec<&str> = ["-q"]
@@ -90,7 +94,7 @@ impl<'a> Suite<'a> {
             let mut command = self.command(program);
             command
                 .args(args)
-                .env("GST_PLUGIN_PATH", folder)
+                .env("GST_PLUGIN_PATH", "/tmp/plugins")
                 .env("GST_REGISTRY", "/tmp/registry.bin");
             root::quietly(&mut command)?;
         }
