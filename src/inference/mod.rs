@@ -28,8 +28,8 @@ pub use engine::{Engine, EngineOptions, InferenceTimes, Job, StreamHandle};
 pub use error::InferenceError;
 pub use model::{
     BUILTIN, Contract, ContractError, ContractLabels, Evidence, GraphOutput, Model, ModelError,
-    ModelOverrides, ModelSource, OutputKind, Sides, Signature, SignatureError, SizeSource,
-    TrialReport, did_you_mean, find_model,
+    ModelInfoError, ModelOverrides, ModelSource, OutputKind, Sides, Signature, SignatureError,
+    SizeSource, TrialReport, did_you_mean, find_model,
 };
 pub use onnxruntime::{
     Attempt, Device, MINIMUM_VERSION, Runtime, RuntimeError, Session, SessionError, SessionOptions,

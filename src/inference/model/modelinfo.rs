@@ -3,8 +3,18 @@
 
 use std::path::{Path, PathBuf};
 
-use super::contract::{Contract, ContractError, MAX_SIDE, Sides};
+use super::contract::{Contract, ContractError, MAX_SIDE, OutputKind, Sides};
+use crate::preprocess::ColorOrder;
 use crate::{files, text};
+
+/// The section for the whole file.
+pub(super) const HEADER: &str = "modelinfo";
+
+/// The tensor id of an output with values before the softmax, which is also the id of its group.
+pub(super) const LOGITS_ID: &str = "classification-generic-out";
+
+/// The tensor id of an output with confidences.
+pub(super) const CONFIDENCES_ID: &str = "classification-generic-softmaxed-out";
 
 /// The maximum size of a `.modelinfo` in bytes. They have a few lines.
 const MAX_MODELINFO_SIZE: u64 = 1 << 20;
@@ -12,7 +22,10 @@ const MAX_MODELINFO_SIZE: u64 = 1 << 20;
 impl Contract {
     /// Reads the `.modelinfo` beside a model, in GStreamer 1.28's format: `model.onnx.modelinfo` or
     /// `model.modelinfo`. From the section of the input it takes `ranges`, the values of black and
-    /// white for each channel, and the height and width in `dims`. `None` if there is no such file.
+    /// white for each channel, the height and width in `dims`, and the colour order in `caps`
+    /// (format 1.1). The section is the one with the input's name, or else the first one with
+    /// `dir=input`. An output with the id `classification-generic-softmaxed-out` holds
+    /// probabilities. `None` if there is no such file.
     ///
     /// # Errors
     /// [`ContractError`] if the file cannot be read or is invalid.
@@ -47,13 +60,14 @@ impl Contract {
         let file = glib::KeyFile::new();
         file.load_from_bytes(&glib::Bytes::from_owned(contents), glib::KeyFileFlags::NONE)
             .map_err(|e| e.to_string())?;
-        // GLib's strings cannot hold zero bytes.
-        if input.contains('\0') || !file.has_group(input) {
+        check_version(&file)?;
+        let Some(input) = input_section(&file, input) else {
             return Err(format!(
                 "it has no section [{}] for the model's input",
                 text::name(input)
             ));
-        }
+        };
+        let input = input.as_str();
         let ranges = match file.string(input, "ranges") {
             Ok(ranges) => ranges,
             // Without ranges the tensor takes the bytes as they are.
@@ -90,10 +104,69 @@ impl Contract {
             // Adding zero turns -0.0, which would be shown as such, into 0.0.
             mean: Some(pairs.map(|(min, max)| -min / (max - min) + 0.0)),
             std: Some(pairs.map(|(min, max)| 1.0 / (max - min))),
+            color: file
+                .string(input, "caps")
+                .ok()
+                .and_then(|caps| color_of(&caps)),
+            output: has_confidences(&file).then_some(OutputKind::Probabilities),
             ..Self::default()
         };
         contract.check().map_err(|e| e.to_string())?;
         Ok(contract)
+    }
+}
+
+/// Refuses a file of another major version. GStreamer requires a version, but files without one are
+/// read as version 1.
+fn check_version(file: &glib::KeyFile) -> Result<(), String> {
+    let Ok(version) = file.string(HEADER, "version") else {
+        return Ok(());
+    };
+    match version.split('.').next().map(str::trim) {
+        Some("1") => Ok(()),
+        _ => Err(format!(
+            "its version is {}, and only version 1 is known",
+            text::name(&version)
+        )),
+    }
+}
+
+/// The section that describes the input: GStreamer matches it by name, and otherwise by direction.
+fn input_section(file: &glib::KeyFile, input: &str) -> Option<String> {
+    // GLib's strings cannot hold zero bytes.
+    if !input.contains('\0') && file.has_group(input) {
+        return Some(input.to_owned());
+    }
+    let groups = file.groups();
+    let mut groups = groups.iter().map(|group| group.as_str());
+    let found = groups.find(|group| is(file, group, "dir", "input"))?;
+    Some(found.to_owned())
+}
+
+/// Whether a key has this value.
+fn is(file: &glib::KeyFile, group: &str, key: &str, value: &str) -> bool {
+    file.string(group, key)
+        .is_ok_and(|found| found.trim() == value)
+}
+
+/// Whether an output holds confidences. One with the id for logits may also do so, since GStreamer's
+/// first decoder knew no other id: then the model itself tells.
+fn has_confidences(file: &glib::KeyFile) -> bool {
+    let groups = file.groups();
+    groups.iter().any(|group| {
+        let group = group.as_str();
+        is(file, group, "dir", "output") && is(file, group, "id", CONFIDENCES_ID)
+    })
+}
+
+/// The colour order of the caps that an input expects.
+fn color_of(caps: &str) -> Option<ColorOrder> {
+    let caps: gst::Caps = caps.parse().ok()?;
+    let format = caps.structure(0)?.get::<&str>("format").ok()?;
+    match format {
+        _ if format.starts_with("RGB") => Some(ColorOrder::Rgb),
+        _ if format.starts_with("BGR") => Some(ColorOrder::Bgr),
+        _ => None,
     }
 }
 
@@ -127,6 +200,7 @@ mod tests {
     /// What is read of a file, and what is refused.
     #[test]
     fn modelinfo() {
+        gst::init().expect("GStreamer");
         let dir = tempfile::tempdir().expect("a folder");
         let model = dir.path().join("net.onnx");
         assert!(
@@ -161,7 +235,25 @@ mod tests {
             assert_eq!(contract.expect("there").crop, crop, "{dims}");
         }
         assert_eq!(contract.std, Some([0.5, 1.0, 1.0 / 255.0]));
+        // By direction, where the name is another.
+        write(
+            "[modelinfo]\nversion=1.1\n[y]\ndir=output\n[z]\ndir=input\nranges=0,1\ncaps=video/x-raw, format=BGR\n",
+        );
+        let contract = Contract::from_modelinfo(&model, "x").expect("read");
+        let contract = contract.expect("there");
+        assert_eq!(contract.std, Some([1.0; 3]));
+        assert_eq!(contract.color, Some(ColorOrder::Bgr));
+        assert_eq!(contract.output, None);
+        for (id, output) in [
+            (LOGITS_ID, None),
+            (CONFIDENCES_ID, Some(OutputKind::Probabilities)),
+        ] {
+            write(&format!("[x]\n[y]\ndir=output\nid={id}\n"));
+            let contract = Contract::from_modelinfo(&model, "x").expect("read");
+            assert_eq!(contract.expect("there").output, output, "{id}");
+        }
         for wrong in [
+            "[modelinfo]\nversion=2.0\n[x]\n",
             "[y]\n",
             "[x]\nranges=1\n",
             "[x]\nranges=1,0\n",

@@ -6,6 +6,7 @@ mod check;
 mod data_config;
 mod inspect;
 mod install;
+mod modelinfo;
 pub mod precision;
 mod quantize;
 mod source;
@@ -22,6 +23,8 @@ pub enum Command {
     Install(install::Args),
     /// Say what an ONNX classifier is: inputs, outputs, size, work, architecture
     Inspect(inspect::Args),
+    /// Write the .modelinfo with which GStreamer's onnxinference runs a classifier
+    Modelinfo(modelinfo::Args),
     /// Make a float32 ResNet50 of this program a file of 8-bit integers
     Quantize(quantize::Args),
     /// Run a classifier, or two in turn, on the same frames: agreement and speed
@@ -33,6 +36,7 @@ pub fn run(command: &Command) -> crate::Result<ExitCode> {
         Command::Build(args) => build::run(args),
         Command::Install(args) => install::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Modelinfo(args) => modelinfo::run(args),
         Command::Quantize(args) => quantize::run(args),
         Command::Check(args) => check::run(args),
     }
