@@ -3,6 +3,7 @@
 
 mod doctor;
 mod inspect;
+mod modelinfo;
 mod names;
 mod reports;
 
