@@ -120,7 +120,7 @@ fn short_frame() {
     assert_eq!(errors.len(), 1);
     let text = errors[0].message();
     assert!(
-        text.contains("RGB of 320x240 takes 230400 bytes, and it has 100;"),
+        text.contains("RGB of 320x240 takes 230400 bytes, and the frame has 100;"),
         "{text}"
     );
     assert!(text.len() < 300, "{text}");
