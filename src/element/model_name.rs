@@ -7,7 +7,7 @@ use gst::prelude::*;
 
 use super::{strings, upstream};
 use crate::meta::{
-    Classification, classifications_by, frame_classifications, name_matches, region_classifications,
+    Classification, all_regions, classifications_by, frame_classifications, name_matches,
 };
 use crate::{paths, text};
 
@@ -87,8 +87,7 @@ impl ModelNameCheck {
 
 /// Element and model of all that have classified a frame or one of its regions, each once.
 fn all(frame: &gst::BufferRef) -> Vec<(Arc<str>, Arc<str>)> {
-    let regions = frame.iter_meta::<gst_video::VideoRegionOfInterestMeta>();
-    let regions = regions.flat_map(|meta| region_classifications(&meta));
+    let regions = all_regions(frame).into_iter().flat_map(|(_, all)| all);
     let mut all = Vec::new();
     for Classification { element, model, .. } in
         frame_classifications(frame).into_iter().chain(regions)

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The message at the end of a stream if an element that reads classifications never got one.
 
-use gst_video::VideoRegionOfInterestMeta;
-
 use super::upstream;
 use crate::meta::{classification_of, regions_of};
 
@@ -30,10 +28,11 @@ impl UnclassifiedCheck {
         if self.is_done {
             return;
         }
-        self.is_done = classification_of(frame).is_some()
-            || regions_of(frame).iter().any(|(_, seen)| seen.is_some());
+        let regions = regions_of(frame);
+        self.is_done =
+            classification_of(frame).is_some() || regions.iter().any(|(_, seen)| seen.is_some());
         self.frames = self.frames.saturating_add(1);
-        self.has_regions |= frame.meta::<VideoRegionOfInterestMeta>().is_some();
+        self.has_regions |= !regions.is_empty();
     }
 
     /// The stream was flushed: its frames up to here do not count.
@@ -185,7 +184,7 @@ mod tests {
         assert_eq!(check.end(), None);
 
         let mut region = gst::Buffer::new();
-        VideoRegionOfInterestMeta::add(region.make_mut(), "face", (0, 0, 1, 1));
+        gst_video::VideoRegionOfInterestMeta::add(region.make_mut(), "face", (0, 0, 1, 1));
         check.see(&region);
         assert!(check.end().is_some_and(|found| found.has_regions));
         check.see(&frame);

@@ -7,6 +7,8 @@
 use gst::meta::CustomMeta;
 
 use super::Classification;
+#[cfg(feature = "v1_24")]
+use super::analytics::{self, Earlier};
 use super::select::select;
 
 /// Name of the metadata and of its structure.
@@ -18,6 +20,8 @@ pub const META_NAME: &str = "Resnet50ClassificationMeta";
 /// what a frame shows does not depend on its size or format. `videoscale` and similar elements drop
 /// custom metadata without such a function.
 pub fn register() {
+    #[cfg(feature = "v1_24")]
+    super::objects::register();
     if CustomMeta::is_registered(META_NAME) {
         return;
     }
@@ -31,11 +35,19 @@ pub fn register() {
 /// of the same element.
 pub fn attach(buffer: &mut gst::BufferRef, classification: &Classification) {
     let (mut index, mut is_there) = (0, false);
+    #[cfg(feature = "v1_24")]
+    let mut earlier = None;
     visit(buffer, |there| {
         is_there = element(there) == &*classification.element;
         index += usize::from(!is_there);
+        #[cfg(feature = "v1_24")]
+        if is_there {
+            earlier = Earlier::of(there);
+        }
         is_there
     });
+    #[cfg(feature = "v1_24")]
+    let mtd = analytics::attach(buffer, classification, None, earlier.as_ref());
     // This fails only if the metadata is not registered, and each element registers it.
     if is_there || CustomMeta::add(buffer, META_NAME).is_ok() {
         move_to_front(buffer, index);
@@ -43,11 +55,13 @@ pub fn attach(buffer: &mut gst::BufferRef, classification: &Classification) {
             // Optional fields of the earlier one must not stay.
             first.remove_all_fields();
             classification.write_to(first);
+            #[cfg(feature = "v1_24")]
+            if let Some(mtd) = mtd {
+                first.set(analytics::MTD_FIELD, mtd);
+            }
             true
         });
     }
-    #[cfg(feature = "v1_24")]
-    super::analytics::attach(buffer, classification);
 }
 
 /// The classification of a buffer by the last element that has classified it.

@@ -9,8 +9,14 @@ mod analytics;
 mod classification;
 mod custom;
 mod json;
+#[cfg(feature = "v1_24")]
+mod objects;
+#[cfg(feature = "v1_24")]
+mod own;
+mod quark;
 mod reader;
 mod region;
+mod regions;
 mod select;
 
 pub use classification::{Class, Classification, Decision, Group};
@@ -18,9 +24,14 @@ pub use custom::{
     META_NAME, attach, classification_by, classification_of, frame_classifications, register,
 };
 pub use json::{json_line, json_line_unclassified, json_lines};
+#[cfg(feature = "v1_24")]
+pub use objects::OBJECT_META_NAME;
+#[cfg(feature = "v1_24")]
+pub use own::own_classes;
 pub use reader::classifications_by;
-pub use region::{
-    PARAM_NAME, Region, attach_region, attach_regions, region_classifications, regions_by,
-    regions_of,
+pub use region::{PARAM_NAME, Region, attach_region, region_classifications};
+pub(crate) use regions::has_unreadable_objects;
+pub use regions::{
+    RegionSource, all_regions, attach_regions, find_regions, regions_by, regions_of,
 };
 pub use select::name_matches;

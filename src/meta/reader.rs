@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Reading all classifications of a buffer.
 
-use gst_video::VideoRegionOfInterestMeta;
-
 use super::{
-    Classification, Region, classification_by, frame_classifications, region_classifications,
-    regions_by,
+    Classification, Region, all_regions, classification_by, frame_classifications, regions_by,
 };
 
 impl Classification {
@@ -54,10 +51,9 @@ impl Classification {
         buffer: &gst::BufferRef,
     ) -> impl Iterator<Item = (Option<Region>, Classification)> {
         let frame = frame_classifications(buffer).into_iter();
-        let regions = buffer.iter_meta::<VideoRegionOfInterestMeta>();
-        let regions = regions.flat_map(|meta| {
-            let region = Region::from_meta(&meta);
-            let all = region_classifications(&meta).into_iter();
+        let regions = all_regions(buffer).into_iter();
+        let regions = regions.flat_map(|(region, all)| {
+            let all = all.into_iter();
             all.map(move |classification| (Some(region.clone()), classification))
         });
         frame
@@ -82,6 +78,8 @@ pub fn classifications_by(
 
 #[cfg(test)]
 mod tests {
+    use gst_video::VideoRegionOfInterestMeta;
+
     use super::*;
     use crate::meta::{Class, attach, attach_region, register};
 

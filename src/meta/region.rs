@@ -7,7 +7,7 @@ use glib::translate::IntoGlibPtr;
 use gst_video::VideoRegionOfInterestMeta;
 
 use super::Classification;
-use super::select::select;
+use super::quark::quark_text;
 use crate::rect::Rect;
 
 /// Name of the parameter of a GstVideoRegionOfInterestMeta that holds its classification, in the
@@ -15,10 +15,12 @@ use crate::rect::Rect;
 /// the region; that of the last element comes first.
 pub const PARAM_NAME: &str = "classification";
 
-/// A region of a frame: a GstVideoRegionOfInterestMeta of any detector.
+/// A region of a frame: a GstVideoRegionOfInterestMeta of any detector, or, built with the feature
+/// `v1_24`, a GstAnalyticsODMtd.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Region {
-    /// The id of the metadata, from the detector.
+    /// The id of the metadata, from the detector; of a GstAnalyticsODMtd, its id in the buffer's
+    /// relation metadata.
     pub id: i32,
     /// The id of the object from a tracker, if there is one.
     pub tracking_id: Option<i64>,
@@ -67,44 +69,15 @@ impl Region {
 /// The region's type; empty if it is unset or an unknown quark, which the bindings do not expect.
 fn kind_of(meta: &VideoRegionOfInterestMeta) -> Arc<str> {
     let raw: *const VideoRegionOfInterestMeta = meta;
-    // SAFETY: the type of the bindings is a transparent wrapper of the C structure, and the string of a
-    // quark is never freed.
-    let text = unsafe {
-        let quark = (*raw.cast::<gst_video::ffi::GstVideoRegionOfInterestMeta>()).roi_type;
-        let text = glib::ffi::g_quark_to_string(quark);
-        (!text.is_null()).then(|| std::ffi::CStr::from_ptr(text))
-    };
-    text.map_or_else(|| "".into(), |text| text.to_string_lossy().into())
+    // SAFETY: the type of the bindings is a transparent wrapper of the C structure.
+    let quark = unsafe { (*raw.cast::<gst_video::ffi::GstVideoRegionOfInterestMeta>()).roi_type };
+    quark_text(quark)
 }
 
 /// An integer field of any integer type.
 fn integer(structure: &gst::StructureRef, field: &str) -> Option<i64> {
     let value = structure.value(field).ok()?;
     value.transform::<i64>().ok()?.get().ok()
-}
-
-/// The regions of a buffer in their order, each with its classification by the last element that
-/// has classified it; `None` if no element has.
-pub fn regions_of(buffer: &gst::BufferRef) -> Vec<(Region, Option<Classification>)> {
-    regions_by(buffer, None)
-}
-
-/// The regions of a buffer in their order, each with its classification by one of the elements
-/// that have classified it. `name` is as in [`classification_by`](super::classification_by).
-pub fn regions_by(
-    buffer: &gst::BufferRef,
-    name: Option<&str>,
-) -> Vec<(Region, Option<Classification>)> {
-    buffer
-        .iter_meta::<VideoRegionOfInterestMeta>()
-        .map(|meta| {
-            let param = select(params(&meta), name);
-            (
-                Region::from_meta(&meta),
-                param.and_then(Classification::from_structure),
-            )
-        })
-        .collect()
 }
 
 /// The classifications of a region by all elements that have classified it, the last element first.
@@ -115,24 +88,8 @@ pub fn region_classifications(meta: &VideoRegionOfInterestMeta) -> Vec<Classific
 }
 
 /// The parameters with classifications.
-fn params(meta: &VideoRegionOfInterestMeta) -> impl Iterator<Item = &gst::StructureRef> {
+pub(super) fn params(meta: &VideoRegionOfInterestMeta) -> impl Iterator<Item = &gst::StructureRef> {
     meta.params().filter(|param| param.name() == PARAM_NAME)
-}
-
-/// Attaches classifications to regions of a buffer, each with the index of its region.
-pub fn attach_regions(buffer: &mut gst::BufferRef, seen: &[(usize, &Classification)]) {
-    if seen.is_empty() {
-        return;
-    }
-    let mut seen = seen.to_vec();
-    seen.sort_by_key(|(region, _)| *region);
-    let mut seen = seen.into_iter().peekable();
-    let regions = buffer.iter_meta_mut::<VideoRegionOfInterestMeta>();
-    for (index, mut meta) in regions.enumerate() {
-        if let Some((_, classification)) = seen.next_if(|(region, _)| *region == index) {
-            attach_region(&mut meta, classification);
-        }
-    }
 }
 
 /// Attaches a classification to a region, before those of other elements. It replaces an earlier one of

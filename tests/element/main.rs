@@ -5,6 +5,8 @@
 //! tracers, threads, memory, `fork`) runs itself again in a child: see `support::child`.
 
 mod allocations;
+#[cfg(feature = "v1_24")]
+mod analytics;
 mod decision;
 mod engine;
 mod errors;

@@ -178,6 +178,21 @@ fn python_reads_and_sets_everything() {
     }
 }
 
+/// Python that knows only GStreamer's analytics metadata puts boxes onto frames, and reads the classes
+/// of the frame and of the boxes.
+#[cfg(feature = "v1_24")]
+#[test]
+fn python_knows_only_the_analytics_metadata() {
+    let registry = tempfile::tempdir().expect("a folder");
+    let mut command = support::example::python();
+    command.arg(source("tests/python/analytics.py"));
+    plugin::prepare(&mut command, registry.path());
+    let output = plugin::output(&mut command);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "ok");
+}
+
 /// All three elements can be made, and classify and draw and write as one.
 fn all_work() {
     let line = "videotestsrc num-buffers=3 ! video/x-raw,width=64,height=48 \

@@ -14,7 +14,8 @@
  *
  * With `region=rois` or `region=both` the regions that a detector before the element has put onto
  * the buffer (`GstVideoRegionOfInterestMeta`) are classified as well, each as a picture of its own;
- * the result is a parameter `classification` of the region.
+ * the result is a parameter `classification` of the region. Built for GStreamer 1.24, the element
+ * classifies `GstAnalyticsODMtd` too, and relates a `GstAnalyticsClsMtd` to each.
  *
  * ## Example pipeline
  * ```bash

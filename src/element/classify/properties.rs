@@ -90,7 +90,7 @@ pub static PROPERTIES: LazyLock<Table<Settings, Effect>> = LazyLock::new(|| {
             .enumeration(ColorOrderSetting::Auto, |s: &mut Settings| &mut s.color_order),
         playing("messages", "Messages", "When an element message \"resnet50\" with the result is posted on the bus")
             .enumeration(Messages::None, |s: &mut Settings| &mut s.frame.messages),
-        playing("region", "Region", "What is classified: the whole frame, or each region that a detector before this element has found (GstVideoRegionOfInterestMeta), or both; a region's classes are attached to the region")
+        playing("region", "Region", "What is classified: the whole frame, or each region that a detector before this element has found (GstVideoRegionOfInterestMeta, and GstAnalyticsODMtd where built for GStreamer 1.24), or both; a region's classes are attached to the region")
             .enumeration(RegionSetting::Frame, |s: &mut Settings| &mut s.frame.region)
             .effect(Effect::Regions),
         playing("roi-types", "Region types", "Types of regions that are classified, separated by commas, for example \"face,person\"; unset: all")

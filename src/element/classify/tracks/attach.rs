@@ -15,7 +15,7 @@ pub fn attach(buffer: &mut gst::Buffer, results: &[(Target, Classification)]) {
     for (target, classification) in results {
         match &target.region {
             None => meta::attach(buffer, classification),
-            Some(region) => regions.push((region.index, classification)),
+            Some(region) => regions.push((region.source, classification)),
         }
     }
     if !regions.is_empty() {

@@ -37,10 +37,17 @@ pub struct RegionHint {
     time: Option<gst::ClockTime>,
     /// Types of the regions that were ignored, and the number of each.
     ignored: Vec<(Arc<str>, u64)>,
+    /// There was analytics metadata, which this build cannot read.
+    has_unreadable: bool,
     is_over: bool,
 }
 
 impl RegionHint {
+    /// Notes that the last frame had GStreamer's analytics metadata, which this build cannot read.
+    pub fn unreadable(&mut self) {
+        self.has_unreadable = true;
+    }
+
     /// Counts a region that is not classified.
     pub fn ignored(&mut self, kind: &Arc<str>) {
         if self.is_over {
@@ -81,10 +88,21 @@ impl RegionHint {
                 1 => "the only frame had no region to classify".to_owned(),
                 frames => format!("none of {frames} frames had a region to classify"),
             };
+            if self.has_unreadable {
+                return Some(Hint::Warning(format!(
+                    "{none}, but there was GStreamer's analytics metadata, where detectors of \
+                     GStreamer 1.24 and later put their boxes (GstAnalyticsODMtd). This build of \
+                     the plugin cannot read it: build it with the feature v1_24, or use a detector \
+                     that attaches GstVideoRegionOfInterestMeta"
+                )));
+            }
+            let metas = match cfg!(feature = "v1_24") {
+                true => "GstVideoRegionOfInterestMeta or GstAnalyticsODMtd",
+                false => "GstVideoRegionOfInterestMeta",
+            };
             return Some(Hint::Info(format!(
-                "{none}. If nothing was in view, all is \
-                 well; else put a detector that attaches GstVideoRegionOfInterestMeta before \
-                 resnet50, or set region=frame"
+                "{none}. If nothing was in view, all is well; else put a detector that attaches \
+                 {metas} before resnet50, or set region=frame"
             )));
         }
         let mut types = String::new();
@@ -161,6 +179,19 @@ mod tests {
             panic!("an information");
         };
         assert!(text.starts_with("the only frame had no region"), "{text}");
+    }
+
+    /// Boxes that this build may have missed are a reason to warn.
+    #[test]
+    fn unreadable() {
+        let settings = settings().frame;
+        let mut hint = RegionHint::default();
+        hint.frame(false, None);
+        hint.unreadable();
+        let Some(Hint::Warning(text)) = hint.hint(&settings, true) else {
+            panic!("a warning");
+        };
+        assert!(text.contains("v1_24"), "{text}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::decision::TrackDecision;
 use super::fairness::LastService;
 use super::static_scene::StaticScene;
 use crate::classifier::FrameResult;
-use crate::meta::{Classification, Region};
+use crate::meta::{Classification, Region, RegionSource};
 use crate::rect::Rect;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -167,8 +167,8 @@ impl TrackState {
 /// A region of a frame that is classified.
 #[derive(Debug, Clone)]
 pub struct TargetRegion {
-    /// Which of the buffer's regions it is.
-    pub index: usize,
+    /// The metadata that it lies in.
+    pub source: RegionSource,
     /// What its detector says of it.
     pub region: Region,
     /// Its part within the frame.

@@ -8,7 +8,7 @@ use super::super::log::CAT;
 use super::super::settings::FrameSettings;
 use super::region_hint::RegionHint;
 use super::track::{Target, TargetRegion, Track};
-use crate::meta::Region;
+use crate::meta;
 use crate::postprocess::{Detection, ObjectTracker};
 
 /// Maximum number of regions of a frame that are classified. A detector that finds more is broken.
@@ -73,9 +73,7 @@ impl Tracks {
         settings: &FrameSettings,
     ) {
         let mut found = Vec::new();
-        let regions = buffer.iter_meta::<gst_video::VideoRegionOfInterestMeta>();
-        for (index, meta) in regions.enumerate() {
-            let region = Region::from_meta(&meta);
+        for (source, region) in meta::find_regions(buffer) {
             let rect = region.rect.clip(width, height).filter(|rect| {
                 settings.roi_types.contain(&region.kind)
                     && rect.width.min(rect.height) >= settings.roi_min_size
@@ -90,7 +88,7 @@ impl Tracks {
                     break;
                 }
                 Some(rect) => found.push(TargetRegion {
-                    index,
+                    source,
                     region,
                     rect,
                 }),
@@ -98,6 +96,9 @@ impl Tracks {
         }
         let step = moment.map(|moment| moment.step);
         self.hint.frame(!found.is_empty(), step);
+        if found.is_empty() && meta::has_unreadable_objects(buffer) {
+            self.hint.unreadable();
+        }
         let detections = found.iter().map(|found| Detection {
             tracking_id: found.region.tracking_id,
             kind: Arc::clone(&found.region.kind),
