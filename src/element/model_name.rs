@@ -7,7 +7,7 @@ use gst::prelude::*;
 
 use super::{strings, upstream};
 use crate::meta::{
-    Classification, all_regions, classifications_by, frame_classifications, name_matches,
+    Classification, all_regions, any_classifications, frame_classifications, name_matches,
 };
 use crate::{paths, text};
 
@@ -56,7 +56,7 @@ impl ModelNameCheck {
     /// have classified.
     pub fn see(&mut self, frame: &gst::BufferRef) -> Option<Missing> {
         let name = self.name.clone().filter(|_| !self.is_done)?;
-        self.is_done = !classifications_by(frame, Some(&name)).is_empty();
+        self.is_done = !any_classifications(frame, Some(&name)).is_empty();
         if self.is_done || !self.others.is_empty() {
             return None;
         }

@@ -2,7 +2,7 @@
 //! The message at the end of a stream if an element that reads classifications never got one.
 
 use super::upstream;
-use crate::meta::{classification_of, regions_of};
+use crate::meta::{any_classifications, regions_of};
 
 /// Looks for classifications in the frames of a stream.
 #[derive(Debug, Default)]
@@ -28,11 +28,9 @@ impl UnclassifiedCheck {
         if self.is_done {
             return;
         }
-        let regions = regions_of(frame);
-        self.is_done =
-            classification_of(frame).is_some() || regions.iter().any(|(_, seen)| seen.is_some());
+        self.is_done = !any_classifications(frame, None).is_empty();
         self.frames = self.frames.saturating_add(1);
-        self.has_regions |= !regions.is_empty();
+        self.has_regions |= !regions_of(frame).is_empty();
     }
 
     /// The stream was flushed: its frames up to here do not count.

@@ -3,7 +3,9 @@
 
 use serde::Serialize;
 
-use super::{Classification, Decision, Region, classifications_by};
+use super::{
+    AnyClassification, Classification, Decision, ForeignClassification, Region, any_classifications,
+};
 
 #[derive(Default, Serialize)]
 struct Line<'a> {
@@ -22,6 +24,10 @@ struct Line<'a> {
     decision: Option<&'a str>,
     decision_confidence: Option<f32>,
     decision_since: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attribute: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -35,11 +41,25 @@ struct RegionFields<'a> {
     height: u32,
 }
 
+impl<'a> RegionFields<'a> {
+    fn new(region: &'a Region) -> Self {
+        Self {
+            id: region.id,
+            tracking_id: region.tracking_id,
+            r#type: &region.kind,
+            x: region.rect.x,
+            y: region.rect.y,
+            width: region.rect.width,
+            height: region.rect.height,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct ClassFields<'a> {
-    index: i32,
+    index: Option<i32>,
     label: &'a str,
-    confidence: f32,
+    confidence: Option<f32>,
 }
 
 #[derive(Serialize)]
@@ -58,9 +78,9 @@ pub fn json_line(
 ) -> String {
     let decision = classification.decision.as_ref();
     let results = classification.results.iter().map(|c| ClassFields {
-        index: c.index,
+        index: Some(c.index),
         label: &c.label,
-        confidence: c.confidence,
+        confidence: Some(c.confidence),
     });
     let groups = classification.groups.iter().map(|g| GroupFields {
         label: &g.label,
@@ -73,20 +93,49 @@ pub fn json_line(
         fresh: classification.fresh,
         age_ns: nanoseconds(classification.age),
         inference_ns: Some(classification.inference_time.nseconds()),
-        region: region.map(|r| RegionFields {
-            id: r.id,
-            tracking_id: r.tracking_id,
-            r#type: &r.kind,
-            x: r.rect.x,
-            y: r.rect.y,
-            width: r.rect.width,
-            height: r.rect.height,
-        }),
+        region: region.map(RegionFields::new),
         results: results.collect(),
         groups: groups.collect(),
         decision: decision.map(Decision::name),
         decision_confidence: decision.map(|d| d.confidence),
         decision_since: nanoseconds(decision.and_then(|d| d.since)),
+        ..timed(pts, segment)
+    })
+}
+
+/// [`json_line`] of a classification by `resnet50` or by another element. That of another element
+/// has the field `by`, and what its metadata does not say is `null`.
+pub fn json_line_of_any(
+    classification: &AnyClassification,
+    region: Option<&Region>,
+    pts: Option<gst::ClockTime>,
+    segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
+) -> String {
+    match classification {
+        AnyClassification::Own(own) => json_line(own, region, pts, segment),
+        AnyClassification::Foreign(foreign) => foreign_line(foreign, region, pts, segment),
+    }
+}
+
+fn foreign_line(
+    classification: &ForeignClassification,
+    region: Option<&Region>,
+    pts: Option<gst::ClockTime>,
+    segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
+) -> String {
+    let results = classification.classes.iter().map(|c| ClassFields {
+        index: c.index,
+        label: &c.label,
+        confidence: c.confidence,
+    });
+    text(&Line {
+        element: classification.element.as_deref(),
+        model: classification.model.as_deref(),
+        fresh: true,
+        region: region.map(RegionFields::new),
+        results: results.collect(),
+        by: Some(classification.carrier.name()),
+        attribute: classification.attribute.as_deref(),
         ..timed(pts, segment)
     })
 }
@@ -99,15 +148,15 @@ pub fn json_line_unclassified(
     text(&timed(pts, segment))
 }
 
-/// The lines of a buffer: of the whole frame and of each classified region, each by the last element
-/// that has classified it. Empty if there are none.
+/// The lines of a buffer: of the whole frame and of each classified region, each by the last
+/// `resnet50` that has classified it, or else by elements of others. Empty if there are none.
 pub fn json_lines(
     buffer: &gst::BufferRef,
     segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
 ) -> String {
-    classifications_by(buffer, None)
+    any_classifications(buffer, None)
         .iter()
-        .map(|(region, seen)| json_line(seen, region.as_ref(), buffer.pts(), segment))
+        .map(|(region, seen)| json_line_of_any(seen, region.as_ref(), buffer.pts(), segment))
         .collect()
 }
 

@@ -8,6 +8,7 @@
 mod analytics;
 mod classification;
 mod custom;
+mod foreign;
 mod json;
 #[cfg(feature = "v1_24")]
 mod objects;
@@ -23,7 +24,11 @@ pub use classification::{Class, Classification, Decision, Group};
 pub use custom::{
     META_NAME, attach, classification_by, classification_of, frame_classifications, register,
 };
-pub use json::{json_line, json_line_unclassified, json_lines};
+pub use foreign::{
+    AnyClassification, Carrier, ForeignClass, ForeignClassification, any_classifications,
+    any_of_frame, any_of_regions,
+};
+pub use json::{json_line, json_line_of_any, json_line_unclassified, json_lines};
 #[cfg(feature = "v1_24")]
 pub use objects::OBJECT_META_NAME;
 #[cfg(feature = "v1_24")]

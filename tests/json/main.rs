@@ -5,6 +5,7 @@
 
 mod choice;
 mod fields;
+mod foreign;
 mod stream;
 mod warnings;
 

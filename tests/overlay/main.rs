@@ -3,6 +3,7 @@
 #![cfg(feature = "overlay")]
 
 mod drawing;
+mod foreign;
 mod frames;
 mod regions;
 mod stream;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::meta::{Classification, Region};
+use crate::meta::{AnyClassification, Classification, Region};
 use crate::postprocess::{Detection, ObjectTracker};
 use crate::sync::Mutex;
 
@@ -14,18 +14,29 @@ enum Reported {
     Unclassified,
     /// The label of the decision; `None` if the decision has none.
     Decision(Option<Arc<str>>),
-    /// Without a decision, the best class; `None` if no class reached the threshold.
-    Class(Option<(i32, Arc<str>)>),
+    /// Without a decision, the best class; `None` if no class reached the threshold. Its index is
+    /// unknown in the metadata of some other elements.
+    Class(Option<(Option<i32>, Arc<str>)>),
 }
 
 impl Reported {
-    fn of(classification: &Classification) -> Self {
+    fn of(classification: &AnyClassification) -> Self {
+        match classification {
+            AnyClassification::Own(own) => Self::of_own(own),
+            AnyClassification::Foreign(foreign) => {
+                let best = foreign.classes.first();
+                Self::Class(best.map(|c| (c.index, Arc::clone(&c.label))))
+            }
+        }
+    }
+
+    fn of_own(classification: &Classification) -> Self {
         match &classification.decision {
             Some(decision) => Self::Decision(decision.label.clone()),
             None => Self::Class(
                 classification
                     .top()
-                    .map(|c| (c.index, Arc::clone(&c.label))),
+                    .map(|c| (Some(c.index), Arc::clone(&c.label))),
             ),
         }
     }
@@ -46,14 +57,17 @@ impl Changes {
 
     /// Retains the classifications of one buffer that differ from the last ones of the frame or of
     /// the same object.
-    pub fn retain_changes(&mut self, classifications: &mut Vec<(Option<Region>, Classification)>) {
+    pub fn retain_changes(
+        &mut self,
+        classifications: &mut Vec<(Option<Region>, AnyClassification)>,
+    ) {
         if self.frame == Some(Reported::Unclassified) {
             self.frame = None;
         }
         let regions = classifications
             .iter()
-            .filter_map(|(region, _)| region.as_ref());
-        let detections = regions.map(detection).collect();
+            .filter_map(|(region, found)| Some(detection(region.as_ref()?, found)));
+        let detections = regions.collect();
         let mut objects = self.objects.see(detections, Arc::default).into_iter();
         classifications.retain(|(region, classification)| {
             let reported = Reported::of(classification);
@@ -84,11 +98,20 @@ fn is_change(last: &mut Option<Reported>, reported: Reported) -> bool {
 }
 
 /// The region as [`ObjectTracker`] recognizes it. Its own id does not count: most detectors give all
-/// regions the same id, and others never use an id twice.
-fn detection(region: &Region) -> Detection {
+/// regions the same id, and others never use an id twice. Each attribute counts as an object of its
+/// own.
+fn detection(region: &Region, classification: &AnyClassification) -> Detection {
+    let attribute = match classification {
+        AnyClassification::Own(_) => None,
+        AnyClassification::Foreign(foreign) => foreign.attribute.as_deref(),
+    };
+    let kind = match attribute {
+        None => Arc::clone(&region.kind),
+        Some(attribute) => format!("{}\0{attribute}", region.kind).into(),
+    };
     Detection {
         tracking_id: region.tracking_id,
-        kind: Arc::clone(&region.kind),
+        kind,
         place: region.rect,
     }
 }
@@ -96,10 +119,10 @@ fn detection(region: &Region) -> Detection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::meta::{Class, Decision};
+    use crate::meta::{Carrier, Class, Decision, ForeignClass, ForeignClassification};
 
-    fn classification(class: i32, decision: Option<Option<&str>>) -> Classification {
-        Classification {
+    fn classification(class: i32, decision: Option<Option<&str>>) -> AnyClassification {
+        AnyClassification::Own(Classification {
             element: "classify".into(),
             model: "m".into(),
             provider: "cpu".into(),
@@ -117,7 +140,7 @@ mod tests {
                 confidence: 0.5,
                 since: None,
             }),
-        }
+        })
     }
 
     /// A region of 8x8.
@@ -133,7 +156,7 @@ mod tests {
     /// How many of the classifications are changes.
     fn count_changes(
         changes: &mut Changes,
-        classifications: Vec<(Option<Region>, Classification)>,
+        classifications: Vec<(Option<Region>, AnyClassification)>,
     ) -> usize {
         let mut classifications = classifications;
         changes.retain_changes(&mut classifications);
@@ -259,5 +282,34 @@ mod tests {
                 "{id} is remembered"
             );
         }
+    }
+
+    /// The attributes that other elements find on one object change one by one.
+    #[test]
+    fn attributes() {
+        let foreign = |attribute: &str, label: &str| {
+            AnyClassification::Foreign(ForeignClassification {
+                carrier: Carrier::RegionParam,
+                element: None,
+                model: None,
+                attribute: Some(attribute.into()),
+                classes: vec![ForeignClass {
+                    index: None,
+                    label: label.into(),
+                    confidence: None,
+                }],
+            })
+        };
+        let mut changes = Changes::default();
+        let frame = |color, kind| {
+            vec![
+                (region("car", 0, Some(7), 0), foreign("color", color)),
+                (region("car", 0, Some(7), 0), foreign("type", kind)),
+            ]
+        };
+        assert_eq!(count_changes(&mut changes, frame("red", "van")), 2);
+        assert_eq!(count_changes(&mut changes, frame("red", "van")), 0);
+        assert_eq!(count_changes(&mut changes, frame("blue", "van")), 1);
+        assert_eq!(count_changes(&mut changes, frame("blue", "bus")), 1);
     }
 }

@@ -16,7 +16,7 @@ use crate::element::flow;
 use crate::element::model_name::ModelNameCheck;
 use crate::element::strings;
 use crate::element::unclassified::UnclassifiedCheck;
-use crate::meta::{classifications_by, json_line, json_line_unclassified};
+use crate::meta::{any_classifications, json_line_of_any, json_line_unclassified};
 use crate::sync::Mutex;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -78,7 +78,7 @@ impl Resnet50Json {
             include_unclassified,
             ..
         } = self.settings.lock().clone();
-        let mut classifications = classifications_by(frame, model_name.as_deref());
+        let mut classifications = any_classifications(frame, model_name.as_deref());
         self.check_model_name(frame, model_name.as_ref());
         let mut state = self.state.lock();
         state.unclassified.see(frame);
@@ -95,7 +95,7 @@ impl Resnet50Json {
         classifications
             .iter()
             .map(|(region, classification)| {
-                json_line(classification, region.as_ref(), frame.pts(), segment)
+                json_line_of_any(classification, region.as_ref(), frame.pts(), segment)
             })
             .collect()
     }

@@ -10,6 +10,10 @@
  * After several classifiers, the results of the last one become lines, or those of the one that
  * `model-name` names. The field `element` names the classifier.
  *
+ * Where `resnet50` has no result for a frame or a region, the classifications of other elements are
+ * read: GstAnalyticsClsMtd (in builds with GStreamer 1.24 or newer), and the parameters that DL
+ * Streamer adds to regions.
+ *
  * A buffer without a line becomes a GAP event, so that sinks know the position of the stream.
  *
  * ## Example pipelines

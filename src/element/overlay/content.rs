@@ -5,7 +5,9 @@ use gst::ClockTime;
 
 use super::last_classification::Shown;
 use super::settings::{Settings, Show};
-use crate::meta::{Class, Classification, Region};
+use crate::meta::{
+    AnyClassification, Class, Classification, ForeignClass, ForeignClassification, Region,
+};
 use crate::rect::Rect;
 
 /// Only ages above this one are shown.
@@ -52,15 +54,16 @@ pub struct Content {
 
 impl Content {
     /// What the settings want to be shown of a frame's classification and of its regions'
-    /// classifications.
+    /// classifications. A region with several has a label for each.
     pub fn new(
         shown: Option<&Shown<'_>>,
-        regions: &[(Region, Option<Classification>)],
+        regions: &[(Region, Vec<AnyClassification>)],
         settings: &Settings,
     ) -> Self {
-        let boxes = regions.iter().filter_map(|(region, classification)| {
-            let row = label_row(classification.as_ref()?, settings)?;
-            Some(RegionBox {
+        let boxes = regions.iter().flat_map(|(region, classifications)| {
+            let rows = classifications.iter();
+            let rows = rows.filter_map(|classification| label_row(classification, settings));
+            rows.map(|row| RegionBox {
                 place: region.rect,
                 row,
             })
@@ -102,8 +105,17 @@ fn panel(shown: &Shown<'_>, settings: &Settings) -> Option<Panel> {
     (!rows.is_empty() || !footer.is_empty()).then_some(Panel { rows, footer })
 }
 
-fn rows(classification: &Classification, settings: &Settings) -> Vec<Row> {
-    let rows: Vec<Row> = match &classification.decision {
+fn rows(classification: &AnyClassification, settings: &Settings) -> Vec<Row> {
+    let mut rows = match classification {
+        AnyClassification::Own(own) => own_rows(own, settings),
+        AnyClassification::Foreign(foreign) => foreign_rows(foreign, settings).collect(),
+    };
+    rows.truncate(settings.max_labels as usize);
+    rows
+}
+
+fn own_rows(classification: &Classification, settings: &Settings) -> Vec<Row> {
+    match &classification.decision {
         Some(decision) => {
             let shown = decision.label.is_none() || decision.confidence >= settings.min_confidence;
             let row = Row {
@@ -120,13 +132,22 @@ fn rows(classification: &Classification, settings: &Settings) -> Vec<Row> {
                 label: single_line(&class.label),
                 percent: Some(percent(class.confidence)),
             })
-            .take(settings.max_labels as usize)
             .collect(),
-    };
-    match settings.max_labels {
-        0 => Vec::new(),
-        _ => rows,
     }
+}
+
+/// The classes of another element with enough confidence, or with an unknown one.
+fn foreign_rows(
+    classification: &ForeignClassification,
+    settings: &Settings,
+) -> impl Iterator<Item = Row> {
+    let min = settings.min_confidence;
+    let is_shown = move |class: &&ForeignClass| class.confidence.is_none_or(|c| c >= min);
+    let shown = classification.classes.iter().filter(is_shown);
+    shown.map(|class| Row {
+        label: single_line(&class.label),
+        percent: class.confidence.map(percent),
+    })
 }
 
 /// The classes with enough confidence.
@@ -143,7 +164,14 @@ fn classes<'a>(
 
 /// The label of a region's box; `None` if no class has enough confidence for a box. A decision for
 /// no class is shown, as in the panel.
-fn label_row(classification: &Classification, settings: &Settings) -> Option<Row> {
+fn label_row(classification: &AnyClassification, settings: &Settings) -> Option<Row> {
+    match classification {
+        AnyClassification::Own(own) => own_label_row(own, settings),
+        AnyClassification::Foreign(foreign) => foreign_rows(foreign, settings).next(),
+    }
+}
+
+fn own_label_row(classification: &Classification, settings: &Settings) -> Option<Row> {
     let (label, confidence) = match &classification.decision {
         Some(decision) => match &decision.label {
             Some(label) => (&**label, decision.confidence),
@@ -225,7 +253,7 @@ mod tests {
         }
     }
 
-    fn held(classification: &Classification) -> Shown<'_> {
+    fn held(classification: &AnyClassification) -> Shown<'_> {
         Shown {
             classification,
             age: Some(ClockTime::from_mseconds(1260)),
@@ -237,7 +265,8 @@ mod tests {
         classification: &Classification,
         settings: &Settings,
     ) -> Option<(Vec<String>, String)> {
-        let panel = Content::new(Some(&held(classification)), &[], settings).panel?;
+        let any = AnyClassification::Own(classification.clone());
+        let panel = Content::new(Some(&held(&any)), &[], settings).panel?;
         let rows = panel.rows.into_iter().map(|r| match r.percent {
             Some(percent) => format!("{} {percent}", r.label),
             None => r.label,
@@ -327,9 +356,10 @@ mod tests {
         settings.show = Show::RATE;
         assert_eq!(shown(&classification, &settings), texts(&[], "4.8/s"));
         settings.show = Show::AGE;
+        let any = AnyClassification::Own(classification.clone());
         let young = Shown {
             age: Some(MIN_SHOWN_AGE),
-            ..held(&classification)
+            ..held(&any)
         };
         assert_eq!(Content::new(Some(&young), &[], &settings).panel, None);
         settings.show = Show::empty();
@@ -345,10 +375,11 @@ mod tests {
             kind: "face".into(),
             rect: (1, 2, 3, 4).into(),
         };
+        let own = |classes: &[_]| vec![AnyClassification::Own(classification(classes))];
         let regions = [
-            (region.clone(), None),
-            (region.clone(), Some(classification(&[("weak", 0.2)]))),
-            (region, Some(classification(&[("s\nure", 0.8)]))),
+            (region.clone(), Vec::new()),
+            (region.clone(), own(&[("weak", 0.2)])),
+            (region, own(&[("s\nure", 0.8)])),
         ];
         let mut settings = Settings {
             min_confidence: 0.5,
@@ -382,7 +413,7 @@ mod tests {
                 confidence,
                 since: None,
             });
-            label_row(&classification, settings)
+            label_row(&AnyClassification::Own(classification), settings)
         };
         let settings = Settings {
             min_confidence: 0.5,
@@ -411,5 +442,48 @@ mod tests {
         assert_eq!(percent(f32::NAN), 0);
         assert_eq!(percent(7.0), 100);
         assert_eq!(percent_text(62), "62\u{a0}%");
+    }
+
+    /// The classes of another element are shown as ours are; one without a confidence has no number.
+    /// A region has a label for each classification.
+    #[test]
+    fn of_other_elements() {
+        use crate::meta::Carrier;
+        let class = |(label, confidence): &(&str, Option<f32>)| ForeignClass {
+            index: None,
+            label: (*label).into(),
+            confidence: *confidence,
+        };
+        let foreign = |classes: &[(&str, Option<f32>)]| {
+            AnyClassification::Foreign(ForeignClassification {
+                carrier: Carrier::Analytics,
+                element: None,
+                model: None,
+                attribute: None,
+                classes: classes.iter().map(class).collect(),
+            })
+        };
+        let settings = Settings {
+            show: Show::LABEL | Show::REGIONS,
+            min_confidence: 0.3,
+            ..Settings::default()
+        };
+        let frame = foreign(&[("a\tb", Some(0.9)), ("weak", Some(0.1)), ("c", None)]);
+        let region = Region {
+            id: 0,
+            tracking_id: None,
+            kind: "car".into(),
+            rect: (1, 2, 3, 4).into(),
+        };
+        let attributes = vec![foreign(&[("white", Some(0.7))]), foreign(&[("van", None)])];
+        let content = Content::new(Some(&held(&frame)), &[(region, attributes)], &settings);
+        let row = |label: &str, percent| Row {
+            label: label.into(),
+            percent,
+        };
+        let panel = content.panel.expect("classes");
+        assert_eq!(panel.rows, [row("a b", Some(90)), row("c", None)]);
+        let boxes: Vec<_> = content.boxes.into_iter().map(|b| b.row).collect();
+        assert_eq!(boxes, [row("white", Some(70)), row("van", None)]);
     }
 }

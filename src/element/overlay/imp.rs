@@ -93,9 +93,9 @@ impl Resnet50Overlay {
     /// Draws on a frame. Returns false before there are caps.
     fn draw(&self, buffer: &mut gst::Buffer, settings: &Arc<Settings>) -> Result<bool, Error> {
         let name = settings.model_name.as_ref();
-        let found = meta::classification_by(buffer, name.map(AsRef::as_ref));
+        let found = meta::any_of_frame(buffer, name.map(AsRef::as_ref));
         let regions = match settings.show.contains(Show::REGIONS) {
-            true => meta::regions_by(buffer, name.map(AsRef::as_ref)),
+            true => meta::any_of_regions(buffer, name.map(AsRef::as_ref)),
             false => Vec::new(),
         };
         let missing = self.stream().check_model_name(buffer, name);

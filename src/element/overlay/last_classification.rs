@@ -4,7 +4,7 @@
 use gst::ClockTime;
 
 use super::inference_rate::InferenceRate;
-use crate::meta::Classification;
+use crate::meta::AnyClassification;
 
 /// The times of a frame, as far as it has any.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,7 +18,7 @@ pub struct FrameTime {
 /// A classification, and the running time of the last frame that carried it.
 #[derive(Debug)]
 struct Held {
-    classification: Classification,
+    classification: AnyClassification,
     seen: Option<ClockTime>,
 }
 
@@ -33,7 +33,7 @@ pub struct LastClassification {
 #[derive(Debug)]
 pub struct Shown<'a> {
     /// The frame's own classification or the last one.
-    pub classification: &'a Classification,
+    pub classification: &'a AnyClassification,
     /// The time from the classified frame to this one, if it is known.
     pub age: Option<ClockTime>,
     /// Inferences per second, if there have been enough.
@@ -46,14 +46,14 @@ impl LastClassification {
     pub fn update(
         &mut self,
         now: FrameTime,
-        found: Option<Classification>,
+        found: Option<AnyClassification>,
         hold: ClockTime,
     ) -> Option<Shown<'_>> {
         let mut idle = ClockTime::ZERO;
         if let Some(classification) = found {
             if let Some(stream) = now.stream {
-                let age = classification.age.unwrap_or(ClockTime::ZERO);
-                if classification.fresh || classification.age.is_some() {
+                let age = classification.age().unwrap_or(ClockTime::ZERO);
+                if classification.is_fresh() || classification.age().is_some() {
                     self.rate.note(stream.saturating_sub(age), stream);
                 }
             }
@@ -75,10 +75,10 @@ impl LastClassification {
             classification: &held.classification,
             age: held
                 .classification
-                .age
+                .age()
                 .map(|age| age.saturating_add(idle))
                 .or_else(|| {
-                    let counts = held.classification.fresh && held.seen.is_some();
+                    let counts = held.classification.is_fresh() && held.seen.is_some();
                     counts.then_some(idle)
                 }),
             rate: now.stream.and_then(|stream| self.rate.at(stream)),
@@ -89,6 +89,7 @@ impl LastClassification {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meta::Classification;
 
     fn at(milliseconds: u64) -> FrameTime {
         let time = Some(ClockTime::from_mseconds(milliseconds));
@@ -102,8 +103,8 @@ mod tests {
         ClockTime::from_mseconds(milliseconds)
     }
 
-    fn classification(age: Option<u64>) -> Classification {
-        Classification {
+    fn classification(age: Option<u64>) -> AnyClassification {
+        AnyClassification::Own(Classification {
             element: "classify".into(),
             model: "m".into(),
             provider: "cpu".into(),
@@ -113,7 +114,7 @@ mod tests {
             results: Vec::new(),
             groups: Vec::new(),
             decision: None,
-        }
+        })
     }
 
     /// A classification is held for the set time, and its age grows meanwhile.

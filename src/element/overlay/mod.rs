@@ -16,6 +16,10 @@
  * where there is room. After several classifiers, the results of the last one are drawn, or those
  * of the one that `model-name` names.
  *
+ * Where `resnet50` has no result for a frame or a region, the classifications of other elements are
+ * read: GstAnalyticsClsMtd (in builds with GStreamer 1.24 or newer), and the parameters that DL
+ * Streamer adds to regions.
+ *
  * On all formats whose samples are single bytes or words the element draws itself. A 1080p frame
  * takes well under a millisecond as long as the text does not change. (If the frame is not opaque,
  * formats whose alpha has a plane of its own or more than 8 bits take longer.) All other formats

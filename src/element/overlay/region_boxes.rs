@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Draws the boxes of regions with their labels, and reuses those of the frame before.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -99,11 +100,12 @@ impl RegionBoxes {
             let Some(at) = region_layout::clip(frame, region.place) else {
                 continue;
             };
-            let lines = self.lines.entry(at).or_insert_with(|| {
+            // A region with several labels has one box.
+            if let Entry::Vacant(entry) = self.lines.entry(at) {
                 let known = before.lines.remove(&at);
-                known.unwrap_or_else(|| outline(em, at, settings.accent))
-            });
-            self.sprites.extend(lines.iter().cloned());
+                let lines = known.unwrap_or_else(|| outline(em, at, settings.accent));
+                self.sprites.extend(entry.insert(lines).iter().cloned());
+            }
             if !self.cache.contains_key(&region.row) {
                 let label = match before.cache.remove(&region.row) {
                     Some(label) => label,

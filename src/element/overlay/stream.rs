@@ -10,7 +10,7 @@ use super::content::Content;
 use super::last_classification::{FrameTime, LastClassification};
 use super::painter::Painter;
 use super::settings::Settings;
-use crate::meta::{Classification, Region};
+use crate::meta::{AnyClassification, Region};
 
 /// The state of a stream, from PAUSED on.
 #[derive(Debug, Default)]
@@ -85,8 +85,8 @@ impl Stream {
     pub fn next_content(
         &mut self,
         frame: &gst::BufferRef,
-        found: Option<Classification>,
-        regions: &[(Region, Option<Classification>)],
+        found: Option<AnyClassification>,
+        regions: &[(Region, Vec<AnyClassification>)],
         settings: &Settings,
     ) -> Option<(&mut Painter, Content)> {
         self.unclassified.see(frame);
