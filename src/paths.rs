@@ -16,6 +16,12 @@ pub fn data_dir() -> Option<PathBuf> {
     data.is_absolute().then(|| data.join("gst-resnet50"))
 }
 
+/// The folder in which ONNX Runtime libraries are installed, each in a folder of its own name, below
+/// the data directory `data`.
+pub fn runtimes_in(data: &Path) -> PathBuf {
+    data.join("runtime")
+}
+
 /// The path of the installed ResNet50 v1.5, which is used if the property `model` is not set.
 pub fn installed_model() -> Option<PathBuf> {
     data_dir().map(|dir| dir.join("models").join("resnet50-v1.5.onnx"))

@@ -95,9 +95,9 @@ impl Error {
                 "Fork before the pipeline is created, or after its model is loaded"
             }
             Self::Runtime(_) => {
-                "Install it with “cargo xtask setup” in the plugin's source tree, or set the \
-                 property runtime-library or $ORT_DYLIB_PATH to a libonnxruntime.so (the PyPI \
-                 package “onnxruntime” has one in onnxruntime/capi/)"
+                "Install it with “gst-resnet50 runtime install” (or with “cargo xtask setup” in the \
+                 plugin's source tree), or set the property runtime-library or $ORT_DYLIB_PATH to a \
+                 libonnxruntime.so"
             }
             Self::Model(ModelError::None(_)) => {
                 "Install it with “gst-resnet50 model install” (a download of 103 MB), set \

@@ -32,8 +32,8 @@ pub use model::{
     SizeSource, TrialReport, did_you_mean, find_model,
 };
 pub use onnxruntime::{
-    Attempt, Device, MINIMUM_VERSION, Runtime, RuntimeError, Session, SessionError, SessionOptions,
-    TensorInspector,
+    Attempt, Device, LibraryCandidate, LibraryOrigin, MINIMUM_VERSION, Runtime, RuntimeError,
+    Session, SessionError, SessionOptions, TensorInspector, library_candidates, probe_library,
 };
 pub use process::OwnerProcess;
 pub use provider::{Provider, ProviderError, SkippedProvider};

@@ -28,6 +28,7 @@ mod trial;
 mod trial_image;
 
 pub use inspector::TensorInspector;
+pub use library::{LibraryCandidate, LibraryOrigin, library_candidates, probe_library};
 pub(super) use limits::TimeLimits;
 pub use options::SessionOptions;
 pub use runtime::{Device, Runtime};

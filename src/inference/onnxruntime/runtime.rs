@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use once_cell::sync::OnceCell;
 
-use super::library::{candidates, choose};
+use super::library::{Choice, choose, library_candidates};
 use super::logger;
 use super::providers::is_available;
-use super::runtime_error::RuntimeError;
+use super::runtime_error::{Attempt, RuntimeError};
 use crate::inference::process::OwnerProcess;
 use crate::inference::provider::Provider;
 
@@ -27,6 +27,7 @@ pub struct Runtime {
     environment: ort::environment::Environment,
     path: PathBuf,
     version: String,
+    skipped: Vec<Attempt>,
 }
 
 impl fmt::Debug for Runtime {
@@ -44,9 +45,9 @@ static RUNTIME: OnceCell<Runtime> = OnceCell::new();
 static LOADING: OwnerProcess = OwnerProcess::new();
 
 impl Runtime {
-    /// Loads the library. It is looked for in this order: `library`, `$ORT_DYLIB_PATH`, each of
-    /// `folders`, the user's data directory, the system's loader. If one of the first two is set,
-    /// nothing else is tried.
+    /// Loads the first of the [`library_candidates`] that can be used: `library`, `$ORT_DYLIB_PATH`,
+    /// one in `folders`, in the user's data directory, or the system's. If one of the first two is
+    /// set, nothing else is tried.
     ///
     /// The library stays for the life of the process: later calls return it, whatever they ask for.
     /// [`Self::path`] tells which one it is.
@@ -63,11 +64,10 @@ impl Runtime {
             None if LOADING.is_other_process() => return Err(RuntimeError::Forked),
             None => {
                 // Files are checked before other threads have to wait, because a mount may hang.
-                let candidates = candidates(library, folders);
+                let candidates = library_candidates(library, folders);
                 RUNTIME.get_or_try_init(|| {
                     LOADING.claim();
-                    let loaded =
-                        choose(candidates).and_then(|(path, version)| start(path, version));
+                    let loaded = choose(candidates).and_then(start);
                     LOADING.release();
                     loaded
                 })?
@@ -85,6 +85,11 @@ impl Runtime {
     /// Its version, `1.32.0` for example.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Libraries that came before it and cannot be used, with the reasons.
+    pub fn skipped(&self) -> &[Attempt] {
+        &self.skipped
     }
 
     /// The names of the providers that the library was built with. Libraries that they depend on
@@ -122,7 +127,12 @@ impl Runtime {
 }
 
 /// Starts the library.
-fn start(path: PathBuf, version: String) -> Result<Runtime, RuntimeError> {
+fn start(choice: Choice) -> Result<Runtime, RuntimeError> {
+    let Choice {
+        path,
+        version,
+        skipped,
+    } = choice;
     let failed = |message: String| RuntimeError::Start {
         path: path.clone(),
         version: version.clone(),
@@ -141,5 +151,6 @@ fn start(path: PathBuf, version: String) -> Result<Runtime, RuntimeError> {
         environment,
         path,
         version,
+        skipped,
     })
 }
