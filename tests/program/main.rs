@@ -10,3 +10,4 @@ mod classify;
 mod cli;
 mod download;
 mod install;
+mod runtime;

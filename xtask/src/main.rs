@@ -5,6 +5,9 @@
 //! reach its goal; a `setup` with nothing to do asks no network and takes a moment.
 
 mod bench;
+#[path = "../../src/bin/gst-resnet50/runtime/builds.rs"]
+#[allow(dead_code, reason = "only the build cpu is needed here")]
+mod builds;
 mod check;
 mod circles;
 mod debian;

@@ -3,9 +3,8 @@
 //!
 //! The official builds are published as Python wheels, so pip fetches them: it is on most
 //! machines, and it already knows the user's mirrors, proxies and certificates. Nothing is
-//! installed into a Python.
+//! installed into a Python. `gst-resnet50 runtime install` does the same without pip.
 
-use std::env::consts::{ARCH, OS};
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
@@ -13,40 +12,24 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::builds;
 use crate::wheel::{self, Pins, Wheel};
 
-pub const VERSION: &str = "1.32.0";
-const LIBRARY: &str = "libonnxruntime.so.1.32.0";
 /// The name without a version, for the dynamic loader and for those who look by hand.
 const LINK: &str = "libonnxruntime.so";
 
-/// What to fetch for this machine, if there is a build for it. The library inside a wheel does not
-/// depend on the wheel's Python, so one is as good as another; it needs no Python at all to run.
+/// What to fetch for this machine, if there is a build for it.
 fn pins() -> Option<Pins<'static>> {
-    let (platform, wheel_sha256, library_sha256) = match (OS, ARCH) {
-        // Glibc's builds do not load with another C library.
-        _ if !cfg!(target_env = "gnu") => return None,
-        ("linux", "x86_64") => (
-            "manylinux_2_28_x86_64",
-            "99e1074c4b2197accd5073052a465361be17b89c093b8ffb6e6bd8f986c52df8",
-            "6c1585d1bbf45b0712ea4a21b705c5fcb4ba04ff2e30f1fbf81a49faf658638f",
-        ),
-        ("linux", "aarch64") => (
-            "manylinux_2_28_aarch64",
-            "e36c187006e7a7c8b8d6d57f1a209dd63f52430dca6c282b177718ad6b841054",
-            "49852228a93995158b2a813d4df487d47a1b76b0eaa894507ef49e91b6d7954a",
-        ),
-        _ => return None,
-    };
+    let build = builds::find("cpu")?;
     Some(Pins {
         wheel: Wheel {
-            package: "onnxruntime",
-            version: VERSION,
-            platform,
-            sha256: wheel_sha256,
+            package: build.package,
+            version: build.version,
+            platform: build.platform,
+            sha256: build.sha256,
         },
-        library: LIBRARY,
-        library_sha256,
+        library: build.library,
+        library_sha256: build.library_sha256,
     })
 }
 
@@ -90,7 +73,7 @@ pub fn inspect(folder: &Path) -> Result<State> {
         Some(pins) => installed(&pins, folder),
         None if std::env::var_os("ORT_DYLIB_PATH").is_some() => Ok(State::UsersOwn),
         None => bail!(
-            "no build of ONNX Runtime {VERSION} is pinned for this system: install ONNX Runtime \
+            "no build of ONNX Runtime is known for this system: install ONNX Runtime \
              yourself and set ORT_DYLIB_PATH to its library"
         ),
     }
@@ -119,7 +102,10 @@ pub fn ensure(folder: &Path, state: State, wheel: Option<&Path>) -> Result<()> {
     match wheel {
         Some(wheel) => wheel::install(&pins, wheel, folder)?,
         None if state.must_be_fetched() => {
-            println!("onnxruntime: fetching {VERSION} with pip (28 MB)");
+            println!(
+                "onnxruntime: fetching {} with pip (28 MB)",
+                pins.wheel.version
+            );
             let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
             let fetched = pins.wheel.download(scratch.path());
             let fetched = fetched.with_context(|| remedy(&pins, &library))?;
@@ -128,16 +114,21 @@ pub fn ensure(folder: &Path, state: State, wheel: Option<&Path>) -> Result<()> {
         None => {}
     }
     link(folder, pins.library)?;
-    println!("onnxruntime: {VERSION} is in {}", folder.display());
+    println!(
+        "onnxruntime: {} is in {}",
+        pins.wheel.version,
+        folder.display()
+    );
     Ok(())
 }
 
 /// What a person without that network can do.
 fn remedy(pins: &Pins, library: &Path) -> String {
+    let version = pins.wheel.version;
     format!(
-        "pip could not fetch ONNX Runtime {VERSION} (its own message is above).\n  \
+        "pip could not fetch ONNX Runtime {version} (its own message is above).\n  \
          With a mirror or a proxy: set PIP_INDEX_URL or HTTPS_PROXY; pip's configuration is used.\n  \
-         Without a network: fetch onnxruntime-{VERSION}-cp312-cp312-{}.whl from https://pypi.org/project/onnxruntime/{VERSION}/#files \
+         Without a network: fetch onnxruntime-{version}-cp312-cp312-{}.whl from https://pypi.org/project/onnxruntime/{version}/#files \
          elsewhere and run `cargo xtask setup --wheel FILE`, or put the library itself at {}.\n  \
          The cause",
         pins.wheel.platform,

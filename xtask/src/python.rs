@@ -122,7 +122,7 @@ fn remedy() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::onnxruntime;
+    use crate::builds;
 
     /// The folder gets its name when all is in it; its temporary one is gone.
     #[test]
@@ -171,7 +171,10 @@ mod tests {
     #[test]
     fn one_version_of_onnx_runtime() {
         let requirements = include_str!("../../tests/python/requirements.txt");
-        let line = format!("onnxruntime=={} \\", onnxruntime::VERSION);
+        let Some(build) = builds::find("cpu") else {
+            return;
+        };
+        let line = format!("onnxruntime=={} \\", build.version);
         assert!(requirements.lines().any(|it| it == line), "no {line}");
     }
 }

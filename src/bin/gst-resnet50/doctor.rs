@@ -10,7 +10,7 @@ use std::time::Instant;
 use gst::prelude::*;
 use gstresnet50::classifier::{Classifier, Options};
 use gstresnet50::inference::{
-    BUILTIN, Model, ModelError, Provider, Runtime, Session, SessionOptions, find_model,
+    Attempt, BUILTIN, Model, ModelError, Provider, Runtime, Session, SessionOptions, find_model,
 };
 use gstresnet50::{paths, text};
 
@@ -197,6 +197,13 @@ fn runtime(report: &mut Report, args: &Args) -> Option<&'static Runtime> {
         Ok(runtime) => {
             let text = format!("{} from {}", runtime.version(), runtime.path().display());
             report.good("ONNX Runtime", text);
+            for Attempt { place, reason } in runtime.skipped() {
+                report.note(
+                    "ONNX Runtime",
+                    format!("{place} was not used: {reason}"),
+                    "`gst-resnet50 runtime list` shows what is tried, and in which order",
+                );
+            }
             let available = runtime.providers();
             report.good("providers", available.join(", "));
             for device in runtime.devices() {
@@ -211,9 +218,8 @@ fn runtime(report: &mut Report, args: &Args) -> Option<&'static Runtime> {
             report.bad(
                 "ONNX Runtime",
                 error,
-                "`cargo xtask setup` in the plugin's source tree installs it; or set \
-                 ORT_DYLIB_PATH to a libonnxruntime.so (the PyPI package “onnxruntime” has one \
-                 in onnxruntime/capi/)",
+                "`gst-resnet50 runtime install` installs it, and `gst-resnet50 runtime list` shows \
+                 what is found; if ORT_DYLIB_PATH or --runtime-library names the wrong file, correct it",
             );
             None
         }

@@ -14,6 +14,7 @@ mod frames;
 mod model;
 mod output;
 mod plugin;
+mod runtime;
 mod source;
 mod version;
 
@@ -44,6 +45,9 @@ enum Command {
     /// Install, build, inspect, quantize and check model files
     #[command(subcommand)]
     Model(model::Command),
+    /// Install ONNX Runtime, and show which libraries are found
+    #[command(subcommand)]
+    Runtime(runtime::Command),
     /// Measure pre-processing, the element, and ResNet50's variants and precisions on this machine
     Bench(bench::Args),
 }
@@ -54,23 +58,27 @@ fn main() -> ExitCode {
         Err(error) if error.kind() == ErrorKind::DisplayVersion => return version::run(),
         Err(error) => error.exit(),
     };
-    if let Err(error) = gst::init() {
-        complain!("error: GStreamer does not start: {error}");
-        return ExitCode::FAILURE;
-    }
-    let result = match cli.command {
-        Command::Classify(args) => classify::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
-        Command::Model(command) => model::run(&command),
-        Command::Bench(args) => plugin::ensure_linked().and_then(|()| bench::run(&args)),
-    };
-    match result {
+    match run(cli.command) {
         Ok(code) => code,
         Err(error) => {
             let error = error.to_string();
             complain!("error: {}", gstresnet50::text::message(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    // ONNX Runtime can be installed before GStreamer is.
+    if !matches!(command, Command::Runtime(_)) {
+        gst::init().map_err(|error| format!("GStreamer does not start: {error}"))?;
+    }
+    match command {
+        Command::Classify(args) => classify::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Model(command) => model::run(&command),
+        Command::Runtime(command) => runtime::run(&command),
+        Command::Bench(args) => plugin::ensure_linked().and_then(|()| bench::run(&args)),
     }
 }
 

@@ -17,7 +17,7 @@ pub fn run() -> ExitCode {
             runtime.path().display()
         ),
         // No error: the other versions are known. `doctor` says what to do.
-        Err(_) => say!("ONNX Runtime: not found (see `gst-resnet50 doctor`)"),
+        Err(_) => say!("ONNX Runtime: not found (see `gst-resnet50 runtime list`)"),
     }
     ExitCode::SUCCESS
 }

@@ -30,6 +30,40 @@ impl Url {
         format!("{folder}/{name}").parse().ok()
     }
 
+    /// What a link on its page leads to.
+    ///
+    /// # Errors
+    /// If that is no `http` or `https` URL.
+    pub fn join(&self, link: &str) -> Result<Self, String> {
+        let (scheme, host) = (self.0.scheme_str().unwrap_or("https"), self.0.authority());
+        let host = host.map_or("", |host| host.as_str());
+        if link.contains("://") {
+            return link.parse();
+        }
+        if let Some(rest) = link.strip_prefix("//") {
+            return format!("{scheme}://{rest}").parse();
+        }
+        let folder = match link.starts_with('/') {
+            true => "",
+            false => self
+                .0
+                .path()
+                .rsplit_once('/')
+                .map_or("", |(folder, _)| folder),
+        };
+        let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+        for part in link.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop();
+                }
+                part => parts.push(part),
+            }
+        }
+        format!("{scheme}://{host}/{}", parts.join("/")).parse()
+    }
+
     pub(super) fn as_uri(&self) -> &Uri {
         &self.0
     }
@@ -51,7 +85,7 @@ impl FromStr for Url {
             // Not said with the text in it: passwords do not belong on a screen.
             Some(authority) if authority.as_str().contains('@') => Err(
                 "names and passwords in a URL are not supported: fetch the file with another \
-                 program and give it with --from FILE"
+                 program, and give the file instead of the URL"
                     .into(),
             ),
             Some(authority) if !authority.host().is_empty() => Ok(Self(uri)),
@@ -77,6 +111,28 @@ mod tests {
         assert_eq!(name("https://a.org/models/b-01.pth?token=c/d"), "b-01.pth");
         assert_eq!(name("http://a.org:8080/models/"), "models");
         assert_eq!(name("http://a.org"), "a.org");
+    }
+
+    /// Links are absolute, of a host, of a folder, or relative.
+    #[test]
+    fn links() {
+        let page: Url = "https://a.org:81/simple/b/".parse().expect("a URL");
+        for (link, expected) in [
+            ("https://f.org/c.whl", "https://f.org/c.whl"),
+            ("//f.org/c.whl", "https://f.org/c.whl"),
+            ("/files/c.whl?t=1", "https://a.org:81/files/c.whl?t=1"),
+            (
+                "../../packages/x/c.whl",
+                "https://a.org:81/packages/x/c.whl",
+            ),
+            ("../../../../c.whl", "https://a.org:81/c.whl"),
+            ("./c.whl", "https://a.org:81/simple/b/c.whl"),
+        ] {
+            assert_eq!(page.join(link).expect(link).to_string(), expected);
+        }
+        for link in ["ftp://f.org/c.whl", "https://me:secret@f.org/c.whl"] {
+            page.join(link).expect_err(link);
+        }
     }
 
     /// Other schemes, hosts that are missing and passwords are refused.
