@@ -12,13 +12,17 @@ use crate::inference::provider::Provider;
 use crate::inference::timeout::{Progress, with_timeout};
 
 /// Runs every batch size that will be in use once, on all sessions at the same time, as in use. So the
-/// first frames do not wait for what a provider compiles or allocates for a shape.
+/// first frames do not wait for what a provider compiles or allocates for a shape. What the trial has
+/// run already is left out on the CPU, where all sessions share the network that was tried.
 fn run_all_batches(sessions: &mut [Session], progress: &Progress) -> Result<(), InferenceError> {
     let workers = sessions.iter_mut().map(|session| {
         move || {
             // The largest first: the others fit into its memory. The CPU has nothing else to prepare
             // for a shape.
             let batch = session.capacity();
+            if session.provider() == Provider::Cpu && session.has_tried_capacity() {
+                return Ok(());
+            }
             let min = match session.provider() {
                 Provider::Cpu => batch,
                 _ => 1,

@@ -85,6 +85,11 @@ impl Network {
         })
     }
 
+    /// The batch size of the trial.
+    pub fn tried_batch(&self) -> usize {
+        self.shape[0]
+    }
+
     /// The input's shape for a batch.
     pub fn input_shape(&self, batch: usize) -> [i64; 4] {
         let mut shape = self.shape.map(|d| d as i64);

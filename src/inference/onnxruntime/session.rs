@@ -234,6 +234,11 @@ impl Session {
         self.network.fixed_batch.is_none() && self.max_batch > 1
     }
 
+    /// Whether the trial was an inference of the maximum batch size.
+    pub(in crate::inference) fn has_tried_capacity(&self) -> bool {
+        self.network.tried_batch() == self.max_batch
+    }
+
     /// Writes the trial image into the first slot.
     pub(in crate::inference) fn fill_with_sample(&mut self) {
         let network = Arc::clone(&self.network);
