@@ -132,6 +132,7 @@ fn start(choice: Choice) -> Result<Runtime, RuntimeError> {
         path,
         version,
         skipped,
+        handle,
     } = choice;
     let failed = |message: String| RuntimeError::Start {
         path: path.clone(),
@@ -145,6 +146,8 @@ fn start(choice: Choice) -> Result<Runtime, RuntimeError> {
         .with_logger(logger::logger())
         .build()
         .map_err(|e| failed(e.message().to_owned()))?;
+    // ort has a handle of its own.
+    drop(handle);
     // ort creates the logger with the level VERBOSE.
     environment.set_log_level(logger::level());
     Ok(Runtime {

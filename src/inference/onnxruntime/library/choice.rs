@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 
 use super::candidate::LibraryCandidate;
-use super::probe::probe_library;
+use super::probe::load;
 use crate::inference::onnxruntime::runtime_error::{Attempt, RuntimeError};
 use crate::text;
 
-/// A library that can be used.
+/// A library that can be used, and is loaded.
 #[derive(Debug)]
 pub(in crate::inference::onnxruntime) struct Choice {
     /// Its file, or a name for the system's loader.
@@ -17,6 +17,8 @@ pub(in crate::inference::onnxruntime) struct Choice {
     pub version: String,
     /// The libraries before it, which are there and cannot be used.
     pub skipped: Vec<Attempt>,
+    /// It stays loaded as long as this lives: relocating it twice takes a noticeable time.
+    pub handle: libloading::Library,
 }
 
 /// The first usable library.
@@ -29,16 +31,17 @@ pub(in crate::inference::onnxruntime) fn choose(
     let mut skipped = Vec::new();
     let mut missing = Vec::new();
     for candidate in candidates {
-        let probed = match &candidate.problem {
+        let loaded = match &candidate.problem {
             Some(problem) => Err(problem.clone()),
-            None => probe_library(&candidate.path),
+            None => load(&candidate.path),
         };
-        match probed {
-            Ok(version) => {
+        match loaded {
+            Ok((handle, version)) => {
                 return Ok(Choice {
                     path: candidate.path,
                     version,
                     skipped,
+                    handle,
                 });
             }
             Err(reason) => {

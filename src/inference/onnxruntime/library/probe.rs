@@ -8,12 +8,20 @@ use super::file_name::{Version, is_too_old, too_old};
 
 /// The version of the library at `path`, which is loaded for that and unloaded again.
 ///
+/// # Errors
+/// Why the library cannot be used.
+pub fn probe_library(path: &Path) -> Result<String, String> {
+    load(path).map(|(_, version)| version)
+}
+
+/// Loads the library at `path`. Also returns its version.
+///
 /// `ort` panics on a library that does not have its version of the C API, and such a library prints
 /// to stderr when it is asked for one. So the version is checked first.
 ///
 /// # Errors
 /// Why the library cannot be used.
-pub fn probe_library(path: &Path) -> Result<String, String> {
+pub(super) fn load(path: &Path) -> Result<(libloading::Library, String), String> {
     // SAFETY: loading runs the library's initializers. The user has named it, or it is in a folder
     // where only an ONNX Runtime should be.
     let library = unsafe { libloading::Library::new(path) }.map_err(|e| {
@@ -43,5 +51,5 @@ pub fn probe_library(path: &Path) -> Result<String, String> {
             ort::sys::ORT_API_VERSION
         ));
     }
-    Ok(version)
+    Ok((library, version))
 }
