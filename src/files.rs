@@ -68,13 +68,7 @@ pub fn read_cancellable(
         true => Err(FileError::Cancelled),
         false => Ok(()),
     };
-    check_cancelled()?;
-    // Before it is opened, because some devices do something when they are opened.
-    check(path, limit)?;
-    check_cancelled()?;
-    let file = open(path)?;
-    // Another file may have replaced it since.
-    let size = check_metadata(&file.metadata()?, limit)?;
+    let (file, size) = open_cancellable(path, limit, is_cancelled)?;
     let mut bytes = Vec::new();
     let expected = usize::try_from(size.min(MAX_INITIAL_ALLOCATION)).unwrap_or(CHUNK_SIZE);
     // One more, so that the end is noticed without growing.
@@ -100,6 +94,30 @@ pub fn read_cancellable(
     }
     check_cancelled()?;
     Ok(bytes)
+}
+
+/// Opens a regular file of at most `limit` bytes. Returns its size in bytes as well. It ends as soon
+/// as `is_cancelled` returns true.
+///
+/// # Errors
+/// [`FileError`].
+pub fn open_cancellable(
+    path: &Path,
+    limit: u64,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<(File, u64), FileError> {
+    let check_cancelled = || match is_cancelled() {
+        true => Err(FileError::Cancelled),
+        false => Ok(()),
+    };
+    check_cancelled()?;
+    // Before it is opened, because some devices do something when they are opened.
+    check(path, limit)?;
+    check_cancelled()?;
+    let file = open(path)?;
+    // Another file may have replaced it since.
+    let size = check_metadata(&file.metadata()?, limit)?;
+    Ok((file, size))
 }
 
 /// Checks that a file is a regular one of at most `limit` bytes, without opening it.

@@ -6,12 +6,14 @@
 
 mod display;
 mod external;
+mod outline;
 mod read;
 mod schema;
 mod values;
 
 pub use display::type_name;
 pub use external::external_files;
+pub use outline::{MAX_OUTLINE_DATA, outline};
 pub use read::{CONTRACT_KEY, MAX_FILE, ReadError};
 pub use schema::{
     Attribute, Dimension, DimensionValue, Function, Graph, Model, Node, OperatorSet, Shape,

@@ -75,7 +75,7 @@ impl Model {
                 error,
             },
         };
-        let contents = source.contents(cancel).map_err(|e| unusable(e.into()))?;
+        let contents = source.outline(cancel).map_err(|e| unusable(e.into()))?;
         let file = onnx::Model::parse(contents.clone()).map_err(unusable)?;
         let external = external_files(&source, contents)?;
 

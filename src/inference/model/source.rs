@@ -29,6 +29,22 @@ impl ModelSource {
         onnx::Model::parse(self.contents(&CancelToken::default())?)
     }
 
+    /// The contents of the file, without the data of its larger initializers, which are not read.
+    pub(super) fn outline(&self, cancel: &CancelToken) -> Result<Bytes, FileError> {
+        if let Self::File(path) = self {
+            let is_cancelled = || cancel.is_cancelled();
+            let (file, size) = files::open_cancellable(path, onnx::MAX_FILE, &is_cancelled)?;
+            // Some file systems do not know a file's size.
+            if size > 0
+                && let Some(outline) = onnx::outline(file, size, &is_cancelled)?
+            {
+                return Ok(outline.into());
+            }
+        }
+        // What is wrong with a malformed file is found when all of it is parsed.
+        self.contents(cancel)
+    }
+
     /// The contents of the file.
     pub(super) fn contents(&self, cancel: &CancelToken) -> Result<Bytes, FileError> {
         match self {

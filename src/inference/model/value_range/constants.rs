@@ -4,7 +4,7 @@
 use half::f16;
 
 use super::interval::Interval;
-use crate::onnx::{Attribute, Tensor, data_type};
+use crate::onnx::{Attribute, MAX_OUTLINE_DATA, Tensor, data_type};
 
 /// The interval of the value of a `Constant` node's attribute.
 pub(super) fn of_attribute(attribute: &Attribute) -> Interval {
@@ -21,7 +21,7 @@ pub(super) fn of_attribute(attribute: &Attribute) -> Interval {
 pub(super) fn of_tensor(tensor: &Tensor) -> Interval {
     const MAX_ELEMENTS: usize = 1 << 16;
     let raw = &tensor.raw_data[..];
-    if raw.len() > 8 * MAX_ELEMENTS
+    if raw.len() as u64 > MAX_OUTLINE_DATA
         || tensor.float_data.len() > MAX_ELEMENTS
         || tensor.int64_data.len() > MAX_ELEMENTS
     {
