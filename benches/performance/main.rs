@@ -21,6 +21,7 @@ mod models;
 #[cfg(feature = "overlay")]
 mod overlay;
 mod preprocess;
+mod sections;
 mod streams;
 mod throughput;
 mod variants;
@@ -152,6 +153,11 @@ fn run(args: &Args) -> Result<()> {
         section(variants::measure(args.rounds)?);
     }
     if let Some(output) = &output {
+        // `cargo xtask race` writes a section of its own.
+        let old = std::fs::read_to_string(output).unwrap_or_default();
+        if let Some(race) = sections::find(&old, sections::RACE) {
+            report = format!("{}\n\n{race}\n", report.trim_end());
+        }
         write(output, &report)?;
         println!("wrote {}", output.display());
     }

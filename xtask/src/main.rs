@@ -21,6 +21,7 @@ mod presets;
 mod process;
 mod project;
 mod python;
+mod race;
 mod setup;
 mod steps;
 mod systems;
@@ -76,6 +77,9 @@ enum Command {
         #[arg(last = true, value_name = "ARGS")]
         args: Vec<String>,
     },
+    /// Measure beside GStreamer's own ONNX element, in Debian sid, and write the result into
+    /// docs/PERFORMANCE.md
+    Race(race::Args),
 }
 
 fn main() -> ExitCode {
@@ -90,6 +94,7 @@ fn main() -> ExitCode {
         Command::Check => check::run(),
         Command::Test { places, args } => test::run(&places, &args),
         Command::Bench { args } => bench::run(&args),
+        Command::Race(args) => race::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -12,6 +12,6 @@ mod suite;
 mod system;
 
 #[allow(unused_imports, reason = "for what tries packages")]
-pub use root::{Bind, Root};
+pub use root::{Bind, Root, quietly};
 pub use suite::Suite;
 pub use system::{BOOKWORM, SID, System, TRIXIE};

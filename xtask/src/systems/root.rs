@@ -126,6 +126,17 @@ impl Root {
         })
     }
 
+    /// The system in a folder that somebody else has made.
+    pub fn existing(folder: &Path) -> Result<Self> {
+        let lock = File::open(folder).with_context(|| format!("no {}", folder.display()))?;
+        lock.lock_shared()?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            _lock: lock,
+            _scratch: None,
+        })
+    }
+
     /// The folder, whose parts of the system may be read and changed directly.
     #[allow(dead_code, reason = "for what tries packages")]
     pub fn folder(&self) -> &Path {

@@ -177,7 +177,7 @@ impl Pipeline<'_> {
 
 /// Frames a second: the slope of the line that fits the times best. Frames come in batches, so a
 /// count between the first and the last would be off by up to a batch.
-fn rate(times: &[Instant]) -> Option<f64> {
+pub fn rate(times: &[Instant]) -> Option<f64> {
     let first = times.first()?;
     let seconds: Vec<_> = times.iter().map(|t| (*t - *first).as_secs_f64()).collect();
     let count = seconds.len() as f64;
