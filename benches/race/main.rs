@@ -4,6 +4,14 @@
 //!
 //! It runs where GStreamer has `onnxinference` (from 1.28 on). Each turn is a process of its own, so
 //! that start-up and memory are those of one contestant.
+#![cfg_attr(
+    test,
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "without a test harness, tests/program runs the tests in these files"
+    )
+)]
 
 mod bare;
 mod contestant;
