@@ -63,6 +63,9 @@ struct Args {
     /// Write the section into this file, and the chart beside it
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Write a sentence into this file
+    #[arg(long, value_name = "FILE")]
+    readme: Option<PathBuf>,
     /// Take one turn, as this JSON says
     #[arg(long, hide = true)]
     child: Option<turn::Task>,

@@ -44,10 +44,11 @@ impl Results {
 /// Runs the race, prints its section and writes it.
 pub fn race(args: &Args) -> Result<()> {
     let mut text = head(args)?;
-    let mut bars = Vec::new();
+    let (mut bars, mut leads) = (Vec::new(), Vec::new());
     for (model, goal) in MODELS {
         let (results, repeated) = rounds(args, model)?;
-        table(&mut text, model, goal, &results, repeated)?;
+        let lead = table(&mut text, model, goal, &results, repeated)?;
+        leads.push(format!("{lead:.2} times as many in {model}"));
         bars.extend(chart_rows(model, &results));
     }
     writeln!(text, "![frames a second of the contestants]({CHART})")?;
@@ -58,7 +59,21 @@ pub fn race(args: &Args) -> Result<()> {
         std::fs::write(output.with_file_name(CHART), chart(&bars))?;
         println!("wrote {}", output.display());
     }
+    if let Some(readme) = &args.readme {
+        let old = std::fs::read_to_string(readme)?;
+        let new = sections::replace(&old, sections::RACE, &short(&leads));
+        std::fs::write(readme, new)?;
+        println!("wrote {}", readme.display());
+    }
     Ok(())
+}
+
+/// The result in a sentence.
+fn short(leads: &[String]) -> String {
+    format!(
+        "Frames a second beside GStreamer's own `onnxinference ! classifiertensordecoder` at its best, with the same model, frames and library: {} ([the race](docs/PERFORMANCE.md#beside-others)).",
+        leads.join(", ")
+    )
 }
 
 fn head(args: &Args) -> Result<String> {
@@ -147,7 +162,7 @@ fn table(
     goal: f64,
     results: &[Results],
     repeated: u32,
-) -> Result<()> {
+) -> Result<f64> {
     writeln!(
         text,
         "### {model}\n\nRepeated rounds: {repeated}.\n\n| contestant | setting | ONNX Runtime | frames a second | CPU ms a frame | memory MB | start-up ms | delay p50, p99 ms | arrived |\n|---|---|---|---|---|---|---|---|---|"
@@ -201,13 +216,13 @@ fn table(
         )
     };
     let setting = |r: &Results| r.contestant.setting.clone();
-    let against = ratios(fastest, theirs);
+    let lead = ratios(fastest, theirs);
     row(
         "GStreamer's own, frames a second",
         &setting(theirs),
-        against,
+        lead,
         goal,
-        against >= goal,
+        lead >= goal,
     )?;
     let against = ratios(fastest, bare);
     row(
@@ -235,7 +250,7 @@ fn table(
         memory <= 1.0,
     )?;
     writeln!(text)?;
-    Ok(())
+    Ok(lead)
 }
 
 /// A label and a rate for each group.

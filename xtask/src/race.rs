@@ -23,7 +23,7 @@ pub struct Args {
     /// A folder with Debian sid and its GStreamer, instead of a new one that is kept in the cache
     #[arg(long, value_name = "FOLDER")]
     root: Option<PathBuf>,
-    /// Do not write docs/PERFORMANCE.md
+    /// Write neither docs/PERFORMANCE.md nor README.md
     #[arg(long)]
     dry_run: bool,
 }
@@ -108,6 +108,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         .args(["--rounds", &args.rounds.to_string()])
         .args(["--seconds", &args.seconds.to_string()]);
     if !args.dry_run {
+        let readme = project.root.join("README.md");
+        race.arg("--readme").arg(readme);
         race.arg("--write")
             .arg(project.root.join("docs/PERFORMANCE.md"));
     }
