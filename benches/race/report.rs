@@ -151,7 +151,7 @@ fn version(library: &Path) -> String {
     name.trim_start_matches("libonnxruntime.so.").to_owned()
 }
 
-fn best<'r>(results: &'r [Results], is_one: impl Fn(&Contestant) -> bool) -> Option<&'r Results> {
+fn best(results: &[Results], is_one: impl Fn(&Contestant) -> bool) -> Option<&Results> {
     let all = results.iter().filter(|r| is_one(&r.contestant));
     all.max_by(|a, b| a.rate().total_cmp(&b.rate()))
 }
