@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::debian::{Purpose, Python};
 use crate::project::{self, Project};
 use crate::systems::{Bind, Root, SID, quietly};
-use crate::{debian, onnxruntime, process, setup};
+use crate::{builds, debian, onnxruntime, process, setup};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -172,7 +172,8 @@ fn python(root: &Root, folder: &Path, command: &dyn Fn(&str) -> Command) -> Resu
         pip.env("PIP_CERT", &certificates);
     }
     pip.args(["-m", "pip", "install", "--quiet"]).args(WHEELS);
-    quietly(pip.arg(format!("onnxruntime=={}", onnxruntime::VERSION)))?;
+    let build = builds::find("cpu").context("no ONNX Runtime is known for this machine")?;
+    quietly(pip.arg(format!("{}=={}", build.package, build.version)))?;
     Ok(python)
 }
 
