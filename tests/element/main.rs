@@ -22,13 +22,13 @@ mod meta;
 mod models;
 mod negotiation;
 mod order;
-mod plumbing;
 mod properties;
 mod rare_formats;
 mod regions;
 mod results;
 mod settings;
 mod states;
+mod tensor;
 mod times;
 
 use gst::prelude::*;

@@ -7,7 +7,7 @@ use gstresnet50::meta::{META_NAME, classification_of};
 
 use super::{color, element_messages, metas, until_error};
 use support::element::*;
-use support::harness::{play, through};
+use support::harness::{play, segment, through};
 use support::onnx::Net;
 
 /// `messages=none` posts none, `all` one for each inferred frame, `change` one for each change of
@@ -83,11 +83,7 @@ fn message_fields() {
     element.set_property_from_str("messages", "all");
     let info = rgb(8, 6);
     let (mut harness, bus) = play(&element, &info);
-    let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
-    segment.set_start(gst::ClockTime::from_seconds(10));
-    segment.set_time(gst::ClockTime::from_seconds(3));
-    segment.set_base(gst::ClockTime::from_seconds(1));
-    assert!(harness.push_event(gst::event::Segment::new(&segment)));
+    assert!(harness.push_event(segment(10, 3, 1)));
     through(&mut harness, timed(&info, GREEN, 10_500));
 
     let all = element_messages(&bus, &element);

@@ -5,8 +5,10 @@
 mod carry;
 mod choice;
 mod crops;
+mod decisions;
 mod live;
-mod output;
+mod messages;
+mod readers;
 mod restart;
 mod several;
 mod siting;

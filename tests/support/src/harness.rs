@@ -102,6 +102,15 @@ pub fn src(element: &gst::Element) -> gst::Pad {
     element.static_pad("src").expect("a source pad")
 }
 
+/// A segment that begins at `start`, at stream time `time` and running time `base`, in seconds.
+pub fn segment(start: u64, time: u64, base: u64) -> gst::Event {
+    let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    segment.set_start(gst::ClockTime::from_seconds(start));
+    segment.set_time(gst::ClockTime::from_seconds(time));
+    segment.set_base(gst::ClockTime::from_seconds(base));
+    gst::event::Segment::new(&segment)
+}
+
 /// The events that a stream begins with.
 pub fn beginning(info: &VideoInfo) -> [gst::Event; 3] {
     let segment = gst::FormattedSegment::<gst::ClockTime>::new();
