@@ -11,7 +11,10 @@ mod examples;
 mod json_sinks;
 #[cfg(feature = "cli")]
 mod onnx_tools;
+#[cfg(feature = "overlay")]
+mod plugin_cache;
 mod plugin_file;
 mod presets;
+mod python_package;
 #[cfg(feature = "cli")]
 mod rtsp;

@@ -148,7 +148,8 @@ pub fn ensure(purpose: Purpose, python: Python) -> Result<()> {
     check(python)
 }
 
-fn install_missing(wanted: &[&str]) -> Result<()> {
+/// Installs those of these packages that are missing.
+pub fn install_missing(wanted: &[&str]) -> Result<()> {
     let mut query = Command::new("dpkg-query");
     query.args(["--show", "--showformat=${Package} ${db:Status-Status}\n"]);
     // Its exit status only says that it does not know a name: that package is missing, then.

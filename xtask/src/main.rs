@@ -13,6 +13,7 @@ mod circles;
 mod debian;
 mod demo;
 mod deny;
+mod dist;
 mod features;
 mod gstreamer;
 mod install;
@@ -59,6 +60,8 @@ enum Command {
     Install,
     /// Remove what `install` has put in place
     Uninstall,
+    /// Make packages: a wheel for pip, one for Debian, a tarball
+    Dist(dist::Args),
     /// The quick part of `test`: formatting, imports, lints, unit tests, links
     Check,
     /// Check formatting, lints, dependencies and features, run all tests, build the documentation;
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Install => install::install(),
         Command::Uninstall => install::uninstall(),
+        Command::Dist(args) => dist::run(&args),
         Command::Check => check::run(),
         Command::Test { places, args } => test::run(&places, &args),
         Command::Bench { args } => bench::run(&args),

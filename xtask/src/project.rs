@@ -159,6 +159,45 @@ mod tests {
         Ok(())
     }
 
+    /// What is published has all that a build needs and nothing that only a checkout is for, and is not
+    /// more than the registry takes.
+    #[test]
+    fn what_is_published() -> Result<()> {
+        let project = Project::find()?;
+        let mut package = project.cargo("package");
+        package.args(["--list", "--allow-dirty", "--offline"]);
+        let output = process::output(package.args(["--package", "gst-plugin-resnet50"]))?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "{stderr}");
+        let list = String::from_utf8(output.stdout)?;
+        let files: Vec<_> = list.lines().collect();
+        for file in [
+            "LICENSE",
+            "README.md",
+            "build.rs",
+            "docs/LIBRARY.md",
+            "plugin-meta/efficientnet-lite0-int8.onnx",
+            "plugin-meta/licenses/Apache-2.0.txt",
+            "plugin-meta/presets/GstResnet50.prs",
+            "src/lib.rs",
+        ] {
+            assert!(files.contains(&file), "no {file}");
+        }
+        for folder in [
+            ".cargo/", ".ci/", "demo/", "fuzz/", "python/", "tests/", "xtask/",
+        ] {
+            let found = files.iter().find(|file| file.starts_with(folder));
+            assert_eq!(found, None);
+        }
+        // Files that cargo writes itself are not there.
+        let sizes = files
+            .iter()
+            .filter_map(|file| project.root.join(file).metadata().ok());
+        let size: u64 = sizes.map(|it| it.len()).sum();
+        assert!(size < 10_000_000, "{size} bytes");
+        Ok(())
+    }
+
     /// A build that made no library is an error that names the file.
     #[test]
     fn names_the_file_that_is_missing() {

@@ -11,6 +11,7 @@ mod digest;
 mod doctor;
 mod download;
 mod frames;
+mod generate;
 mod model;
 mod output;
 mod plugin;
@@ -21,13 +22,14 @@ mod version;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// What every subcommand returns; the message is printed as it is.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 #[derive(Debug, Parser)]
 #[command(
+    name = "gst-resnet50",
     version,
     about = "Classifies video with ResNet50 v1.5 through GStreamer and ONNX Runtime"
 )]
@@ -50,6 +52,9 @@ enum Command {
     Runtime(runtime::Command),
     /// Measure pre-processing, the element, and ResNet50's variants and precisions on this machine
     Bench(bench::Args),
+    /// Write manual pages and shell completions
+    #[command(hide = true)]
+    Generate(generate::Args),
 }
 
 fn main() -> ExitCode {
@@ -69,8 +74,8 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
-    // ONNX Runtime can be installed before GStreamer is.
-    if !matches!(command, Command::Runtime(_)) {
+    // ONNX Runtime can be installed before GStreamer is, and documents are written without it.
+    if !matches!(command, Command::Runtime(_) | Command::Generate(_)) {
         gst::init().map_err(|error| format!("GStreamer does not start: {error}"))?;
     }
     match command {
@@ -79,6 +84,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Model(command) => model::run(&command),
         Command::Runtime(command) => runtime::run(&command),
         Command::Bench(args) => plugin::ensure_linked().and_then(|()| bench::run(&args)),
+        Command::Generate(args) => generate::run(&args, Cli::command()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! What the program `gst-resnet50` says to people: whatever a file holds, on every terminal.
 
 mod doctor;
+mod generate;
 mod inspect;
 mod modelinfo;
 mod names;

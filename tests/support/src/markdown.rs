@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders with documents, beside the root.
-const FOLDERS: [&str; 5] = ["", "docs", "examples", "demo", "plugin-meta"];
+const FOLDERS: [&str; 6] = ["", "docs", "examples", "demo", "plugin-meta", "python"];
 
 /// A Markdown file.
 #[derive(Debug)]

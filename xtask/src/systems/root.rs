@@ -106,7 +106,6 @@ impl Root {
 
     /// The system with nothing but these packages in a folder of its own, which is removed in the
     /// end.
-    #[allow(dead_code, reason = "for what tries packages")]
     pub fn fresh(system: &System, packages: &[&str]) -> Result<Self> {
         let cache = cache()?;
         let lock = cache.join("fresh.lock");
@@ -138,7 +137,6 @@ impl Root {
     }
 
     /// The folder, whose parts of the system may be read and changed directly.
-    #[allow(dead_code, reason = "for what tries packages")]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -151,7 +149,6 @@ impl Root {
     }
 
     /// Installs packages, or files of packages (paths inside that begin with a slash).
-    #[allow(dead_code, reason = "for what tries packages")]
     pub fn install(&self, packages: &[&str]) -> Result<()> {
         install(&self.folder, packages)
     }
