@@ -73,7 +73,8 @@ fn streams_are_served_fairly() {
         }
         gates.push(engine.open_stream());
     }
-    assert_eq!(Arc::strong_count(&engine) - 1, STREAMS, "they share it");
+    let users = Arc::strong_count(&engine) - 1;
+    assert_eq!(users, STREAMS + GATES, "they share it");
     let close = |number: usize| {
         let reached = reached.clone();
         let gate: Box<dyn Job> = Box::new(Gate { number, reached });
