@@ -17,6 +17,7 @@ use gstresnet50::meta::classification_of;
 use gstresnet50::sync::Mutex;
 use hdrhistogram::Histogram;
 
+use super::camera::Camera;
 use super::fixtures::{Scratch, frame, milliseconds};
 use super::goal::{Goal, verdict, verdicts};
 use super::usage::busy;
@@ -212,12 +213,12 @@ fn one_core(model: &str, video: &str) -> Result<String> {
 struct Part {
     delays: Histogram<u64>,
     ages: Histogram<u64>,
-    answers: Answers,
+    results: ResultTimes,
 }
 
-/// When new answers came.
+/// When new results came.
 #[derive(Debug, Default)]
-struct Answers {
+struct ResultTimes {
     /// The frame that the newest one is for.
     newest: Option<gst::ClockTime>,
     first: Option<Duration>,
@@ -226,8 +227,8 @@ struct Answers {
     further: u32,
 }
 
-impl Answers {
-    /// Takes note of an answer for this frame, which may have been there before.
+impl ResultTimes {
+    /// Takes note of a result for this frame, which may have been there before.
     fn see(&mut self, frame: gst::ClockTime, now: Duration) {
         let is_new = self.newest.is_some_and(|newest| newest != frame);
         self.newest = Some(frame);
@@ -266,17 +267,11 @@ fn camera(model: &str) -> Result<String> {
     let info = VideoInfo::builder(VideoFormat::Nv12, 1920, 1080)
         .fps(gst::Fraction::new(30, 1))
         .build()?;
-    let source = gst_app::AppSrc::builder()
-        .caps(&info.to_caps()?)
-        .format(gst::Format::Time)
-        .is_live(true)
-        .build();
-    let sink = gst::ElementFactory::make("fakesink")
-        .property("sync", false)
-        .build()?;
-    let pipeline = gst::Pipeline::new();
-    pipeline.add_many([source.upcast_ref(), &element, &sink])?;
-    gst::Element::link_many([source.upcast_ref(), &element, &sink])?;
+    let Camera {
+        pipeline,
+        source,
+        sink,
+    } = Camera::new(&element, &info)?;
 
     let histogram = || Histogram::new_with_bounds(1000, 100_000_000_000, 3);
     let mut parts = Vec::new();
@@ -284,7 +279,7 @@ fn camera(model: &str) -> Result<String> {
         parts.push(Part {
             delays: histogram()?,
             ages: histogram()?,
-            answers: Answers::default(),
+            results: ResultTimes::default(),
         });
     }
     let parts = Arc::new(Mutex::new(parts));
@@ -300,7 +295,7 @@ fn camera(model: &str) -> Result<String> {
                 return gst::PadProbeReturn::Ok;
             };
             let mut parts = parts.lock();
-            // The first second is for the first answer.
+            // The first second is for the first result.
             let part = match now {
                 now if now < Duration::from_secs(1) => None,
                 now if now < PART => parts.first_mut(),
@@ -312,7 +307,7 @@ fn camera(model: &str) -> Result<String> {
                 part.delays.saturating_record(delay);
                 if let Some(age) = classification_of(buffer).and_then(|c| c.age) {
                     part.ages.saturating_record(age.nseconds());
-                    part.answers.see(pts.saturating_sub(age), now);
+                    part.results.see(pts.saturating_sub(age), now);
                 }
             }
             gst::PadProbeReturn::Ok
@@ -354,7 +349,7 @@ fn camera(model: &str) -> Result<String> {
     let nanoseconds = |value: u64| milliseconds(Duration::from_nanos(value));
     let mut medians = Vec::new();
     for (name, part) in ["first", "last"].into_iter().zip(parts.iter()) {
-        let interval = part.answers.interval().ok_or("no answers came")?;
+        let interval = part.results.interval().ok_or("no results came")?;
         let quantile = |q| part.ages.value_at_quantile(q);
         let inferences = |age| in_inferences(Duration::from_nanos(age), interval);
         let delay = |q| nanoseconds(part.delays.value_at_quantile(q));
@@ -392,20 +387,20 @@ fn camera(model: &str) -> Result<String> {
 mod tests {
     use super::*;
 
-    /// The interval is that between answers that came while they were watched, however often each
+    /// The interval is that between results that came while they were watched, however often each
     /// was seen.
     #[test]
     fn intervals() {
-        let mut answers = Answers::default();
+        let mut results = ResultTimes::default();
         let at = Duration::from_millis;
         for (frame, now) in [(0, 33), (0, 67), (100, 200), (100, 233)] {
-            answers.see(gst::ClockTime::from_mseconds(frame), at(now));
+            results.see(gst::ClockTime::from_mseconds(frame), at(now));
         }
-        assert_eq!(answers.interval(), None, "one has come");
+        assert_eq!(results.interval(), None, "one has come");
         for (frame, now) in [(267, 367), (267, 400), (433, 500), (433, 533)] {
-            answers.see(gst::ClockTime::from_mseconds(frame), at(now));
+            results.see(gst::ClockTime::from_mseconds(frame), at(now));
         }
-        assert_eq!(answers.interval(), Some(at(150)));
+        assert_eq!(results.interval(), Some(at(150)));
     }
 
     /// The time that a frame waits for its inference is no part of the inferences.

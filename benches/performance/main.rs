@@ -14,6 +14,7 @@
     )
 )]
 
+mod camera;
 mod chart;
 mod goal;
 mod live;

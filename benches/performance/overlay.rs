@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The overlay: what drawing an unchanged answer costs a frame, against GStreamer's textoverlay
+//! The overlay: what drawing an unchanged result costs a frame, against GStreamer's textoverlay
 //! with as many lines.
 
 use std::fmt::Write as _;
@@ -106,26 +106,26 @@ fn case(
         .property_from_str("halignment", "left")
         .property_from_str("valignment", "top")
         .build()?;
-    let mut runs = vec![
-        Run::new(&ours, "sink", info, alpha)?,
-        Run::new(&nothing, "sink", info, alpha)?,
+    let mut loops = vec![
+        FrameLoop::new(&ours, "sink", info, alpha)?,
+        FrameLoop::new(&nothing, "sink", info, alpha)?,
     ];
-    let theirs = Run::new(&theirs, "video_sink", info, alpha)?;
+    let theirs = FrameLoop::new(&theirs, "video_sink", info, alpha)?;
     // Its template has formats that it only passes on, so that the first frame has to tell.
     if theirs.push().is_ok() {
-        runs.push(theirs);
+        loops.push(theirs);
     }
-    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); runs.len()];
+    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); loops.len()];
     for round in 0..=rounds {
-        for (run, times) in runs.iter().zip(&mut times) {
+        for (frames, times) in loops.iter().zip(&mut times) {
             let mut time = Duration::ZERO;
             for _ in 0..FRAMES {
                 // What was drawn before is opaque.
                 if alpha != OPAQUE {
-                    run.set_alpha(alpha)?;
+                    frames.set_alpha(alpha)?;
                 }
                 let begun = Instant::now();
-                run.push()?;
+                frames.push()?;
                 time += begun.elapsed();
             }
             // The first round draws what the others use.
@@ -140,7 +140,7 @@ fn case(
 }
 
 /// An element between two pads, with a frame that goes round.
-struct Run {
+struct FrameLoop {
     element: gst::Element,
     src: gst::Pad,
     /// Keeps what the element pushes to.
@@ -149,10 +149,10 @@ struct Run {
     info: VideoInfo,
 }
 
-impl Run {
+impl FrameLoop {
     fn new(element: &gst::Element, input: &str, info: &VideoInfo, alpha: u8) -> Result<Self> {
         let mut buffer = frame(info);
-        meta::attach(buffer.make_mut(), &answer());
+        meta::attach(buffer.make_mut(), &classification());
         let frame = Arc::new(Mutex::new(Some(buffer)));
         let back = Arc::clone(&frame);
         // Without a template a pad would take no other caps than its first.
@@ -190,7 +190,7 @@ impl Run {
             frame,
             info: info.clone(),
         };
-        run.set_alpha(alpha)?;
+        frames.set_alpha(alpha)?;
         Ok(run)
     }
 
@@ -220,14 +220,14 @@ impl Run {
     }
 }
 
-impl Drop for Run {
+impl Drop for FrameLoop {
     fn drop(&mut self) {
         let _ = self.src.set_active(false);
         let _ = self.element.set_state(gst::State::Null);
     }
 }
 
-fn answer() -> Classification {
+fn classification() -> Classification {
     let class = |(index, label): (usize, &&str)| Class {
         index: index as i32,
         label: (*label).into(),

@@ -12,6 +12,7 @@ use gstresnet50::inference::Session;
 use gstresnet50::sync::Mutex;
 use hdrhistogram::Histogram;
 
+use super::camera::Camera;
 use super::chart::Chart;
 use super::fixtures::{Scratch, frame, median};
 use super::goal::{Goal, verdicts};
@@ -183,22 +184,14 @@ struct Stream {
 
 impl Stream {
     fn new(file: &str, info: &VideoInfo, delays: &Arc<Mutex<Histogram<u64>>>) -> Result<Self> {
-        let source = gst_app::AppSrc::builder()
-            .caps(&info.to_caps()?)
-            .format(gst::Format::Time)
-            .is_live(true)
-            .build();
         let element = gst::ElementFactory::make("resnet50")
             .property("model", file)
             .property_from_str("mode", "live")
             .property("batch-size", BATCH as u32)
             .build()?;
-        let sink = gst::ElementFactory::make("fakesink")
-            .property("sync", false)
-            .build()?;
-        let pipeline = gst::Pipeline::new();
-        pipeline.add_many([source.upcast_ref(), &element, &sink])?;
-        gst::Element::link_many([source.upcast_ref(), &element, &sink])?;
+        let Camera {
+            pipeline, source, ..
+        } = Camera::new(&element, info)?;
         let arrived = Arc::new(Mutex::new(Instant::now()));
         let out = Arc::new(AtomicU64::new(0));
         let pad = |name| element.static_pad(name).ok_or("the element has two pads");
