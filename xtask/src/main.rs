@@ -4,6 +4,7 @@
 //! Each command begins with as much of `setup` as it needs, so that a fresh clone needs one line to
 //! reach its goal; a `setup` with nothing to do asks no network and takes a moment.
 
+mod aarch64;
 mod bench;
 #[path = "../../src/bin/gst-resnet50/runtime/builds.rs"]
 #[allow(dead_code, reason = "only the build cpu is needed here")]

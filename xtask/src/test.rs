@@ -11,7 +11,7 @@ use crate::debian::{Purpose, Python};
 use crate::project::{self, Project};
 use crate::steps::{self, Skipped, Step};
 use crate::systems::{BOOKWORM, SID, Suite, System, TRIXIE};
-use crate::{deny, features, gstreamer, process, python, setup};
+use crate::{aarch64, deny, features, gstreamer, process, python, setup};
 
 /// Where tests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -115,6 +115,11 @@ fn steps<'a>(project: &'a Project, args: &'a [String]) -> Vec<Step<'a>> {
                 test.env(python::VARIABLE, python::folder(project)?);
                 process::run(with_plugin(&mut test, project))
             }),
+        },
+        Step {
+            name: "aarch64",
+            hint: "fix what the compiler or the test names above; it needs neither an ARM machine nor GStreamer's plugins",
+            run: Box::new(|| aarch64::run(project)),
         },
         Step {
             name: "valgrind",
