@@ -183,7 +183,7 @@ impl FrameLoop {
         ] {
             src.push_event(event);
         }
-        let run = Self {
+        let frames = Self {
             element: element.clone(),
             src,
             _sink: sink,
@@ -191,7 +191,7 @@ impl FrameLoop {
             info: info.clone(),
         };
         frames.set_alpha(alpha)?;
-        Ok(run)
+        Ok(frames)
     }
 
     /// Makes the frame as opaque as that, where it has an alpha.
