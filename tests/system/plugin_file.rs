@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The plugin as a file, in GStreamer's own programs.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Command;
 
@@ -271,6 +272,12 @@ fn launch_ends_with_an_endless_model() {
         command.stdout(std::process::Stdio::piped());
         let mut child = command.spawn().expect("gst-launch-1.0");
         if interrupts {
+            // It may have to look at all plugins first, and until it says this a signal ends it.
+            let output = BufReader::new(child.stdout.take().expect("its output"));
+            let mut lines = output.lines().map(|line| line.expect("text"));
+            assert!(lines.any(|line| line.starts_with("Setting pipeline to PAUSED")));
+            // A pipe that nobody reads from would end it as well.
+            std::thread::spawn(move || lines.for_each(drop));
             std::thread::sleep(std::time::Duration::from_secs(3));
             let pid = i32::try_from(child.id()).expect("a process");
             // SAFETY: it is our child, which has not been waited for.
