@@ -154,8 +154,9 @@ pub(super) enum Align {
 }
 
 /// A filter's weights for `vpmaddwd`, which multiplies two neighbouring 16-bit samples by a weight
-/// each and adds the products.
+/// each and adds the products. The portable loops do not read it.
 #[derive(Debug)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub(super) struct Pairs {
     /// The first pair of each output, counted from the start of the span ([`Align::Even`]).
     pub first: Vec<u32>,
@@ -209,6 +210,7 @@ impl Pairs {
     }
 
     /// The pairs of output `i`: the high parts, and the low parts if there are any.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub fn of(&self, i: usize) -> (&[i32], &[i32]) {
         let stride = self.count * self.parts;
         self.weights[i * stride..][..stride].split_at(self.count)

@@ -37,7 +37,10 @@ pub fn run(project: &Project) -> Result<()> {
     process::run(build.args(["--package", "gst-plugin-resnet50", "--lib"]))?;
     let mut test = cross(project, "test", emulator);
     test.args(["--package", "gst-plugin-resnet50", "--features", "cli"])
-        .args(["--lib", "--test", "models", "--", "preprocess::"]);
+        .args(["--lib", "--test", "models", "--", "preprocess::"])
+        // These compare the loops of one processor with each other, of which aarch64 has one kind,
+        // and take minutes in an emulator.
+        .args(["--skip", "preprocess::backends"]);
     process::run(&mut test)
 }
 

@@ -14,6 +14,7 @@ pub(crate) struct RingWindow<'a> {
     /// The filter of the rows.
     pub filter: &'a Filter,
     /// Its weights, with `Align::Window`.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub pairs: &'a Pairs,
     /// The output row, which has this window.
     pub y: usize,

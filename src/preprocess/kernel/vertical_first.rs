@@ -33,6 +33,7 @@ pub(crate) struct PlaneWindow<'a> {
     pub weights: &'a [u16],
     /// Rows to prefetch, counted from the window's first: those that a later window is the first
     /// to need.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub prefetch: std::ops::Range<usize>,
 }
 
