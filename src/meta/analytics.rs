@@ -20,8 +20,8 @@ pub(super) const MTD_FIELD: &str = "mtd-id";
 /// be this element's.
 #[derive(Debug)]
 pub(super) struct Earlier {
-    id: u32,
-    label: String,
+    pub(super) id: u32,
+    pub(super) label: String,
 }
 
 impl Earlier {
