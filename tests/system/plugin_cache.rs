@@ -39,7 +39,9 @@ fn caps(caps: &gst::Caps) -> String {
         .expect("a string");
         for (field, value) in structure.iter() {
             let value = value.serialize().expect("a field's value");
-            writeln!(text, "{field:>15}: {value}").expect("a string");
+            // Newer versions of GStreamer leave the type out.
+            let value = value.replace("(string)", "");
+            writeln!(text, "{:>15}: {value}", field.as_str()).expect("a string");
         }
     }
     text
@@ -56,12 +58,13 @@ fn pad_template(template: &gst::PadTemplate) -> Value {
         gst::PadPresence::Request => "request",
     };
     let kind = template.gtype();
-    let is_plain = kind == gst::Pad::static_type();
+    let plain = gst::Pad::static_type();
+    let is_special = kind != plain && kind.is_a(plain);
     object([
         ("caps", Some(caps(template.caps()).into())),
         ("direction", Some(direction.into())),
         ("presence", Some(presence.into())),
-        ("type", (!is_plain).then(|| kind.name().into())),
+        ("type", is_special.then(|| kind.name().into())),
     ])
 }
 
@@ -76,7 +79,14 @@ fn default(spec: &glib::ParamSpec) -> Option<String> {
         let text = value.get::<Option<String>>().expect("a string");
         return Some(text.unwrap_or_else(|| "NULL".into()));
     }
+    if let Some((_, values)) = glib::FlagsValue::from_value(value) {
+        let nicks: Vec<_> = values.iter().map(|it| it.nick()).collect();
+        return Some(nicks.join("+"));
+    }
     if let Ok(number) = value.get::<f32>() {
+        return Some(number.to_string());
+    }
+    if let Ok(number) = value.get::<f64>() {
         return Some(number.to_string());
     }
     if let Ok(structure) = value.get::<Option<gst::Structure>>() {
@@ -350,7 +360,15 @@ fn has_what_readers_look_for() {
     let element = &plugin["elements"]["resnet50"];
     assert_eq!(element["klass"], "Filter/Analyzer/Video");
     assert_eq!(element["hierarchy"][1], "GstElement");
-    assert_eq!(element["pad-templates"]["sink"]["presence"], "always");
+    let sink = &element["pad-templates"]["sink"];
+    assert_eq!(sink["presence"], "always");
+    let caps = sink["caps"].as_str().expect("caps");
+    assert!(
+        caps.starts_with("video/x-raw:\n         format: { ") && !caps.contains('('),
+        "{caps}"
+    );
+    let show = &plugin["elements"]["resnet50overlay"]["properties"]["show"];
+    assert_eq!(show["default"].as_str().map(|it| it.contains("+")), Some(true));
     let top_k = &element["properties"]["top-k"];
     assert_eq!(
         *top_k,
