@@ -81,7 +81,11 @@ fn cross(project: &Project, subcommand: &str, emulator: &str) -> Command {
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER)
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", emulator)
         .env("PKG_CONFIG_ALLOW_CROSS", "1")
-        .env("PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu", PKG_CONFIG)
+        .env(
+            "PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu",
+            // The second has descriptions of what is the same for all processors.
+            format!("{PKG_CONFIG}:/usr/share/pkgconfig"),
+        )
         // These tests need no plugins, and the scanner of the other architecture does not start.
         .env("GST_PLUGIN_SYSTEM_PATH_1_0", "")
         .env(
