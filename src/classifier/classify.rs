@@ -100,7 +100,7 @@ impl Classifier {
     ///
     /// # Errors
     /// If `options` fails, or a name in them is neither a label nor a group.
-    pub fn set_rule(
+    pub fn set_decision_rule(
         &self,
         options: impl FnOnce() -> Result<NameOptions, Error>,
     ) -> Result<(), Error> {

@@ -324,7 +324,7 @@ impl Core {
             // Other values need no file and are in effect at once.
             (_, None, Some(in_use)) => {
                 let options = || self.settings().name_options();
-                if let Err(error) = in_use.classifier.set_rule(options) {
+                if let Err(error) = in_use.classifier.set_decision_rule(options) {
                     self.warn(&kept(&error));
                 }
                 self.stream.lock().model_changed();

@@ -25,5 +25,5 @@ pub struct InferenceTimes {
     /// The inference.
     pub inference: Duration,
     /// The number of inferences: 1 for the first job of a batch, 0 for the others.
-    pub runs: u32,
+    pub inferences: u32,
 }

@@ -73,13 +73,13 @@ fn infer(shared: &Shared, index: usize, backend: &mut dyn Backend, jobs: Vec<Que
             let times = InferenceTimes {
                 queue,
                 inference,
-                runs: 1,
+                inferences: 1,
             };
             job.done(scores, times);
         }
         return;
     }
-    let mut runs = 1;
+    let mut inferences = 1;
     for (i, (job, queue)) in filled.into_iter().enumerate() {
         let scores = match &result {
             Ok(scores) => Ok(&scores[i * classes..(i + 1) * classes]),
@@ -88,7 +88,7 @@ fn infer(shared: &Shared, index: usize, backend: &mut dyn Backend, jobs: Vec<Que
         let times = InferenceTimes {
             queue,
             inference,
-            runs: std::mem::take(&mut runs),
+            inferences: std::mem::take(&mut inferences),
         };
         job.done(scores, times);
     }

@@ -40,7 +40,7 @@ fn streams_meet_in_a_batch() {
     for (i, outcome) in outcomes.iter().enumerate() {
         let (scores, times) = scores(outcome);
         assert_eq!(scores, [i as f32, 0.5, -1.0]);
-        runs += times.runs;
+        runs += times.inferences;
     }
     assert_eq!(runs, 1);
 }

@@ -63,7 +63,7 @@ impl Stats {
     /// queue, the time of its inference, and the time from its arrival to its result.
     pub fn record(&mut self, preprocess: Duration, times: InferenceTimes, total: Duration) {
         self.inferences += 1;
-        self.batches += u64::from(times.runs);
+        self.batches += u64::from(times.inferences);
         for (histogram, time) in [
             (&mut self.preprocess, preprocess),
             (&mut self.queue, times.queue),
@@ -146,7 +146,7 @@ mod tests {
                 assert_eq!(stats.frame(), None);
                 let times = InferenceTimes {
                     inference: Duration::from_millis(30),
-                    runs: 1,
+                    inferences: 1,
                     ..Default::default()
                 };
                 stats.record(Duration::ZERO, times, Duration::from_millis(50));
