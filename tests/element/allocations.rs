@@ -10,7 +10,7 @@ use gst::prelude::*;
 use support::child;
 use support::element::{RED, element};
 use support::onnx::{FREE, Net};
-use support::stand::Stand;
+use support::pad_harness::PadHarness;
 
 /// The system's allocator, which counts. GStreamer, GLib and ONNX Runtime do not use it: all that is
 /// counted is ours and that of the crates.
@@ -59,15 +59,15 @@ fn per_frame(model: &Path, mode: &str, skip_still: f32) -> (f64, f64) {
     let element = element(model);
     element.set_property_from_str("mode", mode);
     element.set_property("skip-still", skip_still);
-    let stand = Stand::new(&element);
-    assert!(stand.play(), "{:?}", stand.errors());
+    let harness = PadHarness::new(&element);
+    assert!(harness.play(), "{:?}", harness.errors());
     let push = |from: u64, count: u64| {
         for i in from..from + count {
-            let flow = stand.push(RED, 40 * i);
-            assert_eq!(flow, Ok(FlowSuccess::Ok), "{:?}", stand.errors());
+            let flow = harness.push(RED, 40 * i);
+            assert_eq!(flow, Ok(FlowSuccess::Ok), "{:?}", harness.errors());
         }
         // All of them have left.
-        stand.send(gst::event::CustomDownstream::new(
+        harness.send(gst::event::CustomDownstream::new(
             gst::Structure::new_empty("marker"),
         ));
     };

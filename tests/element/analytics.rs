@@ -71,18 +71,18 @@ fn named(buffer: &gst::BufferRef) -> u32 {
     meta.structure().get("mtd-id").expect("an id")
 }
 
-/// An answer with two classes, by an element of this name.
+/// A result with two classes, by an element of this name.
 fn by(element: &str, label: &str) -> Classification {
-    let mut answer = Classification {
+    let mut classification = Classification {
         element: element.into(),
         ..seen(1, label)
     };
-    answer.results.push(Class {
+    classification.results.push(Class {
         index: 2,
         label: "other".into(),
         confidence: 0.25,
     });
-    answer
+    classification
 }
 
 /// All classes of the frame are in one entry, which the custom metadata names; the relation metadata
@@ -95,8 +95,8 @@ fn one_entry_with_all_classes() {
     let mut frame = painted(&info, 0, &[]);
     let object = add_object(&mut frame, "face", (1, 2, 3, 4));
     let out = through(&mut harness, frame);
-    let answer = answer(&out);
-    let expected: Vec<_> = answer.results.iter().collect();
+    let classification = classification(&out);
+    let expected: Vec<_> = classification.results.iter().collect();
     assert_eq!(expected.len(), 3);
     assert_eq!(all_classes(&out), [named(&out)]);
     let found = classes(&out, named(&out));
@@ -113,7 +113,7 @@ fn one_entry_with_all_classes() {
 fn groups_and_decision() {
     support::init();
     register();
-    let answer = Classification {
+    let classification = Classification {
         groups: vec![Group {
             label: "cat".into(),
             confidence: 0.75,
@@ -126,7 +126,7 @@ fn groups_and_decision() {
         ..by("a", "tabby")
     };
     let mut buffer = gst::Buffer::new();
-    attach(buffer.make_mut(), &answer);
+    attach(buffer.make_mut(), &classification);
     let parts = related(&buffer, named(&buffer), RelTypes::CONTAIN);
     let parts = parts.into_iter().map(|id| classes(&buffer, id));
     let expected = [
@@ -138,7 +138,7 @@ fn groups_and_decision() {
     // A result without classes has no entry, and takes back the earlier one.
     let none = Classification {
         results: Vec::new(),
-        ..answer
+        ..classification
     };
     attach(buffer.make_mut(), &none);
     assert!(buffer.meta::<AnalyticsRelationMeta>().is_none());

@@ -24,7 +24,9 @@ const DIM: [u8; 3] = [60, 40, 30];
 
 /// What was decided for a frame, and since when in milliseconds.
 fn decision(buffer: &gst::BufferRef) -> (String, Option<u64>) {
-    let decision = answer(buffer).decision.expect("there is a decision layer");
+    let decision = classification(buffer)
+        .decision
+        .expect("there is a decision layer");
     let since = decision.since.map(gst::ClockTime::mseconds);
     (decision.name().to_owned(), since)
 }
@@ -37,7 +39,7 @@ fn enter_and_leave() {
     let info = rgb(8, 6);
     let (mut harness, bus) = play(&element, &info);
     let out = through(&mut harness, timed(&info, RED, 0));
-    assert_eq!(answer(&out).decision, None);
+    assert_eq!(classification(&out).decision, None);
 
     element.set_property_from_str("messages", "change");
     element.set_property("enter-confidence", 0.6f32);
@@ -54,8 +56,8 @@ fn enter_and_leave() {
         let time = 40 * (i as u64 + 1);
         let out = through(&mut harness, timed(&info, color, time));
         assert_eq!(decision(&out), (expected.into(), Some(since)), "{time}");
-        // The raw answer stays beside it.
-        assert_eq!(answer(&out).results.len(), 3);
+        // The raw result stays beside it.
+        assert_eq!(classification(&out).results.len(), 3);
     }
     let posted = messages(&bus, &element, gst::MessageType::Element);
     let posted: Vec<String> = posted
@@ -81,7 +83,9 @@ fn decisions(rate: u64, seconds: u64, signal: impl Fn(u64) -> [u8; 3]) -> Vec<(S
         let mut buffer = plain(&info, signal(time.mseconds()));
         buffer.make_mut().set_pts(time);
         let out = through(&mut harness, buffer);
-        let now = answer(&out).decision.expect("there is a decision layer");
+        let now = classification(&out)
+            .decision
+            .expect("there is a decision layer");
         let since = now.since.expect("it is a time").nseconds();
         let now = (now.name().to_owned(), since);
         if seen.last() != Some(&now) {
@@ -172,14 +176,14 @@ fn in_stream_time() {
     }
 }
 
-/// A frame with its own answer. In mode live it leaves without, so that the same frame goes in again
+/// A frame with its own result. In mode live it leaves without, so that the same frame goes in again
 /// until it carries it.
 fn answered(harness: &mut Harness, mode: &str, frame: &gst::Buffer) -> gst::Buffer {
     let begun = std::time::Instant::now();
     loop {
         let out = through(harness, frame.copy());
-        let answer = classification_of(&out);
-        let age = answer.and_then(|a| a.age);
+        let classification = classification_of(&out);
+        let age = classification.and_then(|a| a.age);
         if mode == "exact" || age == Some(gst::ClockTime::ZERO) {
             return out;
         }
@@ -201,7 +205,7 @@ fn groups_and_lists() {
     let out = through(&mut harness, timed(&info, [80, 90, 100], 0));
     assert_eq!(top(&out), 2);
     assert_eq!(decision(&out).0, "warm");
-    let group = &answer(&out).groups[0];
+    let group = &classification(&out).groups[0];
     assert_eq!(&*group.label, "warm");
     assert!((group.confidence - 170.0 / 255.0).abs() < 1e-3, "{group:?}");
 
@@ -278,14 +282,14 @@ fn tags() {
             .add::<gst::tags::Title>(&"A title", gst::TagMergeMode::Replace);
         assert!(harness.push_event(gst::event::Tag::new(own)));
         for (i, color) in [RED, RED, BLUE, RED, BLUE, GREEN].into_iter().enumerate() {
-            // In mode live the answer is that of a frame before.
+            // In mode live the result is that of a frame before.
             let begun = std::time::Instant::now();
             let mut time = 40_000 * i as u64;
             loop {
                 let out = through(&mut harness, timed(&info, color, time));
                 let expected = color.iter().position(|c| *c == 255).map(|c| c as i32);
-                let answer = classification_of(&out);
-                if answer.and_then(|a| Some(a.top()?.index)) == expected {
+                let classification = classification_of(&out);
+                if classification.and_then(|a| Some(a.top()?.index)) == expected {
                     break;
                 }
                 assert!(begun.elapsed().as_secs() < 60, "{mode}");
@@ -323,7 +327,7 @@ fn keywords(file: &std::path::Path) -> Vec<String> {
     let bus = pipeline.bus().expect("a bus");
     let mut found = Vec::new();
     loop {
-        let message = bus.timed_pop(PATIENCE).expect("it is prerolled");
+        let message = bus.timed_pop(TIMEOUT).expect("it is prerolled");
         match message.view() {
             gst::MessageView::Tag(tag) => {
                 let tags = tag.tags();
@@ -371,7 +375,7 @@ fn recording() {
         pipeline.set_state(gst::State::Playing).expect(&line);
         let bus = pipeline.bus().expect("a bus");
         let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-        let end = bus.timed_pop_filtered(PATIENCE, &ends).expect("it ends");
+        let end = bus.timed_pop_filtered(TIMEOUT, &ends).expect("it ends");
         assert_eq!(end.type_(), gst::MessageType::Eos, "{end:?}");
         pipeline.set_state(gst::State::Null).expect("it stops");
         assert_eq!(&keywords(&file), expected, "{name}");

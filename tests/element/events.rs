@@ -66,7 +66,7 @@ fn throttle() {
         let mut inferred = |harness: &mut Harness| {
             let fresh = (0..10).filter(|_| {
                 time += 100;
-                answer(&through(harness, timed(&info, RED, time))).fresh
+                classification(&through(harness, timed(&info, RED, time))).fresh
             });
             fresh.count()
         };
@@ -107,7 +107,7 @@ fn flush_after_eos() {
     );
 }
 
-/// A flush, another segment and a new stream begin the interval anew: no answer is carried over.
+/// A flush, another segment and a new stream begin the interval anew: no result is carried over.
 /// The same segment again, as some sources send it, changes nothing.
 #[test]
 fn interval_begins_anew() {
@@ -115,31 +115,37 @@ fn interval_begins_anew() {
     element.set_property("interval", 10u32);
     let info = rgb(8, 6);
     let (mut harness, _bus) = play(&element, &info);
-    assert!(answer(&through(&mut harness, timed(&info, RED, 0))).fresh);
-    assert!(!answer(&through(&mut harness, timed(&info, GREEN, 40))).fresh);
+    assert!(classification(&through(&mut harness, timed(&info, RED, 0))).fresh);
+    assert!(!classification(&through(&mut harness, timed(&info, GREEN, 40))).fresh);
 
     let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
     assert!(harness.push_event(gst::event::Segment::new(&segment)));
     let buffer = through(&mut harness, timed(&info, GREEN, 80));
-    assert!(!answer(&buffer).fresh && top(&buffer) == 0, "the same");
+    assert!(
+        !classification(&buffer).fresh && top(&buffer) == 0,
+        "the same"
+    );
 
     segment.set_base(gst::ClockTime::from_mseconds(120));
     assert!(harness.push_event(gst::event::Segment::new(&segment)));
     let buffer = through(&mut harness, timed(&info, GREEN, 0));
-    assert!(answer(&buffer).fresh && top(&buffer) == 1, "segment");
+    assert!(
+        classification(&buffer).fresh && top(&buffer) == 1,
+        "segment"
+    );
 
     assert!(harness.push_event(gst::event::FlushStart::new()));
     assert!(harness.push_event(gst::event::FlushStop::new(true)));
     assert!(harness.push_event(gst::event::Segment::new(&segment)));
     let buffer = through(&mut harness, timed(&info, BLUE, 0));
-    assert!(answer(&buffer).fresh && top(&buffer) == 2, "flush");
+    assert!(classification(&buffer).fresh && top(&buffer) == 2, "flush");
 
-    assert!(!answer(&through(&mut harness, timed(&info, RED, 40))).fresh);
+    assert!(!classification(&through(&mut harness, timed(&info, RED, 40))).fresh);
     assert!(harness.push_event(gst::event::StreamStart::new("another")));
     harness.set_src_caps(caps(&info));
     assert!(harness.push_event(gst::event::Segment::new(&segment)));
     let buffer = through(&mut harness, timed(&info, RED, 0));
-    assert!(answer(&buffer).fresh && top(&buffer) == 0, "stream");
+    assert!(classification(&buffer).fresh && top(&buffer) == 0, "stream");
 }
 
 /// What comes while an element stops is flushing, events too: GStreamer takes an event that a pad

@@ -26,7 +26,7 @@ fn texts(bus: &gst::Bus, element: &gst::Element) -> Vec<String> {
     all.map(|w| w.message().to_owned()).collect()
 }
 
-/// With each of the flags: the first second carries no answer, what follows has its own, one
+/// With each of the flags: the first second carries no result, what follows has its own, one
 /// WARNING names the flag; and after one frame without a flag all of it begins anew.
 #[test]
 fn a_second_of_flagged_frames_is_enough() {
@@ -44,22 +44,23 @@ fn a_second_of_flagged_frames_is_enough() {
             for _ in 0..35 {
                 let out = through(&mut harness, flagged(&info, flag, i));
                 assert!(out.flags().contains(flag), "it stays");
-                let is_fresh = classification_of(&out).is_some_and(|answer| answer.fresh);
+                let is_fresh =
+                    classification_of(&out).is_some_and(|classification| classification.fresh);
                 assert_eq!(is_fresh, i - begun >= 25, "{name}, frame {i}");
                 i += 1;
             }
             let texts = texts(&bus, &element);
             assert_eq!(texts.len(), 1, "{name}, {stretch}: {texts:?}");
             assert!(texts[0].contains(&format!("flagged {name},")), "{texts:?}");
-            assert!(answer(&through(&mut harness, timed(&info, BLUE, 40 * i))).fresh);
+            assert!(classification(&through(&mut harness, timed(&info, BLUE, 40 * i))).fresh);
             i += 1;
             // Again as the rule is.
-            let out = answer(&through(&mut harness, flagged(&info, flag, i)));
+            let out = classification(&through(&mut harness, flagged(&info, flag, i)));
             assert!(
                 !out.fresh && out.top().map(|c| c.index) == Some(2),
                 "{name}"
             );
-            assert!(answer(&through(&mut harness, timed(&info, BLUE, 40 * i + 20))).fresh);
+            assert!(classification(&through(&mut harness, timed(&info, BLUE, 40 * i + 20))).fresh);
             i += 1;
         }
         assert!(errors(&bus, &element).is_empty());
@@ -86,7 +87,7 @@ fn flagged_frames_in_both_modes_with_and_without_times() {
                     mark(&mut buffer, &[spot((1, 1, 5, 4), GREEN)]);
                     last = Some(through(&mut harness, buffer));
                     if mode == "live" {
-                        // The answer comes beside the frames.
+                        // The result comes beside the frames.
                         std::thread::sleep(std::time::Duration::from_millis(2));
                     }
                 }
@@ -122,7 +123,7 @@ fn flagged_frames_that_hold_nothing() {
         let size = b.size();
         let out = through(&mut harness, buffer);
         assert_eq!(out.size(), size);
-        let is_fresh = classification_of(&out).is_some_and(|answer| answer.fresh);
+        let is_fresh = classification_of(&out).is_some_and(|classification| classification.fresh);
         assert!(!is_fresh || (i % 4 > 1 && i > 25), "frame {i}");
     }
     assert!(stat(&element, "inferences") > 20);
@@ -167,7 +168,7 @@ fn a_stream_of_which_the_decoder_flags_every_frame() {
     pipeline.set_state(gst::State::Playing).expect("it plays");
     let mut told = 0;
     loop {
-        let message = bus.timed_pop(PATIENCE).expect("the end");
+        let message = bus.timed_pop(TIMEOUT).expect("the end");
         match message.view() {
             gst::MessageView::Eos(_) => break,
             gst::MessageView::Error(error) => panic!("{error:?}"),

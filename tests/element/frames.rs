@@ -77,9 +77,9 @@ fn extreme_shapes() {
                 .expect("video info");
             let (mut harness, _bus) = play(&element, &info);
             let buffer = through(&mut harness, plain(&info, BLUE));
-            let answer = answer(&buffer);
+            let classification = classification(&buffer);
             assert_eq!(
-                answer.top().map(|c| c.index),
+                classification.top().map(|c| c.index),
                 Some(2),
                 "{w}x{h} {par:?} {fit}"
             );
@@ -125,7 +125,7 @@ fn buffers_leave_as_they_came() {
     }
 }
 
-/// Corrupted, droppable and gap buffers are no pictures to judge by: they carry the last answer.
+/// Corrupted, droppable and gap buffers are no pictures to judge by: they carry the last result.
 #[test]
 fn flagged_buffers_are_not_inferred() {
     let (element, _folder) = color();
@@ -141,14 +141,14 @@ fn flagged_buffers_are_not_inferred() {
             buffer.make_mut().set_flags(flag);
             buffer
         };
-        // With no answer yet there is none to carry.
+        // With no result yet there is none to carry.
         let first = through(&mut harness, flagged(RED, 0));
         assert_eq!(metas(&first), 0);
         assert!(first.flags().contains(flag));
-        assert!(answer(&through(&mut harness, timed(&info, GREEN, 40))).fresh);
+        assert!(classification(&through(&mut harness, timed(&info, GREEN, 40))).fresh);
         let carried = through(&mut harness, flagged(BLUE, 80));
         assert!(carried.flags().contains(flag));
-        let carried = answer(&carried);
+        let carried = classification(&carried);
         assert!(!carried.fresh);
         assert_eq!(carried.age, Some(gst::ClockTime::from_mseconds(40)));
         assert_eq!(carried.top().map(|c| c.index), Some(1), "{flag:?}");
@@ -158,7 +158,7 @@ fn flagged_buffers_are_not_inferred() {
     }
 }
 
-/// Without PTS frames are inferred all the same; the age of a carried answer is then unknown.
+/// Without PTS frames are inferred all the same; the age of a carried result is then unknown.
 #[test]
 fn no_pts() {
     let (element, _folder) = color();
@@ -167,8 +167,8 @@ fn no_pts() {
     let (mut harness, _bus) = play(&element, &info);
     let fresh = through(&mut harness, plain(&info, GREEN));
     assert_eq!(fresh.pts(), None);
-    assert_eq!(answer(&fresh).age, Some(gst::ClockTime::ZERO));
-    let carried = answer(&through(&mut harness, plain(&info, RED)));
+    assert_eq!(classification(&fresh).age, Some(gst::ClockTime::ZERO));
+    let carried = classification(&through(&mut harness, plain(&info, RED)));
     assert_eq!((carried.fresh, carried.age), (false, None));
     assert_eq!(carried.top().map(|c| c.index), Some(1));
 }
@@ -273,7 +273,7 @@ fn tee() {
     let memory = frame.peek_memory(0).as_ptr();
     src.push_buffer(frame).expect("appsrc takes it");
     let pull = |sink: &gst_app::AppSink| {
-        let sample = sink.try_pull_sample(PATIENCE).expect("a sample");
+        let sample = sink.try_pull_sample(TIMEOUT).expect("a sample");
         sample.buffer_owned().expect("a buffer")
     };
     let (with, without) = (pull(&with), pull(&without));
@@ -363,6 +363,9 @@ fn cropped_by_others() {
     let out = through(&mut harness, frame);
     assert_eq!(top(&out), 1, "green");
     let regions = gstresnet50::meta::regions_of(&out);
-    let region = regions[0].1.as_ref().and_then(|answer| answer.top());
+    let region = regions[0]
+        .1
+        .as_ref()
+        .and_then(|classification| classification.top());
     assert_eq!(region.map(|class| class.index), Some(2), "blue");
 }

@@ -9,7 +9,7 @@ use gst::{FlowError, FlowSuccess};
 use gstresnet50::meta::classification_of;
 use support::element::{BLUE, RED, element, text};
 use support::onnx::{FREE, Net};
-use support::stand::{PATIENCE, Stand};
+use support::pad_harness::{PadHarness, TIMEOUT};
 
 const MODES: [&str; 2] = ["exact", "live"];
 
@@ -23,61 +23,61 @@ fn models() -> (tempfile::TempDir, [PathBuf; 2]) {
     (folder, [slow, quick])
 }
 
-fn stand(model: &Path, mode: &str) -> Stand {
+fn harness(model: &Path, mode: &str) -> PadHarness {
     let element = element(model);
     element.set_property_from_str("mode", mode);
     element.set_property("sessions", 2u32);
-    Stand::new(&element)
+    PadHarness::new(&element)
 }
 
 /// All that a stream goes through: frames, a flush, another model, and the end.
 fn live_a_life(models: &[PathBuf; 2], mode: &str) {
-    let stand = stand(&models[0], mode);
-    assert!(stand.play(), "{:?}", stand.errors());
+    let harness = harness(&models[0], mode);
+    assert!(harness.play(), "{:?}", harness.errors());
     let push = |color, count: u64| {
         for i in 0..count {
-            let flow = stand.push(color, 40 * i);
-            assert_eq!(flow, Ok(FlowSuccess::Ok), "{:?}", stand.errors());
+            let flow = harness.push(color, 40 * i);
+            assert_eq!(flow, Ok(FlowSuccess::Ok), "{:?}", harness.errors());
         }
     };
     push(RED, 6);
-    stand.send(gst::event::FlushStart::new());
-    stand.send(gst::event::FlushStop::new(true));
-    stand.stream();
+    harness.send(gst::event::FlushStart::new());
+    harness.send(gst::event::FlushStop::new(true));
+    harness.stream();
     push(BLUE, 3);
-    stand.element.set_property("model", text(&models[1]));
+    harness.element.set_property("model", text(&models[1]));
     let begun = Instant::now();
     let is_updated = |m: &gst::Message| m.structure().is_some_and(|s| s.name() == "model-updated");
-    while !std::iter::from_fn(|| stand.bus.pop_filtered(&[gst::MessageType::Element]))
+    while !std::iter::from_fn(|| harness.bus.pop_filtered(&[gst::MessageType::Element]))
         .any(|m| is_updated(&m))
     {
-        assert!(begun.elapsed() < PATIENCE, "the other model");
+        assert!(begun.elapsed() < TIMEOUT, "the other model");
         push(RED, 1);
     }
     // Until one has been classified by it.
     let name = text(&models[1]);
-    while !stand
+    while !harness
         .behind()
         .frames
         .iter()
         .filter_map(|frame| classification_of(frame))
-        .any(|answer| &*answer.model == name)
+        .any(|classification| &*classification.model == name)
     {
-        assert!(begun.elapsed() < PATIENCE, "an answer of the other model");
+        assert!(begun.elapsed() < TIMEOUT, "a result of the other model");
         push(RED, 1);
     }
     // One that is refused.
-    stand.set(|behind| behind.flow = Err(FlowError::CustomError));
-    while stand.push(RED, 0).is_ok() {
-        assert!(begun.elapsed() < PATIENCE, "the flow of what is behind");
+    harness.set(|behind| behind.flow = Err(FlowError::CustomError));
+    while harness.push(RED, 0).is_ok() {
+        assert!(begun.elapsed() < TIMEOUT, "the flow of what is behind");
     }
-    assert!(stand.send(gst::event::Eos::new()));
-    stand.until("the end", |behind| behind.is_eos);
-    stand.stop();
+    assert!(harness.send(gst::event::Eos::new()));
+    harness.until("the end", |behind| behind.is_eos);
+    harness.stop();
     // And with frames under way.
-    assert!(stand.play(), "{:?}", stand.errors());
+    assert!(harness.play(), "{:?}", harness.errors());
     push(BLUE, 3);
-    assert!(stand.errors().is_empty());
+    assert!(harness.errors().is_empty());
 }
 
 /// GStreamer's own tracer finds no object that is alive at the end. That it would find one is seen
@@ -166,10 +166,10 @@ fn two_hundred_rounds_alone() {
     glib::ThreadPool::set_max_unused_threads(Some(0));
     let mut before = Vec::new();
     let (mut warm, mut after) = (usize::MAX, usize::MAX);
-    let stands = MODES.map(|mode| stand(&models[0], mode));
+    let harnesses = MODES.map(|mode| harness(&models[0], mode));
     for round in 0..220u64 {
-        for stand in &stands {
-            assert!(stand.play(), "{:?}", stand.errors());
+        for harness in &harnesses {
+            assert!(harness.play(), "{:?}", harness.errors());
         }
         if before.is_empty() {
             // ONNX Runtime has one of its own, which is there for good once it has been loaded.
@@ -177,16 +177,16 @@ fn two_hundred_rounds_alone() {
             before.retain(|name| !is_worker(name));
         }
         for i in 0..round % 7 {
-            for stand in &stands {
-                assert_eq!(stand.push(RED, 40 * i), Ok(FlowSuccess::Ok));
+            for harness in &harnesses {
+                assert_eq!(harness.push(RED, 40 * i), Ok(FlowSuccess::Ok));
             }
         }
-        for stand in &stands {
-            stand.stop_at(match round % 2 {
+        for harness in &harnesses {
+            harness.stop_at(match round % 2 {
                 0 => gst::State::Null,
                 _ => gst::State::Ready,
             });
-            assert!(stand.errors().is_empty());
+            assert!(harness.errors().is_empty());
         }
         // The least of some: now and then a thread that ends is not yet done with its memory.
         match round {
@@ -197,11 +197,11 @@ fn two_hundred_rounds_alone() {
     }
     let more = after.saturating_sub(warm);
     assert!(more < 4 << 20, "{more} bytes more than after 20 rounds");
-    drop(stands);
+    drop(harnesses);
     // What has ended may need a moment to be gone; an engine that is still there has threads.
     let begun = Instant::now();
     while threads().len() > before.len() {
-        assert!(begun.elapsed() < PATIENCE, "{before:?} {:?}", threads());
+        assert!(begun.elapsed() < TIMEOUT, "{before:?} {:?}", threads());
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }

@@ -11,7 +11,7 @@ use gstresnet50::meta::{
 };
 use support::lines::seen;
 
-/// An answer with everything that an answer can have.
+/// A result with everything that a result can have.
 fn full() -> Classification {
     Classification {
         groups: vec![Group {
@@ -27,7 +27,7 @@ fn full() -> Classification {
     }
 }
 
-/// An answer of an element of this name.
+/// A result of an element of this name.
 fn by(element: &str, label: &str) -> Classification {
     Classification {
         element: element.into(),
@@ -43,7 +43,7 @@ fn names(all: &[Classification]) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// An answer takes the place of an earlier one of the same element, with nothing of that left.
+/// A result takes the place of an earlier one of the same element, with nothing of that left.
 #[test]
 fn replaces() {
     support::init();
@@ -51,9 +51,9 @@ fn replaces() {
     let plain = seen(2, "pug");
     let mut buffer = gst::Buffer::new();
     let new = buffer.make_mut();
-    for answer in [&full(), &plain, &full()] {
-        attach(new, answer);
-        assert_eq!(classification_of(new).as_ref(), Some(answer));
+    for classification in [&full(), &plain, &full()] {
+        attach(new, classification);
+        assert_eq!(classification_of(new).as_ref(), Some(classification));
     }
 }
 
@@ -63,9 +63,9 @@ fn replaces_in_copies() {
     support::init();
     register();
     let plain = seen(2, "pug");
-    let with = |answer: &Classification| {
+    let with = |classification: &Classification| {
         let mut buffer = gst::Buffer::new();
-        attach(buffer.make_mut(), answer);
+        attach(buffer.make_mut(), classification);
         buffer
     };
     let mut to = with(&full());
@@ -104,7 +104,7 @@ fn remove_relations(buffer: &mut gst::Buffer) {
 fn a_class_called_nothing() {
     support::init();
     for (label, confidence) in [(Some("nothing"), 0.25), (None, 0.0), (Some("cat"), 0.5)] {
-        let answer = Classification {
+        let classification = Classification {
             decision: Some(Decision {
                 label: label.map(Into::into),
                 confidence,
@@ -112,12 +112,15 @@ fn a_class_called_nothing() {
             }),
             ..seen(1, "class")
         };
-        let structure = answer.to_structure(META_NAME);
+        let structure = classification.to_structure(META_NAME);
         assert_eq!(
             structure.get::<&str>("decision"),
-            Ok(answer.decision.as_ref().map_or("", Decision::name))
+            Ok(classification.decision.as_ref().map_or("", Decision::name))
         );
-        assert_eq!(Classification::from_structure(&structure), Some(answer));
+        assert_eq!(
+            Classification::from_structure(&structure),
+            Some(classification)
+        );
     }
 }
 
@@ -170,7 +173,7 @@ fn region_without_a_type() {
     }
 }
 
-/// Each element has its own answer on a buffer, whatever its model is, and replaces that one only.
+/// Each element has its own result on a buffer, whatever its model is, and replaces that one only.
 /// The last one's comes first, which is what a reader gets that asks for one; copies of the buffer
 /// have them in the same order.
 #[test]
@@ -194,10 +197,10 @@ fn several_classifiers_keep_their_answers() {
             &[("c", "mug"), ("a", "tiger"), ("b", "pug")],
         ),
     ];
-    for (answer, expected) in &steps {
-        attach(buffer.make_mut(), answer);
+    for (classification, expected) in &steps {
+        attach(buffer.make_mut(), classification);
         assert_eq!(names(&frame_classifications(&buffer)), *expected);
-        assert_eq!(classification_of(&buffer).as_ref(), Some(answer));
+        assert_eq!(classification_of(&buffer).as_ref(), Some(classification));
     }
     let copy = buffer.copy();
     assert_eq!(names(&frame_classifications(&copy)), steps[4].1);
@@ -229,7 +232,7 @@ fn several_classifiers_keep_their_answers() {
     }
 }
 
-/// So it is with regions, whose answers are parameters of one name; a detector's own stay.
+/// So it is with regions, whose results are parameters of one name; a detector's own stay.
 #[test]
 fn several_classifiers_of_a_region() {
     support::init();
@@ -269,13 +272,13 @@ fn several_classifiers_of_a_region() {
 #[test]
 fn the_best_stand_flat() {
     support::init();
-    let mut answer = full();
-    answer.groups.push(Group {
+    let mut classification = full();
+    classification.groups.push(Group {
         label: "animal".into(),
         confidence: 0.25,
     });
     for name in [META_NAME, PARAM_NAME, "resnet50"] {
-        let structure = answer.to_structure(name);
+        let structure = classification.to_structure(name);
         assert_eq!(structure.get("index"), Ok(1));
         assert_eq!(structure.get("label"), Ok("tabby"));
         assert_eq!(structure.get("confidence"), Ok(0.5f32));
@@ -283,13 +286,16 @@ fn the_best_stand_flat() {
         assert_eq!(structure.get("group-confidence"), Ok(0.75f32));
         assert_eq!(structure.get("element"), Ok("classify"));
     }
-    answer.results.clear();
-    answer.groups.clear();
-    let structure = answer.to_structure(META_NAME);
+    classification.results.clear();
+    classification.groups.clear();
+    let structure = classification.to_structure(META_NAME);
     for field in ["index", "label", "confidence", "group", "group-confidence"] {
         assert!(!structure.has_field(field), "{field}");
     }
-    assert_eq!(Classification::from_structure(&structure), Some(answer));
+    assert_eq!(
+        Classification::from_structure(&structure),
+        Some(classification)
+    );
 }
 
 /// What was written before it had the elements' names is read all the same.

@@ -216,7 +216,7 @@ fn caps_that_are_refused_later() {
             .parse()
             .expect("caps");
     for _ in 0..2 {
-        assert!(answer(&through(&mut harness, plain(&info, RED))).fresh);
+        assert!(classification(&through(&mut harness, plain(&info, RED))).fresh);
         for _ in 0..3 {
             harness.push_event(gst::event::Caps::new(&wrong));
         }

@@ -14,12 +14,12 @@ use support::element::*;
 use support::harness::{play, through};
 use support::onnx::{FREE, Net};
 use support::pack;
-use support::regions::{answers, mark, spot};
+use support::regions::{classifications, mark, spot};
 
 /// Sides of the tensor.
 const SIDE: i64 = 5;
 
-/// An element whose answers are its tensors, with values from 0 to 1.
+/// An element whose results are its tensors, with values from 0 to 1.
 fn identity() -> (gst::Element, tempfile::TempDir) {
     support::init();
     let folder = tempfile::tempdir().expect("a folder");
@@ -205,14 +205,14 @@ fn regions_of_a_rare_format() {
         mark(&mut buffer, &spots);
         mark(&mut expected, &spots);
         harness.set_src_caps(caps(&rgb));
-        let expected = answers(&through(&mut harness, expected));
+        let expected = classifications(&through(&mut harness, expected));
         harness.set_src_caps(caps(&info));
-        let found = answers(&through(&mut harness, buffer));
+        let found = classifications(&through(&mut harness, buffer));
         assert_eq!(found.len(), places.len());
         for (found, expected) in found.iter().zip(&expected) {
-            let sorted = |answer: &Option<gstresnet50::meta::Classification>| {
-                let answer = answer.as_ref().expect("it is classified");
-                let mut values: Vec<_> = answer
+            let sorted = |classification: &Option<gstresnet50::meta::Classification>| {
+                let classification = classification.as_ref().expect("it is classified");
+                let mut values: Vec<_> = classification
                     .results
                     .iter()
                     .map(|c| (c.index, c.confidence))
@@ -264,7 +264,7 @@ fn rare_frames_that_are_too_short() {
             if meta.is_err() {
                 continue;
             }
-            // The first one is taken before its answer is there.
+            // The first one is taken before its result is there.
             let flows = std::iter::repeat_with(|| harness.push(buffer.copy()));
             let flow = flows.take(1000).find_map(Result::err);
             assert_eq!(flow, Some(gst::FlowError::Error), "{format} {offset}");

@@ -42,7 +42,7 @@ fn messages_by_kind() {
     }
 }
 
-/// With `messages=change` the first answer of a new stream, of a new segment and after a flush is
+/// With `messages=change` the first result of a new stream, of a new segment and after a flush is
 /// told, though it is what the last one was.
 #[test]
 fn messages_of_a_new_stream() {
@@ -255,7 +255,7 @@ fn meta_survives() {
     let info = rgb(8, 6);
     let (mut harness, _bus) = play(&element, &info);
     let buffer = through(&mut harness, timed(&info, GREEN, 0));
-    let before = answer(&buffer);
+    let before = classification(&buffer);
     let copies = [
         buffer.copy(),
         buffer.copy_deep().expect("a deep copy"),
@@ -264,7 +264,7 @@ fn meta_survives() {
             .expect("a region"),
     ];
     for copy in copies {
-        assert_eq!(answer(&copy), before);
+        assert_eq!(classification(&copy), before);
     }
     for launch in [
         "videoscale ! capsfilter caps=video/x-raw,width=20,height=30",
@@ -276,12 +276,12 @@ fn meta_survives() {
         after.push(buffer.clone()).expect("it goes through");
         let converted = after.pull().expect("a buffer");
         assert_ne!(converted.size(), buffer.size(), "{launch} has done nothing");
-        assert_eq!(answer(&converted), before, "{launch}");
+        assert_eq!(classification(&converted), before, "{launch}");
         assert_eq!(metas(&converted), 1, "{launch}");
     }
 }
 
-/// A second `resnet50` puts its own answer beside the first one's, and is the one that is read.
+/// A second `resnet50` puts its own result beside the first one's, and is the one that is read.
 #[test]
 fn second_element_adds_its_meta() {
     let (first, folder) = color();
@@ -293,9 +293,9 @@ fn second_element_adds_its_meta() {
     let kept = between.clone();
     let buffer = through(&mut two, between);
     assert_eq!((metas(&kept), metas(&buffer)), (1, 2));
-    let answer = answer(&buffer);
-    assert!(answer.model.ends_with("two.onnx"));
-    assert_eq!(answer.results.len(), 2);
+    let classification = classification(&buffer);
+    assert!(classification.model.ends_with("two.onnx"));
+    assert_eq!(classification.results.len(), 2);
     assert_eq!(top(&kept), 2, "the buffer between is not touched");
 }
 

@@ -10,7 +10,7 @@ use support::element::*;
 use support::harness::{play, through};
 use support::onnx::Net;
 
-/// `interval`: every Nth frame is inferred; the others carry its answer and its age.
+/// `interval`: every Nth frame is inferred; the others carry its result and its age.
 #[test]
 fn interval() {
     let (element, _folder) = color();
@@ -23,9 +23,9 @@ fn interval() {
         .enumerate()
         .map(|(i, color)| {
             let buffer = through(&mut harness, timed(&info, color, 40 * i as u64));
-            let answer = answer(&buffer);
-            let age = answer.age.expect("all have a PTS").mseconds();
-            (answer.fresh, age, top(&buffer))
+            let classification = classification(&buffer);
+            let age = classification.age.expect("all have a PTS").mseconds();
+            (classification.fresh, age, top(&buffer))
         })
         .collect();
     let expected = [
@@ -47,14 +47,14 @@ fn settings_while_playing() {
     let (element, _folder) = color();
     let info = rgb(8, 6);
     let (mut harness, _bus) = play(&element, &info);
-    let mut next = |color| answer(&through(&mut harness, plain(&info, color)));
+    let mut next = |color| classification(&through(&mut harness, plain(&info, color)));
     assert_eq!(next([255, 128, 64]).results.len(), 3);
     element.set_property("top-k", 2u32);
     assert_eq!(next([255, 128, 64]).results.len(), 2);
     element.set_property("threshold", 0.6f32);
-    let answer = next([255, 128, 64]);
-    assert_eq!(answer.results.len(), 1);
-    assert_eq!(answer.results[0].confidence, 1.0);
+    let classification = next([255, 128, 64]);
+    assert_eq!(classification.results.len(), 1);
+    assert_eq!(classification.results[0].confidence, 1.0);
     element.set_property("threshold", 0.0f32);
     assert_eq!(next([64, 128, 255]).results.len(), 2);
     element.set_property("interval", 3u32);
@@ -73,8 +73,8 @@ fn nothing_above_the_threshold() {
     let info = rgb(8, 6);
     let (mut harness, _bus) = play(&element, &info);
     let buffer = through(&mut harness, plain(&info, [100, 120, 140]));
-    assert!(answer(&buffer).results.is_empty());
-    assert!(answer(&buffer).fresh);
+    assert!(classification(&buffer).results.is_empty());
+    assert!(classification(&buffer).fresh);
 }
 
 /// `labels` while playing: new names are used; wrong ones are a WARNING, and the old ones stay.
@@ -84,8 +84,8 @@ fn labels_while_playing() {
     let info = rgb(8, 6);
     let (mut harness, bus) = play(&element, &info);
     let mut name = || {
-        let answer = answer(&through(&mut harness, plain(&info, GREEN)));
-        answer.top().expect("a class").label.to_string()
+        let classification = classification(&through(&mut harness, plain(&info, GREEN)));
+        classification.top().expect("a class").label.to_string()
     };
     assert_eq!(name(), "class 1");
     let good = folder.path().join("good.txt");
@@ -103,7 +103,7 @@ fn labels_while_playing() {
     assert!(errors(&bus, &element).is_empty());
 }
 
-/// `model` while playing: the next frame has the new one's answer; a wrong one is a WARNING, the
+/// `model` while playing: the next frame has the new one's result; a wrong one is a WARNING, the
 /// old one goes on, and a right one after it is taken.
 #[test]
 fn model_while_playing() {
@@ -122,7 +122,7 @@ fn model_while_playing() {
 
     element.set_property("model", "/nowhere/model.onnx");
     assert_eq!(class(), 3);
-    let warning = bus.timed_pop_filtered(PATIENCE, &[gst::MessageType::Warning]);
+    let warning = bus.timed_pop_filtered(TIMEOUT, &[gst::MessageType::Warning]);
     let warning = warning.expect("a warning");
     let gst::MessageView::Warning(warning) = warning.view() else {
         unreachable!("only warnings were asked for");
@@ -154,8 +154,8 @@ fn model_and_labels_while_playing() {
     let info = rgb(8, 6);
     let (mut harness, bus) = play(&element, &info);
     let mut label = || {
-        let answer = answer(&through(&mut harness, plain(&info, RED)));
-        answer.top().expect("a class").label.to_string()
+        let classification = classification(&through(&mut harness, plain(&info, RED)));
+        classification.top().expect("a class").label.to_string()
     };
     assert_eq!(label(), "a");
     let other = Net::constant(vec![0.0, 9.0]).write(folder.path(), "other.onnx");
@@ -192,11 +192,11 @@ fn labels_after_the_model() {
     let (mut harness, bus) = play(&element, &info);
     let other = Net::constant(vec![0.0, 9.0]).write(folder.path(), "other.onnx");
     element.set_property("model", text(&other));
-    bus.timed_pop_filtered(PATIENCE, &[gst::MessageType::Warning])
+    bus.timed_pop_filtered(TIMEOUT, &[gst::MessageType::Warning])
         .expect("a warning that the model does not fit");
     let top = |harness: &mut _| {
-        let answer = answer(&through(harness, plain(&info, RED)));
-        answer.top().expect("a class").label.to_string()
+        let classification = classification(&through(harness, plain(&info, RED)));
+        classification.top().expect("a class").label.to_string()
     };
     assert_eq!(top(&mut harness), "a");
     element.set_property("labels", text(&labels));
@@ -206,7 +206,7 @@ fn labels_after_the_model() {
     assert!(errors(&bus, &element).is_empty());
 }
 
-/// With `messages=change` a new model's first answer is a change, though its best class has the
+/// With `messages=change` a new model's first result is a change, though its best class has the
 /// number of the old one's.
 #[test]
 fn change_of_the_model_is_a_change() {

@@ -26,7 +26,7 @@ fn states_ten_times() {
     for i in 0..10 {
         for state in states {
             rig.pipeline.set_state(state).expect("every state");
-            let (result, _, _) = rig.pipeline.state(PATIENCE);
+            let (result, _, _) = rig.pipeline.state(TIMEOUT);
             result.expect("every state is reached");
             if state == gst::State::Paused && !std::mem::replace(&mut was_up, true) {
                 assert!(loaded(&rig.bus));
@@ -137,7 +137,7 @@ fn no_lock_while_posting_or_pushing() {
     element.set_bus(None);
     posted.extend(receiver.try_iter());
     for (kind, count) in [
-        // Two answers, and that the model was exchanged.
+        // Two results, and that the model was exchanged.
         (gst::MessageType::Element, 3),
         (gst::MessageType::Warning, 1),
         (gst::MessageType::Error, 1),

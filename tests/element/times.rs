@@ -98,7 +98,7 @@ fn ten() -> gst_video::VideoInfo {
         .expect("video info")
 }
 
-/// Which of the frames have an answer of their own, all of them red.
+/// Which of the frames have a result of their own, all of them red.
 fn fresh(set: impl Fn(&gst::Element), times: &[Option<u64>]) -> Vec<usize> {
     let (element, _folder) = color();
     set(&element);
@@ -111,7 +111,7 @@ fn fresh(set: impl Fn(&gst::Element), times: &[Option<u64>]) -> Vec<usize> {
             let throttle = gst::event::Qos::builder(gst::QOSType::Throttle, 1.0, 500_000_000);
             harness.push_upstream_event(throttle.build());
         }
-        classification_of(&out).is_some_and(|answer| answer.fresh)
+        classification_of(&out).is_some_and(|classification| classification.fresh)
     });
     let fresh = fresh.map(|(i, _)| i).collect();
     assert!(errors(&bus, &element).is_empty());
@@ -172,7 +172,11 @@ fn decisions_recover_from_times_that_jump() {
         let decided = times.iter().enumerate().map(|(i, time)| {
             let color = if i < 40 { RED } else { BLUE };
             let out = through(&mut harness, frame(&info, color, *time));
-            answer(&out).decision.expect("a decision").name().to_owned()
+            classification(&out)
+                .decision
+                .expect("a decision")
+                .name()
+                .to_owned()
         });
         let decided: Vec<_> = decided.collect();
         let before = decided[39].clone();
@@ -192,7 +196,7 @@ fn a_decision_begins_at_a_stream_time() {
     let (mut harness, _bus) = play(&element, &info);
     let mut since = |color, time| {
         let out = through(&mut harness, frame(&info, color, Some(time)));
-        let decision = answer(&out).decision.expect("a decision");
+        let decision = classification(&out).decision.expect("a decision");
         decision.since.map(gst::ClockTime::mseconds)
     };
     assert_eq!(since(RED, 4000), Some(4000));
@@ -214,8 +218,10 @@ fn objects_recover_from_times_that_jump() {
             let mut buffer = frame(&info, RED, **time);
             mark(&mut buffer, &[spot((1, 1, 5, 4), RED).id(7)]);
             let out = through(&mut harness, buffer);
-            let all = support::regions::answers(&out);
-            all.iter().flatten().any(|answer| answer.fresh)
+            let all = support::regions::classifications(&out);
+            all.iter()
+                .flatten()
+                .any(|classification| classification.fresh)
         });
         let fresh: Vec<_> = fresh.map(|(i, _)| i).collect();
         near(&fresh, 20, name);
@@ -224,7 +230,7 @@ fn objects_recover_from_times_that_jump() {
     }
 }
 
-/// The age of an answer is the time since its frame: never hours after a time that was wrong, and
+/// The age of a result is the time since its frame: never hours after a time that was wrong, and
 /// never nothing.
 #[test]
 fn ages_recover_from_times_that_jump() {
@@ -234,7 +240,7 @@ fn ages_recover_from_times_that_jump() {
         let info = ten();
         let (mut harness, _bus) = play(&element, &info);
         for (i, time) in times.iter().enumerate() {
-            let found = answer(&through(&mut harness, frame(&info, RED, *time)));
+            let found = classification(&through(&mut harness, frame(&info, RED, *time)));
             assert_eq!(found.fresh, i % 4 == 0);
             let age = found.age.map(gst::ClockTime::mseconds);
             let expected = (!is_none(name)).then_some(100 * (i as u64 % 4));
@@ -250,7 +256,7 @@ fn ages_recover_from_times_that_jump() {
             if !jumps.iter().any(|jump| name.contains(jump)) && !is_none(name) {
                 assert_eq!(age, expected, "{name}, frame {i}");
             }
-            // Only the frame that is far ahead itself has an answer that is so old.
+            // Only the frame that is far ahead itself has a result that is so old.
             let is_far = |i: usize| times.get(i).copied().flatten().is_some_and(|t| t > 100_000);
             if name == "one far ahead" && !is_far(i) {
                 assert!(age < Some(HOURS), "frame {i}: {age:?}");
@@ -272,9 +278,12 @@ fn backward() {
     assert!(harness.push_event(gst::event::Segment::new(&segment)));
     let fresh = (0..100u64).filter(|i| {
         let out = through(&mut harness, frame(&info, RED, Some(9900 - 100 * i)));
-        let answer = answer(&out);
-        assert_eq!(answer.age.map(|age| age.mseconds()), Some(100 * (i % 5)));
-        answer.fresh
+        let classification = classification(&out);
+        assert_eq!(
+            classification.age.map(|age| age.mseconds()),
+            Some(100 * (i % 5))
+        );
+        classification.fresh
     });
     assert_eq!(fresh.count(), 20);
 }
@@ -319,7 +328,7 @@ fn a_flush_is_a_beginning() {
             let mut buffer = frame(&info, RED, Some(5000 - 100 * i % 300));
             mark(&mut buffer, &[spot((1, 1, 5, 4), RED).id(7)]);
             let out = through(&mut harness, buffer);
-            let (_, is_fresh, _) = single(&out).expect("an answer");
+            let (_, is_fresh, _) = single(&out).expect("a result");
             assert_eq!(is_fresh, i == 0, "{i}");
         }
         flush(&mut harness);

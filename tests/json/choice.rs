@@ -71,18 +71,18 @@ fn only_changes() {
     let mut harness = harness(&["only-changes"]);
     let class = |index| classified(0, &seen(index, &format!("class {index}")));
     let decided = |index, label: Option<&str>| {
-        let mut answer = seen(index, "any");
-        answer.decision = Some(Decision {
+        let mut classification = seen(index, "any");
+        classification.decision = Some(Decision {
             label: label.map(Into::into),
             confidence: 0.5,
             since: None,
         });
-        classified(0, &answer)
+        classified(0, &classification)
     };
     let nobody = || {
-        let mut answer = seen(0, "any");
-        answer.results.clear();
-        classified(0, &answer)
+        let mut classification = seen(0, "any");
+        classification.results.clear();
+        classified(0, &classification)
     };
     for (step, (buffer, expected)) in [
         (class(1), 1),
@@ -107,22 +107,22 @@ fn only_changes() {
         assert_eq!(count(&mut harness, buffer), expected, "step {step}");
     }
     // The confidence and the time are no change.
-    let mut answer = seen(7, "class 7");
-    assert_eq!(count(&mut harness, classified(0, &answer)), 1);
-    answer.results[0].confidence = 0.75;
-    answer.inference_time = gst::ClockTime::SECOND;
-    assert_eq!(count(&mut harness, classified(40, &answer)), 0);
+    let mut classification = seen(7, "class 7");
+    assert_eq!(count(&mut harness, classified(0, &classification)), 1);
+    classification.results[0].confidence = 0.75;
+    classification.inference_time = gst::ClockTime::SECOND;
+    assert_eq!(count(&mut harness, classified(40, &classification)), 0);
 
     // Both while playing: without it every frame has its line, with it again the memory counts.
     element(&harness).set_property("only-changes", false);
-    assert_eq!(count(&mut harness, classified(0, &answer)), 1);
+    assert_eq!(count(&mut harness, classified(0, &classification)), 1);
     element(&harness).set_property("only-changes", true);
-    assert_eq!(count(&mut harness, classified(0, &answer)), 0);
+    assert_eq!(count(&mut harness, classified(0, &classification)), 0);
 
     element(&harness).set_property("include-unclassified", true);
     assert_eq!(count(&mut harness, frame(0)), 1);
     assert_eq!(count(&mut harness, frame(0)), 0);
-    assert_eq!(count(&mut harness, classified(0, &answer)), 1);
+    assert_eq!(count(&mut harness, classified(0, &classification)), 1);
 }
 
 /// Each region has a memory of its own, by its tracker's id where it has one.
@@ -279,17 +279,17 @@ fn several_at_once() {
     assert_eq!(*counts.lock().expect("no panic"), [200; 4]);
 }
 
-/// Of several classifiers in a row the last one's answers become lines, for the frame and for each
+/// Of several classifiers in a row the last one's results become lines, for the frame and for each
 /// region; `model-name` chooses another by its element or its model, also while playing, and what
 /// it says is news then.
 #[test]
 fn model_name_chooses_the_classifier() {
     let mut harness = harness(&["only-changes"]);
     let by = |element: &str, model: &str, label: &str| {
-        let mut answer = seen(1, label);
-        answer.element = element.into();
-        answer.model = model.into();
-        answer
+        let mut classification = seen(1, label);
+        classification.element = element.into();
+        classification.model = model.into();
+        classification
     };
     let frame = || {
         let mut buffer = classified(0, &by("a", "/models/cats.onnx", "tabby"));

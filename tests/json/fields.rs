@@ -17,24 +17,24 @@ fn every_field() {
     segment.set_base(milliseconds(500));
     assert!(harness.push_event(gst::event::Segment::new(&segment)));
 
-    let mut answer = seen(281, "tabby");
-    answer.age = Some(milliseconds(40));
-    answer.fresh = false;
-    answer.results.push(Class {
+    let mut classification = seen(281, "tabby");
+    classification.age = Some(milliseconds(40));
+    classification.fresh = false;
+    classification.results.push(Class {
         index: 285,
         label: "Egyptian cat \"ägyptisch\"\n".into(),
         confidence: 0.125,
     });
-    answer.groups.push(Group {
+    classification.groups.push(Group {
         label: "cat".into(),
         confidence: 0.75,
     });
-    answer.decision = Some(Decision {
+    classification.decision = Some(Decision {
         label: Some("cat".into()),
         confidence: 0.5,
         since: Some(milliseconds(59_000)),
     });
-    let buffer = classified(1040, &answer);
+    let buffer = classified(1040, &classification);
     harness.push(buffer).expect("it goes through");
 
     let buffer = harness.try_pull().expect("a line");
@@ -68,15 +68,15 @@ fn every_field() {
     );
 
     // What is not known is null, and nothing is a decision.
-    let mut answer = seen(0, "class");
-    answer.age = None;
-    answer.results.clear();
-    answer.decision = Some(Decision {
+    let mut classification = seen(0, "class");
+    classification.age = None;
+    classification.results.clear();
+    classification.decision = Some(Decision {
         label: None,
         confidence: 0.0,
         since: None,
     });
-    let mut buffer = classified(0, &answer);
+    let mut buffer = classified(0, &classification);
     buffer.make_mut().set_pts(None);
     harness.push(buffer).expect("it goes through");
     let line = pull(&mut harness).remove(0);

@@ -170,12 +170,12 @@ fn prerolls() {
         pipeline.set_state(state).expect("it starts");
         let bus = pipeline.bus().expect("a bus");
         if frames > 0 {
-            let (result, reached, _) = pipeline.state(support::element::PATIENCE);
+            let (result, reached, _) = pipeline.state(support::element::TIMEOUT);
             assert_eq!(result, Ok(gst::StateChangeSuccess::Success));
             assert_eq!(reached, gst::State::Paused);
         } else {
             let message = bus.timed_pop_filtered(
-                support::element::PATIENCE,
+                support::element::TIMEOUT,
                 &[gst::MessageType::Eos, gst::MessageType::Error],
             );
             let kind = message.map(|m| m.type_());

@@ -124,7 +124,7 @@ fn warns_of_what_is_between() {
         pipeline.set_state(gst::State::Playing).expect("it starts");
         let (mut texts, mut hints) = (Vec::new(), 0);
         loop {
-            let message = bus.timed_pop(support::element::PATIENCE).expect("an end");
+            let message = bus.timed_pop(support::element::TIMEOUT).expect("an end");
             let is_ours = message.src() == Some(json.upcast_ref());
             match message.view() {
                 gst::MessageView::Eos(_) => break,

@@ -7,7 +7,7 @@ use gst_video::{VideoChromaSite, VideoFormat, VideoFormatInfo, VideoInfo};
 use gstresnet50::inference::BUILTIN;
 use gstresnet50::preprocess::*;
 use image::RgbImage;
-use support::element::{answer, bare};
+use support::element::{bare, classification};
 use support::harness::{play, through};
 use support::{golden_tensor, pack, photo, pillow};
 
@@ -332,8 +332,8 @@ fn same_answer_in_every_format() {
         let info = builder(*format, &picture).build().expect("video info");
         harness.set_src_caps(support::element::caps(&info));
         let buffer = through(&mut harness, pack::buffer(&info, &picture));
-        let answer = answer(&buffer);
-        let top = answer.top().expect("a class");
+        let classification = classification(&buffer);
+        let top = classification.top().expect("a class");
         assert_eq!((top.index, &*top.label), (967, "espresso"), "{format:?}");
     }
 }

@@ -8,7 +8,7 @@ use gst_video::VideoFormat;
 use gstresnet50::inference::BUILTIN;
 use gstresnet50::meta::Class;
 use serde::Deserialize;
-use support::element::{PATIENCE, answer, bare, info, text, three};
+use support::element::{TIMEOUT, bare, classification, info, text, three};
 use support::harness::{play, through};
 use support::{data, pack, photo, source};
 
@@ -30,7 +30,7 @@ fn classify(element: &gst::Element, name: &str) -> Vec<Class> {
     let picture = photo(&format!("{name}.png"));
     let info = info(VideoFormat::Rgb, picture.width(), picture.height());
     let (mut harness, _bus) = play(element, &info);
-    answer(&through(&mut harness, pack::buffer(&info, &picture))).results
+    classification(&through(&mut harness, pack::buffer(&info, &picture))).results
 }
 
 /// The published network in 32-bit floats gives the reference's five classes and confidences, in
@@ -150,13 +150,13 @@ fn demo_clip() {
     let parts: [&[i32]; 4] = [&[281, 282, 285], &[967], &[665], &[657]];
     let mut frames = [0; 4];
     let mut right = [0; 4];
-    while let Some(sample) = sink.try_pull_sample(PATIENCE) {
+    while let Some(sample) = sink.try_pull_sample(TIMEOUT) {
         let buffer = sample.buffer().expect("a sample of one buffer");
         let pts = buffer.pts().expect("a decoded frame has a time");
         let part = ((pts.mseconds() + 1) / 3600).min(3) as usize;
         frames[part] += 1;
-        let answer = answer(buffer);
-        let top = answer.top().expect("a class").index;
+        let classification = classification(buffer);
+        let top = classification.top().expect("a class").index;
         right[part] += usize::from(parts[part].contains(&top));
     }
     let ended = sink.is_eos();

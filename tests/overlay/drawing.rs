@@ -107,30 +107,34 @@ fn draws_what_pango_draws() {
         ("i", "i", None),
     ];
     for (label, text, room) in cases {
-        let pieces = drawn(&element, &rgb(), |b| with(b, &answer(&[(label, 0.5)])));
+        let pieces = drawn(&element, &rgb(), |b| {
+            with(b, &classification(&[(label, 0.5)]))
+        });
         assert_eq!(pieces.len(), 1, "{label:?}");
         if let Err(error) = shows(&pieces[0], text, EM, room, 1.0) {
             panic!("{label:?}: {error}");
         }
     }
-    let pieces = drawn(&element, &rgb(), |b| with(b, &answer(&[("tabby", 0.5)])));
+    let pieces = drawn(&element, &rgb(), |b| {
+        with(b, &classification(&[("tabby", 0.5)]))
+    });
     let wrong = shows(&pieces[0], "tubby", EM, None, 1.0);
     assert!(wrong.is_err(), "the comparison tells words apart");
 }
 
-/// The footer says how old an answer is and how often there is one.
+/// The footer says how old a result is and how often there is one.
 #[test]
 fn footer() {
     let element = bare();
     element.set_property("show", Show::AGE | Show::RATE);
     let mut harness = attaching(&element, &rgb());
     let mut last = Vec::new();
-    // Live answers, five a second, each of a frame 1.2 s before.
+    // Live results, five a second, each of a frame 1.2 s before.
     for frame in 0..40u64 {
-        let mut answer = answer(&[("a", 0.5)]);
-        answer.fresh = false;
-        answer.age = Some(gst::ClockTime::from_mseconds(1200 + frame % 5 * 40));
-        let buffer = with(noise(&rgb(), 2000 + frame * 40), &answer);
+        let mut classification = classification(&[("a", 0.5)]);
+        classification.fresh = false;
+        classification.age = Some(gst::ClockTime::from_mseconds(1200 + frame % 5 * 40));
+        let buffer = with(noise(&rgb(), 2000 + frame * 40), &classification);
         last = pieces(&through(&mut harness, buffer));
     }
     assert_eq!(last.len(), 1);
@@ -138,17 +142,17 @@ fn footer() {
     shows(&last[0], "5.0/s · 1.3 s old", 16.0, None, 0.75).expect("the footer");
 
     element.set_property("show", Show::AGE);
-    let young = with(noise(&rgb(), 4000), &answer(&[("a", 0.5)]));
+    let young = with(noise(&rgb(), 4000), &classification(&[("a", 0.5)]));
     assert!(pieces(&through(&mut harness, young)).is_empty());
 }
 
 /// A classified region has a box of the accent colour along its edge and a label; what is in it is
-/// not touched, and a region without an answer has nothing.
+/// not touched, and a region without a result has nothing.
 #[test]
 fn regions() {
     let element = overlay();
     element.set_property("accent-color", 0xffff_0000u32);
-    let found = answer(&[("pug", 0.9)]);
+    let found = classification(&[("pug", 0.9)]);
     let (x, y, width, height) = (100, 80, 120, 90);
     let info = rgb();
     let mut harness = between(&element, &info);
@@ -188,11 +192,11 @@ fn regions() {
     assert!(ink > 0);
 }
 
-/// Regions beyond the frame's edge, and answers on them, do no harm and stay inside.
+/// Regions beyond the frame's edge, and results on them, do no harm and stay inside.
 #[test]
 fn regions_beyond_the_edge() {
     let element = overlay();
-    let found = answer(&[("pug", 0.9)]);
+    let found = classification(&[("pug", 0.9)]);
     for rect in [
         (300, 220, 500, 500),
         (0, 0, u32::MAX, u32::MAX),
@@ -213,7 +217,7 @@ fn changes_while_playing() {
     let element = overlay();
     element.set_property("show", Show::LABEL | Show::BAR);
     let mut harness = attaching(&element, &rgb());
-    let found = answer(&[("tabby", 0.6), ("tiger cat", 0.3)]);
+    let found = classification(&[("tabby", 0.6), ("tiger cat", 0.3)]);
     let mut look = || {
         let pieces = pieces(&through(&mut harness, with(noise(&rgb(), 0), &found)));
         pieces.into_iter().next()
@@ -274,7 +278,9 @@ fn bars() {
     element.set_property("min-confidence", 0.0f32);
     element.set_property("accent-color", 0xffff_0000u32);
     let red = |confidence| {
-        let pieces = drawn(&element, &rgb(), |b| with(b, &answer(&[("a", confidence)])));
+        let pieces = drawn(&element, &rgb(), |b| {
+            with(b, &classification(&[("a", confidence)]))
+        });
         let is_red = |p: &&[u8; 4]| p[1] > 200 && p[2] < 60 && p[3] < 60;
         let row = |y| (0..pieces[0].width).map(move |x| (x, y));
         let count = |y| {
@@ -299,7 +305,7 @@ fn bars() {
 #[test]
 fn decision() {
     let element = bare();
-    let mut found = answer(&[("tabby", 0.6)]);
+    let mut found = classification(&[("tabby", 0.6)]);
     for (label, text) in [(Some("cat"), "cat"), (None, "nothing")] {
         found.decision = Some(Decision {
             label: label.map(Into::into),
@@ -377,7 +383,7 @@ fn font_follows_the_shorter_side() {
     ];
     let look = |width, height| {
         let info = support::element::info(gst_video::VideoFormat::Rgb, width, height);
-        let mut pieces = drawn(&element, &info, |b| with(b, &answer(&names)));
+        let mut pieces = drawn(&element, &info, |b| with(b, &classification(&names)));
         assert_eq!(pieces.len(), 1);
         pieces.remove(0)
     };
@@ -389,7 +395,7 @@ fn font_follows_the_shorter_side() {
     element.set_property("show", Show::LABEL);
     let width = |names: &[(&str, f32)]| {
         let info = support::element::info(gst_video::VideoFormat::Rgb, 720, 1280);
-        let pieces = drawn(&element, &info, |b| with(b, &answer(names)));
+        let pieces = drawn(&element, &info, |b| with(b, &classification(names)));
         pieces[0].width
     };
     let twice = format!("{0} {0} {0}", names[0].0);
@@ -408,8 +414,8 @@ fn as_many_rows_as_fit() {
     for (width, height) in [(64, 48), (320, 240), (720, 1280), (1920, 1080), (1280, 90)] {
         let info = support::element::info(gst_video::VideoFormat::Rgb, width, height);
         let look = |count: usize| {
-            let answer = answer(&classes[..count]);
-            let mut pieces = drawn(&element, &info, |b| with(b, &answer));
+            let classification = classification(&classes[..count]);
+            let mut pieces = drawn(&element, &info, |b| with(b, &classification));
             pieces.remove(0)
         };
         let (all, one, two) = (look(100), look(1), look(2));
@@ -430,7 +436,7 @@ fn as_many_rows_as_fit() {
 fn leaves_out_what_is_below_one_per_cent() {
     let element = overlay();
     let look = |classes: &[(&str, f32)]| {
-        let mut pieces = drawn(&element, &rgb(), |b| with(b, &answer(classes)));
+        let mut pieces = drawn(&element, &rgb(), |b| with(b, &classification(classes)));
         pieces.remove(0)
     };
     let (few, all) = (

@@ -78,7 +78,9 @@ mod analytics {
             drop(meta);
             buffer
         });
-        let ours = drawn(&element, &rgb(), |b| with(b, &answer(&[("tabby", 0.5)])));
+        let ours = drawn(&element, &rgb(), |b| {
+            with(b, &classification(&[("tabby", 0.5)]))
+        });
         let look = |pieces: &[Piece]| {
             let look = pieces.iter().map(|p| (p.place(), p.pixels.clone()));
             look.collect::<Vec<_>>()

@@ -62,8 +62,8 @@ fn mixed(width: u32, original: &[[f64; 4]], pieces: &[Piece]) -> Vec<[f64; 4]> {
 
 /// Classes, bars, footer and a region: all that can be drawn.
 fn everything(buffer: gst::Buffer) -> gst::Buffer {
-    let found = answer(&[("tabby", 0.61), ("tiger cat", 0.3)]);
-    let region = answer(&[("pug", 0.9)]);
+    let found = classification(&[("tabby", 0.61), ("tiger cat", 0.3)]);
+    let region = classification(&[("pug", 0.9)]);
     with_region(with(buffer, &found), (201, 151, 91, 67), Some(&region))
 }
 
@@ -279,7 +279,7 @@ fn short_plane() {
     VideoMeta::add(new, flags, format, WIDTH, HEIGHT).expect("a meta");
     let end = info.offset()[1] + 20 * info.stride()[1] as usize;
     new.set_size(end);
-    let frame = with(frame, &answer(&[("tabby", 0.6)]));
+    let frame = with(frame, &classification(&[("tabby", 0.6)]));
     assert_eq!(harness.push(frame), Err(gst::FlowError::Error));
     let errors = support::element::errors(&bus, &element);
     assert_eq!(errors.len(), 1);
@@ -309,14 +309,16 @@ fn every_promised_format() {
             // `overlay_stream.rs` has what becomes of them.
             continue;
         }
-        let pieces = drawn(&element, &info, |b| with(b, &answer(&[("tabby", 0.5)])));
+        let pieces = drawn(&element, &info, |b| {
+            with(b, &classification(&[("tabby", 0.5)]))
+        });
         assert_eq!(pieces.len(), 1, "{name}");
         let mut harness = between(&element, &info);
         let original = noise(&info, 0);
         let before = bytes(&original);
         let after = bytes(&through(
             &mut harness,
-            with(original, &answer(&[("tabby", 0.5)])),
+            with(original, &classification(&[("tabby", 0.5)])),
         ));
         assert_ne!(before, after, "{name}");
         let format = info.format_info();
@@ -357,7 +359,7 @@ fn tiny_frames() {
             VideoFormat::Rgba,
         ] {
             let info = info(format, width, height);
-            let found = answer(&[("tabby", 0.6)]);
+            let found = classification(&[("tabby", 0.6)]);
             let prepare =
                 |buffer| with_region(with(buffer, &found), (0, 0, width, height), Some(&found));
             let out = through(&mut between(&element, &info), prepare(noise(&info, 0)));

@@ -15,7 +15,7 @@ fn decision_for_nothing() {
     let element = overlay();
     element.set_property("min-confidence", 0.5f32);
     let decided = |label: Option<&str>, confidence| {
-        let mut found = answer(&[("pug", 0.9)]);
+        let mut found = classification(&[("pug", 0.9)]);
         found.decision = Some(Decision {
             label: label.map(Into::into),
             confidence,
@@ -38,13 +38,13 @@ fn decision_for_nothing() {
     assert!(width(&nothing) < width(&dog));
 }
 
-/// An answer is not held into another stream.
+/// A result is not held into another stream.
 #[test]
 fn another_stream() {
     let element = overlay();
     let mut harness = attaching(&element, &rgb());
     let is_drawn = |harness: &mut _, frame| !pieces(&through(harness, frame)).is_empty();
-    let found = answer(&[("tabby", 0.5)]);
+    let found = classification(&[("tabby", 0.5)]);
     assert!(is_drawn(&mut harness, with(noise(&rgb(), 0), &found)));
     assert!(is_drawn(&mut harness, noise(&rgb(), 40)));
     assert!(harness.push_event(gst::event::StreamStart::new("another")));
@@ -89,7 +89,7 @@ fn warns_in_the_end() {
 
     // A classified one is enough, and a stream without frames is none.
     for frame in [
-        Some(with(noise(&rgb(), 0), &answer(&[("tabby", 0.5)]))),
+        Some(with(noise(&rgb(), 0), &classification(&[("tabby", 0.5)]))),
         None,
     ] {
         let element = overlay();
@@ -114,7 +114,7 @@ fn short_frame() {
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
     let short = gst::Buffer::from_mut_slice(vec![0u8; 100]);
-    let refused = harness.push(with(short, &answer(&[("a", 0.6)])));
+    let refused = harness.push(with(short, &classification(&[("a", 0.6)])));
     assert_eq!(refused, Err(gst::FlowError::Error));
     let errors = support::element::errors(&bus, &element);
     assert_eq!(errors.len(), 1);
@@ -127,29 +127,29 @@ fn short_frame() {
     element.set_bus(None);
 }
 
-/// Of several classifiers in a row the last one's answers are drawn, for the frame and for each
+/// Of several classifiers in a row the last one's results are drawn, for the frame and for each
 /// region; `model-name` chooses another by its element or its model.
 #[test]
 fn model_name_chooses_the_classifier() {
     let element = overlay();
     let by = |name: &str, label: &str| {
-        let mut answer = answer(&[(label, 0.9)]);
-        answer.element = name.into();
-        answer.model = format!("/models/{name}-model.onnx").into();
-        answer
+        let mut classification = classification(&[(label, 0.9)]);
+        classification.element = name.into();
+        classification.model = format!("/models/{name}-model.onnx").into();
+        classification
     };
     let look = |name: Option<&str>, classifiers: &[(&str, &str)]| {
         element.set_property("model-name", name);
         let drawn = drawn(&element, &rgb(), |mut buffer| {
-            let answers = classifiers.iter().map(|(name, label)| by(name, label));
-            let answers: Vec<_> = answers.collect();
-            for answer in &answers {
-                buffer = with(buffer, answer);
+            let classifications = classifiers.iter().map(|(name, label)| by(name, label));
+            let classifications: Vec<_> = classifications.collect();
+            for classification in &classifications {
+                buffer = with(buffer, classification);
             }
             let rect = (100, 120, 120, 90);
             let mut roi = VideoRegionOfInterestMeta::add(buffer.make_mut(), "face", rect);
-            for answer in &answers {
-                attach_region(&mut roi, answer);
+            for classification in &classifications {
+                attach_region(&mut roi, classification);
             }
             buffer
         });
@@ -168,13 +168,13 @@ fn model_name_chooses_the_classifier() {
     assert!(look(Some("c"), &both).is_empty());
 }
 
-/// What is held is the named classifier's answer, and no other's.
+/// What is held is the named classifier's result, and no other's.
 #[test]
 fn holds_the_named_one_only() {
     let element = overlay();
     let mut harness = attaching(&element, &rgb());
     let is_drawn = |harness: &mut _, frame| !pieces(&through(harness, frame)).is_empty();
-    let found = answer(&[("tabby", 0.5)]);
+    let found = classification(&[("tabby", 0.5)]);
     assert!(is_drawn(&mut harness, with(noise(&rgb(), 0), &found)));
     element.set_property("model-name", "another");
     assert!(!is_drawn(&mut harness, noise(&rgb(), 40)));
@@ -220,9 +220,9 @@ fn labels_over_boxes_and_apart() {
     let info = support::element::info(gst_video::VideoFormat::Rgb, 640, 480);
     for (i, scene) in scenes.into_iter().enumerate() {
         let pieces = drawn(&element, &info, |buffer| {
-            let mut buffer = with(buffer, &answer(&[("street", 0.9)]));
+            let mut buffer = with(buffer, &classification(&[("street", 0.9)]));
             for (rect, label) in scene.iter().zip(labels) {
-                let found = answer(&[(label, 0.5)]);
+                let found = classification(&[(label, 0.5)]);
                 buffer = with_region(buffer, *rect, Some(&found));
             }
             buffer
@@ -249,7 +249,7 @@ fn a_cut_label_keeps_its_number() {
     let element = overlay();
     let long = "a name that does not end ".repeat(9);
     let tag = |confidence| {
-        let found = answer(&[(&long, confidence)]);
+        let found = classification(&[(&long, confidence)]);
         let rect = (20, 120, 200, 90);
         let mut pieces = drawn(&element, &rgb(), |b| with_region(b, rect, Some(&found)));
         pieces.pop().expect("a label")
@@ -291,7 +291,7 @@ fn labels_move_as_they_are() {
         for (width, height) in [(320, 240), (321, 241)] {
             let info = support::element::info(format, width, height);
             let frame = |rect| {
-                let found = answer(&[("pug", 0.9)]);
+                let found = classification(&[("pug", 0.9)]);
                 with_region(noise(&info, 0), rect, Some(&found))
             };
             let element = overlay();

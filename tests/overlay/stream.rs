@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `resnet50overlay` in a stream: when it draws into frames and when beside them, which frames it
-//! leaves alone, how long an answer holds, and what its neighbours may be.
+//! leaves alone, how long a result holds, and what its neighbours may be.
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoOverlayCompositionMeta};
 use gstresnet50::element::overlay::Position;
 use gstresnet50::meta;
-use support::element::{PATIENCE, bytes, caps, info};
+use support::element::{TIMEOUT, bytes, caps, info};
 use support::harness::{between, through};
 use support::overlay::*;
 
@@ -14,14 +14,14 @@ use support::overlay::*;
 fn leaves_frames_alone() {
     let element = overlay();
     let mut harness = between(&element, &rgb());
-    let weak = answer(&[("tabby", 0.2)]);
+    let weak = classification(&[("tabby", 0.2)]);
     element.set_property("min-confidence", 0.5f32);
     let frames = [
         noise(&rgb(), 0),
         with(noise(&rgb(), 40), &weak),
         with_region(noise(&rgb(), 80), (10, 10, 50, 50), None),
         with_region(noise(&rgb(), 120), (10, 10, 50, 50), Some(&weak)),
-        with(noise(&rgb(), 160), &answer(&[])),
+        with(noise(&rgb(), 160), &classification(&[])),
     ];
     for frame in frames {
         let kept = frame.clone();
@@ -35,7 +35,7 @@ fn leaves_frames_alone() {
 fn does_not_draw_on_others_frames() {
     let element = overlay();
     let mut harness = between(&element, &rgb());
-    let frame = with(noise(&rgb(), 0), &answer(&[("tabby", 0.5)]));
+    let frame = with(noise(&rgb(), 0), &classification(&[("tabby", 0.5)]));
     let (kept, before) = (frame.clone(), bytes(&frame));
     let out = through(&mut harness, frame);
     assert_eq!(bytes(&kept), before);
@@ -50,7 +50,7 @@ fn does_not_draw_on_others_frames() {
 fn attaches() {
     let element = overlay();
     let mut harness = attaching(&element, &rgb());
-    let found = answer(&[("tabby", 0.5)]);
+    let found = classification(&[("tabby", 0.5)]);
     let mut rectangles = Vec::new();
     for time in [0, 40, 80] {
         let frame = with(noise(&rgb(), time), &found);
@@ -80,7 +80,7 @@ fn does_not_attach_in_vain() {
     let mut harness = between(&element, &rgb());
     let out = through(
         &mut harness,
-        with(noise(&rgb(), 0), &answer(&[("tabby", 0.5)])),
+        with(noise(&rgb(), 0), &classification(&[("tabby", 0.5)])),
     );
     assert!(out.meta::<VideoOverlayCompositionMeta>().is_none());
     let caps = harness.sinkpad().and_then(|p| p.current_caps());
@@ -103,7 +103,7 @@ fn adds_to_other_overlays() {
     let mut harness = attaching(bin.upcast_ref(), &rgb());
     let out = through(
         &mut harness,
-        with(noise(&rgb(), 0), &answer(&[("tabby", 0.5)])),
+        with(noise(&rgb(), 0), &classification(&[("tabby", 0.5)])),
     );
     let pieces = pieces(&out);
     assert_eq!(pieces.len(), 2);
@@ -111,7 +111,7 @@ fn adds_to_other_overlays() {
     assert_eq!(out.iter_meta::<VideoOverlayCompositionMeta>().count(), 1);
 }
 
-/// An answer is drawn on frames without one as long as `hold` says, and not after a flush.
+/// A result is drawn on frames without one as long as `hold` says, and not after a flush.
 #[test]
 fn holds() {
     let element = overlay();
@@ -121,14 +121,14 @@ fn holds() {
     assert!(!is_drawn(noise(&rgb(), 0)));
     assert!(is_drawn(with(
         noise(&rgb(), 40),
-        &answer(&[("tabby", 0.5)])
+        &classification(&[("tabby", 0.5)])
     )));
     assert!(is_drawn(noise(&rgb(), 80)));
     assert!(is_drawn(noise(&rgb(), 139)));
     assert!(!is_drawn(noise(&rgb(), 140)));
     assert!(is_drawn(with(
         noise(&rgb(), 180),
-        &answer(&[("tabby", 0.5)])
+        &classification(&[("tabby", 0.5)])
     )));
     harness.push_event(gst::event::FlushStart::new());
     harness.push_event(gst::event::FlushStop::new(true));
@@ -143,11 +143,11 @@ fn holds() {
 fn caps_change() {
     let element = overlay();
     let mut harness = attaching(&element, &rgb());
-    let found = answer(&[("tabby", 0.6)]);
+    let found = classification(&[("tabby", 0.6)]);
     let small = pieces(&through(&mut harness, with(noise(&rgb(), 0), &found)));
     let large = info(VideoFormat::Nv12, 2 * WIDTH, 2 * HEIGHT);
     harness.set_src_caps(caps(&large));
-    // The answer that is held is drawn anew.
+    // The result that is held is drawn anew.
     let large = pieces(&through(&mut harness, noise(&large, 40)));
     let (a, b) = (small[0].place(), large[0].place());
     assert_eq!((2 * a.0, 2 * a.1), (b.0, b.1));
@@ -166,7 +166,7 @@ fn short_frame() {
     element.set_bus(Some(&bus));
     let frame = with(
         gst::Buffer::from_mut_slice(vec![0u8; 100]),
-        &answer(&[("a", 0.6)]),
+        &classification(&[("a", 0.6)]),
     );
     assert_eq!(harness.push(frame), Err(gst::FlowError::Error));
     let errors = support::element::errors(&bus, &element);
@@ -196,14 +196,14 @@ fn plays() {
         let pad = element.static_pad("sink").expect("a pad");
         pad.add_probe(gst::PadProbeType::BUFFER, |_, probe| {
             if let Some(buffer) = probe.buffer_mut() {
-                meta::attach(buffer.make_mut(), &answer(&[("tabby", 0.6)]));
+                meta::attach(buffer.make_mut(), &classification(&[("tabby", 0.6)]));
             }
             gst::PadProbeReturn::Ok
         });
         let bus = pipeline.bus().expect("a bus");
         pipeline.set_state(gst::State::Playing).expect("plays");
         let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-        let message = bus.timed_pop_filtered(PATIENCE, &ends).expect("an end");
+        let message = bus.timed_pop_filtered(TIMEOUT, &ends).expect("an end");
         pipeline.set_state(gst::State::Null).expect("stops");
         assert_eq!(
             message.type_(),
@@ -213,11 +213,11 @@ fn plays() {
     }
 }
 
-/// An answer is not held for ever where the frames' times stand still, nor lost for long after one
+/// A result is not held for ever where the frames' times stand still, nor lost for long after one
 /// that lies hours ahead; and the rate is there again at once.
 #[test]
 fn holds_though_times_jump() {
-    let found = || answer(&[("tabby", 0.5)]);
+    let found = || classification(&[("tabby", 0.5)]);
     let element = overlay();
     element.set_property("hold", 200_000_000u64);
     let mut harness = attaching(&element, &rgb());
@@ -247,7 +247,7 @@ fn frames_with_a_palette() {
     let element = overlay();
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
-    let found = answer(&[("tabby", 0.5)]);
+    let found = classification(&[("tabby", 0.5)]);
     let mut harness = between(&element, &info);
     for time in [0, 40, 80] {
         let frame = with(noise(&info, time), &found);

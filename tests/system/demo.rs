@@ -15,7 +15,7 @@ use gst_video::prelude::*;
 use gstresnet50::inference::BUILTIN;
 use gstresnet50::meta::{Class, Classification, attach};
 use serde_json::Value;
-use support::element::PATIENCE;
+use support::element::TIMEOUT;
 use support::{lines, program, source};
 
 const CLIP: &str = "demo/clip.webm";
@@ -134,7 +134,7 @@ impl Video {
 
     /// The next frame; none at the end, which must be a good one.
     fn next(&self) -> Option<gst::Sample> {
-        let sample = self.frames.try_pull_sample(PATIENCE);
+        let sample = self.frames.try_pull_sample(TIMEOUT);
         let bus = self.pipeline.bus().expect("a bus");
         let error = bus.pop_filtered(&[gst::MessageType::Error]);
         assert!(error.is_none(), "{error:?}");

@@ -10,7 +10,7 @@ use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 use gstresnet50::inference::BUILTIN;
 use gstresnet50::meta::{Classification, Region, classification_of};
-use support::element::{Rig, answer, bare, caps, element, info, stat, text};
+use support::element::{Rig, bare, caps, classification, element, info, stat, text};
 use support::harness::{flush, play, through};
 use support::onnx::Net;
 use support::regions::{classified, mark, posted, spot};
@@ -112,32 +112,32 @@ fn is_the_face(region: &Region, (width, height): (u32, u32)) -> bool {
 fn the_face(buffer: &gst::BufferRef, size: (u32, u32)) -> (Region, Classification) {
     let mut all = classified(buffer);
     assert_eq!(all.len(), 1, "one face: {all:?}");
-    let (region, answer) = all.remove(0);
+    let (region, classification) = all.remove(0);
     assert_eq!(&*region.kind, "face");
     assert!(is_the_face(&region, size), "{region:?}");
-    (region, answer)
+    (region, classification)
 }
 
 /// What any answer of the built-in model has.
-fn is_sane(answer: &Classification) {
-    assert_eq!(&*answer.model, BUILTIN);
-    assert_eq!(answer.results.len(), 5);
+fn is_sane(classification: &Classification) {
+    assert_eq!(&*classification.model, BUILTIN);
+    assert_eq!(classification.results.len(), 5);
     assert!(
-        answer
+        classification
             .results
             .is_sorted_by(|a, b| a.confidence >= b.confidence)
     );
-    let sum: f32 = answer.results.iter().map(|c| c.confidence).sum();
+    let sum: f32 = classification.results.iter().map(|c| c.confidence).sum();
     assert!(sum > 0.0 && sum <= 1.0001, "{sum}");
-    for class in &answer.results {
+    for class in &classification.results {
         assert!((0..1000).contains(&class.index), "{class:?}");
         assert!(!class.label.is_empty());
     }
 }
 
 /// The classes with their confidences, which equal pictures share to the last bit.
-fn scores(answer: &Classification) -> Vec<(i32, u32)> {
-    let all = answer.results.iter();
+fn scores(classification: &Classification) -> Vec<(i32, u32)> {
+    let all = classification.results.iter();
     all.map(|c| (c.index, c.confidence.to_bits())).collect()
 }
 
@@ -155,7 +155,7 @@ fn alone(picture: &image::RgbImage, region: &Region) -> Vec<(i32, u32)> {
     classifier.set_property_from_str("region", "frame");
     let (mut harness, _bus) = play(&classifier, &info);
     let out = through(&mut harness, pack::buffer(&info, &part));
-    scores(&answer(&out))
+    scores(&classification(&out))
 }
 
 /// The face that OpenCV finds is classified, and nothing else is; the answer is that of the face
@@ -166,12 +166,12 @@ fn face() {
     let classifier = classifier();
     let rig = line(&info, "identity", &classifier, "identity");
     let out = rig.classify(frame(&info, &picture, 0));
-    let (region, answer) = the_face(&out, (512, 512));
-    is_sane(&answer);
-    assert!(answer.fresh);
+    let (region, classification) = the_face(&out, (512, 512));
+    is_sane(&classification);
+    assert!(classification.fresh);
     assert_eq!(classification_of(&out), None);
     assert_eq!(stat(&classifier, "inferences"), 1);
-    assert_eq!(scores(&answer), alone(&picture, &region));
+    assert_eq!(scores(&classification), alone(&picture, &region));
 }
 
 /// A photograph without a face: nothing is classified, and nothing is run.
@@ -194,7 +194,7 @@ fn no_face() {
     let rig = line(&info, "identity", &classifier, "identity");
     let out = rig.classify(frame(&info, &picture, 0));
     assert!(classified(&out).is_empty());
-    let top = answer(&out).top().expect("a class").index;
+    let top = classification(&out).top().expect("a class").index;
     // ImageNet's five kinds of cats.
     assert!((281..=285).contains(&top), "{top}");
 }
@@ -319,14 +319,17 @@ fn two_classifiers() {
     first.set_property_from_str("region", "rois");
     let rig = line(&info, "identity", &first, "identity");
     let out = rig.classify(frame(&info, &picture, 0));
-    let (region, answer) = the_face(&out, (512, 512));
-    assert_eq!(answer.model.as_ref(), text(&folder.path().join("two.onnx")));
+    let (region, classification) = the_face(&out, (512, 512));
+    assert_eq!(
+        classification.model.as_ref(),
+        text(&folder.path().join("two.onnx"))
+    );
     let (mut harness, _bus) = play(&classifier(), &info);
     let out = through(&mut harness, out);
-    let (same, answer) = the_face(&out, (512, 512));
+    let (same, classification) = the_face(&out, (512, 512));
     assert_eq!(same, region);
-    is_sane(&answer);
-    assert_eq!(scores(&answer), alone(&picture, &region));
+    is_sane(&classification);
+    assert_eq!(scores(&classification), alone(&picture, &region));
     // And once more, after a flush.
     flush(&mut harness);
     let mut bare = out
@@ -345,5 +348,5 @@ fn two_classifiers() {
         )],
     );
     let out = through(&mut harness, bare);
-    assert_eq!(scores(&classified(&out)[0].1), scores(&answer));
+    assert_eq!(scores(&classified(&out)[0].1), scores(&classification));
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use serde_json::Value;
-use support::element::{PATIENCE, caps, rgb};
+use support::element::{TIMEOUT, caps, rgb};
 use support::lines::{self, classified, frame, seen};
 use support::plugin;
 
@@ -66,7 +66,7 @@ impl Rig {
         self.src.end_of_stream().expect("it can end");
         let bus = self.pipeline.bus().expect("a bus");
         let kinds = [gst::MessageType::Eos, gst::MessageType::Error];
-        let message = bus.timed_pop_filtered(PATIENCE, &kinds);
+        let message = bus.timed_pop_filtered(TIMEOUT, &kinds);
         let message = message.expect("the stream ends");
         assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
     }
@@ -107,7 +107,7 @@ fn read_lines(stream: impl Read) -> Vec<u8> {
 
 /// Waits until the sink has as many clients.
 fn wait_for_client(sink: &gst::Element) {
-    let end = Instant::now() + Duration::from(PATIENCE);
+    let end = Instant::now() + Duration::from(TIMEOUT);
     while sink.property::<u32>("num-handles") < 1 {
         assert!(Instant::now() < end, "the client has not been accepted");
         std::thread::sleep(Duration::from_millis(5));
@@ -138,7 +138,7 @@ fn file_at_once() {
     sink.set_property_from_str("buffer-mode", "unbuffered");
     let rig = Rig::new(sink);
     rig.send();
-    let end = Instant::now() + Duration::from(PATIENCE);
+    let end = Instant::now() + Duration::from(TIMEOUT);
     loop {
         let bytes = std::fs::read(&path).unwrap_or_default();
         if bytes.split(|b| *b == b'\n').count() > LINES {
@@ -181,7 +181,7 @@ fn tcp_client() {
     let port = u16::try_from(port).expect("a port");
     let client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
     client
-        .set_read_timeout(Some(PATIENCE.into()))
+        .set_read_timeout(Some(TIMEOUT.into()))
         .expect("a timeout");
     wait_for_client(&rig.sink);
     rig.send();
@@ -197,7 +197,7 @@ fn socket_of_the_program() {
     let (ours, theirs) = UnixStream::pair().expect("sockets");
     let socket = gio::Socket::from_fd(theirs.into()).expect("a socket");
     rig.sink.emit_by_name::<()>("add", &[&socket]);
-    ours.set_read_timeout(Some(PATIENCE.into()))
+    ours.set_read_timeout(Some(TIMEOUT.into()))
         .expect("a timeout");
     wait_for_client(&rig.sink);
     rig.send();
@@ -297,7 +297,7 @@ impl Broker {
 /// Waits until something listens there. False if the child has ended.
 fn listens(child: &mut Child, port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let end = Instant::now() + Duration::from(PATIENCE);
+    let end = Instant::now() + Duration::from(TIMEOUT);
     while Instant::now() < end {
         if child.try_wait().expect("a child").is_some() {
             return false;

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
 use serde_json::Value;
-use support::example::{self, PATIENCE, Running};
+use support::example::{self, Running, TIMEOUT};
 use support::{data, source};
 
 const H264: &str = "h264";
@@ -152,7 +152,7 @@ impl Tagger {
     /// right label.
     fn answers(&mut self, url: &str, count: usize, size: (u64, u64)) {
         let (_, label) = picture(url.rsplit('/').next().expect("a name"));
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let mut seen = 0;
         while seen < count {
             let Line::Json(text) = self.next(deadline) else {
@@ -179,7 +179,7 @@ impl Tagger {
 
     /// Waits until the tagger says this of a stream.
     fn state(&mut self, url: &str, state: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let wanted = format!("{url}: {state}");
         loop {
             if let Line::Status(text) = self.next(deadline)
@@ -200,7 +200,7 @@ impl Tagger {
     /// there all the time.
     fn finish(mut self, unharmed: &[String]) {
         example::interrupt(&self.child.0);
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+        while let Ok(line) = self.lines.recv_timeout(TIMEOUT) {
             match line {
                 Line::Json(text) => drop(serde_json::from_str::<Value>(&text).expect("JSON")),
                 Line::Status(text) => self.log.push(text),

@@ -7,10 +7,10 @@ use std::time::Duration;
 use gstresnet50::inference::{EngineOptions, InferenceError, InferenceTimes, Job};
 use gstresnet50::preprocess::Slot;
 
-use super::{PATIENCE, engine, options, pixel, scores};
+use super::{TIMEOUT, engine, options, pixel, scores};
 use support::onnx::{FREE, Net};
 
-/// Jobs of several streams meet in one Run, and each gets its own scores.
+/// Jobs of several streams meet in one inference, and each gets its own scores.
 #[test]
 fn streams_meet_in_a_batch() {
     let net = Net::color().batch(FREE);
@@ -87,7 +87,7 @@ fn turns(batch: usize, jobs: &[u32]) -> Vec<u32> {
     let (blocker, began) = Blocker::new();
     let other = engine.open_stream();
     other.submit([Box::new(blocker) as Box<dyn Job>], Duration::ZERO);
-    let free = began.recv_timeout(PATIENCE).expect("a worker has taken it");
+    let free = began.recv_timeout(TIMEOUT).expect("a worker has taken it");
     let (turn, order) = mpsc::channel();
     let ports: Vec<_> = jobs.iter().map(|_| engine.open_stream()).collect();
     for ((stream, count), port) in jobs.iter().enumerate().zip(&ports) {
@@ -99,7 +99,7 @@ fn turns(batch: usize, jobs: &[u32]) -> Vec<u32> {
     drop(free);
     let turns = 0..jobs.iter().sum();
     turns
-        .map(|_| order.recv_timeout(PATIENCE).expect("all have their turn"))
+        .map(|_| order.recv_timeout(TIMEOUT).expect("all have their turn"))
         .collect()
 }
 
@@ -136,7 +136,7 @@ fn subjects() {
     let (blocker, began) = Blocker::new();
     // The worker has something to do meanwhile.
     port.submit([Box::new(blocker) as Box<dyn Job>], Duration::ZERO);
-    let free = began.recv_timeout(PATIENCE).expect("a worker has taken it");
+    let free = began.recv_timeout(TIMEOUT).expect("a worker has taken it");
     let mut outcomes = Vec::new();
     let mut overtaken = Vec::new();
     for (round, subjects) in [&[1u64, 2, 3][..], &[4], &[2, 5], &[5]]
@@ -156,11 +156,7 @@ fn subjects() {
     drop(free);
     let mut done = Vec::new();
     for (name, outcome) in outcomes {
-        if outcome
-            .recv_timeout(PATIENCE)
-            .expect("an outcome")
-            .is_some()
-        {
+        if outcome.recv_timeout(TIMEOUT).expect("an outcome").is_some() {
             done.push(name);
         }
     }
@@ -182,7 +178,7 @@ impl Job for Blocker {
         let (free, wait) = mpsc::channel();
         let _ = self.0.send(free);
         // Until the other end is dropped.
-        let _ = wait.recv_timeout(PATIENCE);
+        let _ = wait.recv_timeout(TIMEOUT);
         false
     }
     fn done(self: Box<Self>, _: Result<&[f32], InferenceError>, _: InferenceTimes) {}
@@ -205,6 +201,6 @@ fn replaced() {
         .collect();
     assert_eq!(scores(&outcomes[4]).0, [0.0, 4.0, 0.0]);
     let dropped = outcomes[..4].iter().chain([&first_outcome]);
-    let dropped = dropped.filter(|o| o.recv_timeout(PATIENCE).expect("an outcome").is_none());
+    let dropped = dropped.filter(|o| o.recv_timeout(TIMEOUT).expect("an outcome").is_none());
     assert!(dropped.count() >= 3);
 }

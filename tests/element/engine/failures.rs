@@ -8,17 +8,17 @@ use gstresnet50::inference::{
     Engine, EngineOptions, InferenceError, Job, Model, Runtime, Session, SessionError,
 };
 
-use super::{PATIENCE, engine, options, pixel, read, scores};
+use super::{TIMEOUT, engine, options, pixel, read, scores};
 use support::onnx::{self, FREE, Net, Whim};
 
-/// A Run that takes too long is ended, and the next one is not.
+/// An inference that takes too long is ended, and the next one is not.
 #[test]
 fn stuck_run() {
     let options = EngineOptions {
         inference_timeout: Duration::from_millis(50),
         ..options()
     };
-    // Some seconds, in steps of a millisecond or two. The trial Runs are not bounded.
+    // Some seconds, in steps of a millisecond or two. The trial inferences are not bounded.
     let engine = engine(&Net::color().batch(FREE).busy(600), &options);
     let port = engine.open_stream();
     for _ in 0..2 {
@@ -38,7 +38,7 @@ fn stuck_run() {
     }
 }
 
-/// An engine that goes away ends its Run, and every job hears of it.
+/// An engine that goes away ends its inference, and every job hears of it.
 #[test]
 fn end_with_jobs_under_way() {
     let engine = engine(&Net::color().batch(FREE).busy(600), &options());
@@ -53,7 +53,7 @@ fn end_with_jobs_under_way() {
     drop(engine);
     drop(port);
     for outcome in outcomes {
-        let outcome = outcome.recv_timeout(PATIENCE).expect("an outcome");
+        let outcome = outcome.recv_timeout(TIMEOUT).expect("an outcome");
         assert!(!matches!(outcome, Some(Ok(_))), "{outcome:?}");
     }
 }
@@ -75,7 +75,7 @@ fn jobs_that_go_wrong() {
         let (mut job, outcome) = pixel([1.0, 0.0, 0.0]);
         job.instead = Some(instead);
         port.submit([job as Box<dyn Job>], Duration::ZERO);
-        let outcome = outcome.recv_timeout(PATIENCE).expect("it is dropped");
+        let outcome = outcome.recv_timeout(TIMEOUT).expect("it is dropped");
         assert!(outcome.is_none());
         let (job, outcome) = pixel([0.0, 1.0, 0.0]);
         port.submit([job as Box<dyn Job>], Duration::ZERO);
@@ -83,7 +83,7 @@ fn jobs_that_go_wrong() {
     }
 }
 
-/// A model that computes for ever is refused, whether that can be ended or not, be it in a Run or
+/// A model that computes for ever is refused, whether that can be ended or not, be it in an inference or
 /// in what ONNX Runtime computes beforehand. What cannot be ended is left behind, and the process
 /// ends all the same. In a process of its own, for the threads stay.
 #[test]

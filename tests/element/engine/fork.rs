@@ -9,7 +9,7 @@ use gstresnet50::inference::{
     CancelToken, Engine, InferenceError, Job, Model, Runtime, shared_engine,
 };
 
-use super::{PATIENCE, options, pixel, read, scores};
+use super::{TIMEOUT, options, pixel, read, scores};
 use support::onnx::{FREE, Net};
 
 /// Runs `body` in a child of `fork()`, which has this thread and no other. The test fails if it
@@ -34,7 +34,7 @@ fn in_fork(body: impl FnOnce()) {
             assert_eq!(libc::WEXITSTATUS(status), 0, "see above");
             return;
         }
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > TIMEOUT {
             // SAFETY: it is the child, which nobody has waited for.
             unsafe { libc::kill(child, libc::SIGKILL) };
             panic!("the child hangs");
@@ -74,16 +74,16 @@ fn child_of_fork_alone() {
         std::thread::spawn(load)
     };
     let element = support::element::element(&folder.path().join("net.onnx"));
-    let stand = support::stand::Stand::new(&element);
-    assert!(stand.play(), "{:?}", stand.errors());
-    stand.push([255, 0, 0], 0).expect("it goes in");
-    stand.until("the frame", |behind| behind.frames.len() == 1);
+    let harness = support::pad_harness::PadHarness::new(&element);
+    assert!(harness.play(), "{:?}", harness.errors());
+    harness.push([255, 0, 0], 0).expect("it goes in");
+    harness.until("the frame", |behind| behind.frames.len() == 1);
     in_fork(|| {
         let error = engine.check().expect_err("its workers are not here");
         assert!(matches!(error, InferenceError::Forked), "{error}");
         let (job, outcome) = pixel([1.0, 0.0, 0.0]);
         port.submit([job as Box<dyn Job>], Duration::ZERO);
-        assert!(outcome.recv_timeout(PATIENCE).expect("dropped").is_none());
+        assert!(outcome.recv_timeout(TIMEOUT).expect("dropped").is_none());
         let begun = Instant::now();
         drop(port);
         drop(engine);
@@ -97,10 +97,10 @@ fn child_of_fork_alone() {
         classify(&share(&quick).expect("one that its parent was loading"));
         // An element that plays says once that it cannot.
         for time in [40, 80, 120] {
-            let flow = stand.push([255, 0, 0], time);
+            let flow = harness.push([255, 0, 0], time);
             assert_eq!(flow, Err(gst::FlowError::Error));
         }
-        let errors = stand.errors();
+        let errors = harness.errors();
         assert_eq!(errors.len(), 1, "{errors:?}");
         assert!(errors[0].message().contains("forked"), "{errors:?}");
         // A new one plays, as far as the child is able to: it loads its model. GLibs after 2.74
@@ -114,7 +114,7 @@ fn child_of_fork_alone() {
             assert!(support::element::loaded(&bus));
             std::mem::forget(element);
         }
-        std::mem::forget(stand);
+        std::mem::forget(harness);
     });
     // The parent does not mind.
     loading.join().expect("no panic").expect("an engine");

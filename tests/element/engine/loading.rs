@@ -54,7 +54,7 @@ fn spinning_session() {
                 *value = (i + picture) as f32 / 100.0;
             }
         }
-        session.run_batch(2).expect("a Run").to_vec()
+        session.run_batch(2).expect("an inference").to_vec()
     };
     let spinning = Session::load_spinning(runtime, &model, 2).expect("a session");
     assert_eq!(

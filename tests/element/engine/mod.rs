@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The engine without an element: batches, turns, and Runs and jobs that go wrong.
+//! The engine without an element: batches, turns, and inferences and jobs that go wrong.
 
 mod batches;
 mod failures;
@@ -19,7 +19,7 @@ use gstresnet50::preprocess::Slot;
 use support::onnx::Net;
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn options() -> EngineOptions {
     EngineOptions {
@@ -99,7 +99,7 @@ fn pixel(color: [f32; 3]) -> (Box<Pixel>, mpsc::Receiver<Outcome>) {
 }
 
 fn scores(outcome: &mpsc::Receiver<Outcome>) -> (Vec<f32>, InferenceTimes) {
-    let outcome = outcome.recv_timeout(PATIENCE).expect("an outcome");
+    let outcome = outcome.recv_timeout(TIMEOUT).expect("an outcome");
     outcome.expect("not dropped").expect("scores")
 }
 

@@ -8,7 +8,7 @@ use super::Case;
 use support::element::{RED, plain, rgb, text};
 use support::onnx::{self, Net};
 
-/// A model that gives no numbers, for one class or all, has no answer.
+/// A model that gives no numbers, for one class or all, has no result.
 #[test]
 fn not_a_number() {
     for logits in [vec![f32::NAN; 3], vec![0.0, 1.0, f32::INFINITY]] {

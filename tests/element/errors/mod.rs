@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use glib::error::ErrorDomain;
 use gst::prelude::*;
 
-use support::element::{PATIENCE, RED, Rig, element, plain, rgb, text, top};
+use support::element::{RED, Rig, TIMEOUT, element, plain, rgb, text, top};
 use support::onnx::Net;
 
 /// A folder with a model that works, and what to do with it.
@@ -77,7 +77,7 @@ impl Case {
         rig.src.push_buffer(frame).expect("appsrc takes it");
         let error = rig
             .bus
-            .timed_pop_filtered(PATIENCE, &[gst::MessageType::Error])
+            .timed_pop_filtered(TIMEOUT, &[gst::MessageType::Error])
             .expect("an error");
         assert_eq!(error.src(), Some(self.element.upcast_ref()));
         // The source reports that its stream was stopped, which is its right; nothing comes after.

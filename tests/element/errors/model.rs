@@ -8,7 +8,7 @@ use gst::prelude::*;
 use gstresnet50::inference::BUILTIN;
 
 use super::Case;
-use support::element::{RED, Rig, answer, plain, rgb, text};
+use support::element::{RED, Rig, classification, plain, rgb, text};
 use support::onnx::{self, Net};
 use support::{data, source};
 
@@ -290,8 +290,8 @@ fn names_of_a_file_are_escaped_and_cut() {
         case.set_model(&file);
         let rig = Rig::new(&case.element, &rgb(4, 4));
         rig.play().expect("it starts");
-        let answer = answer(&rig.classify(plain(&rgb(4, 4), RED)));
-        assert_eq!(*answer.results[0].label, *name);
+        let classification = classification(&rig.classify(plain(&rgb(4, 4), RED)));
+        assert_eq!(*classification.results[0].label, *name);
         let info = case.element.property::<gst::Structure>("model-info");
         for field in ["input", "output", "architecture", "source"] {
             is_harmless(&info.get::<String>(field).expect(field));

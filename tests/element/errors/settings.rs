@@ -5,7 +5,7 @@ use gst::prelude::*;
 use gstresnet50::inference::{BUILTIN, Runtime};
 
 use super::Case;
-use support::element::{RED, Rig, answer, bare, plain, rgb, text, three, warnings};
+use support::element::{RED, Rig, bare, classification, plain, rgb, text, three, warnings};
 use support::onnx::Net;
 
 /// Labels that cannot be had: no such file, too few, too many, not UTF-8, in a form that is nearly
@@ -152,7 +152,7 @@ fn fallback_is_a_warning() {
     let active: Option<String> = case.element.property("active-provider");
     assert_eq!(active.as_deref(), Some("cpu"));
     let buffer = rig.classify(plain(&rgb(4, 4), RED));
-    assert_eq!(&*answer(&buffer).provider, "cpu");
+    assert_eq!(&*classification(&buffer).provider, "cpu");
     assert!(rig.errors().is_empty());
 }
 
@@ -193,5 +193,5 @@ fn one_at_a_time() {
     }
     rig.play().expect("it starts now");
     let buffer = rig.classify(plain(&rgb(4, 4), RED));
-    assert_eq!(&*answer(&buffer).model, BUILTIN);
+    assert_eq!(&*classification(&buffer).model, BUILTIN);
 }

@@ -8,9 +8,9 @@ use gst::{FlowError, FlowSuccess};
 use support::element::{RED, until};
 use support::harness::source_pad;
 use support::onnx::{FREE, Net};
-use support::stand::Stand;
+use support::pad_harness::PadHarness;
 
-use super::{MODES, classify, one_error, stand, until_refused};
+use super::{MODES, classify, harness, one_error, until_refused};
 
 /// Everything that a frame may get back from behind and that is no success.
 const FLOWS: [FlowError; 6] = [
@@ -31,19 +31,19 @@ fn flows_go_upstream() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = Net::color().write(folder.path(), "color.onnx");
     for mode in MODES {
-        let stand = stand(&path, mode, |_| {});
+        let harness = harness(&path, mode, |_| {});
         for flow in FLOWS {
             let mut now = 0;
-            classify(&stand, &mut now);
-            stand.set(|behind| behind.flow = Err(flow));
-            assert_eq!(until_refused(&stand, &mut now), flow, "{mode}");
+            classify(&harness, &mut now);
+            harness.set(|behind| behind.flow = Err(flow));
+            assert_eq!(until_refused(&harness, &mut now), flow, "{mode}");
             // It stays so.
-            assert_eq!(stand.push(RED, now), Err(flow), "{mode}");
-            stand.send(gst::event::Eos::new());
-            stand.until("the end", |behind| behind.is_eos);
-            assert!(stand.errors().is_empty(), "{mode} {flow:?}");
-            stand.stop();
-            assert!(stand.play(), "{:?}", stand.errors());
+            assert_eq!(harness.push(RED, now), Err(flow), "{mode}");
+            harness.send(gst::event::Eos::new());
+            harness.until("the end", |behind| behind.is_eos);
+            assert!(harness.errors().is_empty(), "{mode} {flow:?}");
+            harness.stop();
+            assert!(harness.play(), "{:?}", harness.errors());
         }
     }
 }
@@ -55,25 +55,25 @@ fn flow_of_the_last_frame() {
     support::init();
     let folder = tempfile::tempdir().expect("a folder");
     let path = Net::color().write(folder.path(), "color.onnx");
-    let stand = stand(&path, "exact", |_| {});
+    let harness = harness(&path, "exact", |_| {});
     for flow in FLOWS {
-        stand.set(|behind| behind.is_blocked = true);
-        assert_eq!(stand.push(RED, 0), Ok(FlowSuccess::Ok));
-        stand.until("the frame", |behind| behind.held == 1);
-        assert!(stand.send(gst::event::Eos::new()));
-        stand.set(|behind| {
+        harness.set(|behind| behind.is_blocked = true);
+        assert_eq!(harness.push(RED, 0), Ok(FlowSuccess::Ok));
+        harness.until("the frame", |behind| behind.held == 1);
+        assert!(harness.send(gst::event::Eos::new()));
+        harness.set(|behind| {
             behind.flow = Err(flow);
             behind.is_blocked = false;
         });
-        stand.until("the end", |behind| behind.is_eos);
+        harness.until("the end", |behind| behind.is_eos);
         match flow {
             FlowError::NotLinked | FlowError::NotNegotiated => {
-                one_error(&stand, gst::StreamError::Failed, &["cannot be passed on"]);
+                one_error(&harness, gst::StreamError::Failed, &["cannot be passed on"]);
             }
-            _ => assert!(stand.errors().is_empty(), "{flow:?}"),
+            _ => assert!(harness.errors().is_empty(), "{flow:?}"),
         }
-        stand.stop();
-        assert!(stand.play(), "{:?}", stand.errors());
+        harness.stop();
+        assert!(harness.play(), "{:?}", harness.errors());
     }
 }
 
@@ -85,29 +85,33 @@ fn flow_that_is_over() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = Net::color().write(folder.path(), "color.onnx");
     for mode in MODES {
-        let stand = stand(&path, mode, |_| {});
+        let harness = harness(&path, mode, |_| {});
         let mut now = 0;
         for flow in [FlowError::Eos, FlowError::NotLinked] {
-            stand.set(|behind| behind.flow = Err(flow));
-            assert_eq!(until_refused(&stand, &mut now), flow);
-            stand.set(|behind| behind.flow = Ok(FlowSuccess::Ok));
+            harness.set(|behind| behind.flow = Err(flow));
+            assert_eq!(until_refused(&harness, &mut now), flow);
+            harness.set(|behind| behind.flow = Ok(FlowSuccess::Ok));
             match flow {
-                FlowError::Eos => stand.stream(),
+                FlowError::Eos => harness.stream(),
                 _ => {
-                    let src = stand.element.static_pad("src").expect("a source pad");
+                    let src = harness.element.static_pad("src").expect("a source pad");
                     let peer = src.peer().expect("it is linked");
                     // Whoever is asked first in front of it takes it or not: it says nothing.
                     peer.push_event(gst::event::Reconfigure::new());
                 }
             }
-            let count = stand.behind().frames.len();
+            let count = harness.behind().frames.len();
             for i in 0..3 {
-                assert_eq!(stand.push(RED, now + 40 * i), Ok(FlowSuccess::Ok), "{mode}");
+                assert_eq!(
+                    harness.push(RED, now + 40 * i),
+                    Ok(FlowSuccess::Ok),
+                    "{mode}"
+                );
             }
-            stand.until("three frames", |behind| behind.frames.len() >= count + 3);
+            harness.until("three frames", |behind| behind.frames.len() >= count + 3);
             now += 120;
         }
-        assert!(stand.errors().is_empty());
+        assert!(harness.errors().is_empty());
     }
 }
 
@@ -124,21 +128,21 @@ fn paused_stream() {
     let path = net.write(folder.path(), "busy.onnx");
     let all: Vec<u64> = (0..FRAMES).map(|i| 40 * i).collect();
     let in_mode = |mode: &str| {
-        let stands = [0; 4].map(|_| {
-            stand(&path, mode, |e| {
+        let harnesses = [0; 4].map(|_| {
+            harness(&path, mode, |e| {
                 e.set_property("sessions", 2u32);
                 e.set_property("batch-size", 2u32);
             })
         });
-        let (paused, others) = stands.split_first().expect("four streams");
+        let (paused, others) = harnesses.split_first().expect("four streams");
         paused.set(|behind| behind.is_blocked = true);
-        let drive = |stand: &Stand| {
+        let drive = |harness: &PadHarness| {
             for i in 0..FRAMES {
-                let pushed = stand.push(RED, 40 * i);
+                let pushed = harness.push(RED, 40 * i);
                 assert_eq!(pushed, Ok(FlowSuccess::Ok));
                 // In mode live a newer frame takes the place of one that waits.
                 until("an inference", || {
-                    stand.stat("inferences") > i || mode == "exact"
+                    harness.stat("inferences") > i || mode == "exact"
                 });
                 std::thread::sleep(BETWEEN);
             }
@@ -168,8 +172,8 @@ fn paused_stream() {
         if mode == "exact" {
             assert_eq!(paused.stat("inferences"), FRAMES);
         }
-        for stand in &stands {
-            assert!(stand.errors().is_empty());
+        for harness in &harnesses {
+            assert!(harness.errors().is_empty());
         }
     };
     std::thread::scope(|scope| {
@@ -188,7 +192,7 @@ fn latency_is_its_own() {
     support::init();
     let folder = tempfile::tempdir().expect("a folder");
     let path = Net::color().batch(FREE).write(folder.path(), "color.onnx");
-    let stand = stand(&path, "exact", |e| e.set_property("max-in-flight", 3u32));
+    let harness = harness(&path, "exact", |e| e.set_property("max-in-flight", 3u32));
     let source = source_pad()
         .query_function(|pad, parent, query| match query.view_mut() {
             gst::QueryViewMut::Latency(query) => {
@@ -198,27 +202,27 @@ fn latency_is_its_own() {
             _ => gst::Pad::query_default(pad, parent, query),
         })
         .build();
-    source.link(&stand.sink()).expect("they link");
+    source.link(&harness.sink()).expect("they link");
     source.set_active(true).expect("the pad is active");
     let latency = || {
         let mut query = gst::query::Latency::new();
-        assert!(stand.ask(&mut query));
+        assert!(harness.ask(&mut query));
         Duration::from(query.result().1)
     };
-    stand.set(|behind| behind.is_blocked = true);
+    harness.set(|behind| behind.is_blocked = true);
     std::thread::scope(|scope| {
         // More than there is room for.
         let pushed = scope.spawn(|| {
             for i in 0..8 {
-                assert_eq!(stand.push(RED, 40 * i), Ok(FlowSuccess::Ok));
+                assert_eq!(harness.push(RED, 40 * i), Ok(FlowSuccess::Ok));
             }
         });
-        stand.until("a frame that is held", |behind| behind.held == 1);
+        harness.until("a frame that is held", |behind| behind.held == 1);
         std::thread::sleep(HELD);
-        stand.set(|behind| behind.is_blocked = false);
+        harness.set(|behind| behind.is_blocked = false);
         pushed.join().expect("no panic");
     });
-    stand.until("all frames", |behind| behind.frames.len() == 8);
+    harness.until("all frames", |behind| behind.frames.len() == 8);
     let own = latency();
     assert!(own > Duration::ZERO && own < HELD / 2, "{own:?}");
 }

@@ -8,9 +8,9 @@ use support::child;
 use support::element::{BLUE, RED, until};
 use support::onnx::{FREE, Net, Whim};
 
-use super::{MODES, classify, one_error, stand, top, until_refused, wait_for_error};
+use super::{MODES, classify, harness, one_error, top, until_refused, wait_for_error};
 
-/// A Run that fails ends its stream with an error. Another stream on the same engine goes on, and
+/// An inference that fails ends its stream with an error. Another stream on the same engine goes on, and
 /// the first one can begin anew.
 #[test]
 fn inference_that_fails() {
@@ -19,17 +19,18 @@ fn inference_that_fails() {
     let net = Net::color().batch(FREE).whim(Whim::Fails);
     let path = net.write(folder.path(), "fails.onnx");
     for mode in MODES {
-        let [bad, good] = [0, 1].map(|_| stand(&path, mode, |e| e.set_property("sessions", 2u32)));
+        let [bad, good] =
+            [0, 1].map(|_| harness(&path, mode, |e| e.set_property("sessions", 2u32)));
         let (mut bad_now, mut good_now) = (0, 0);
         for _ in 0..5 {
             classify(&bad, &mut bad_now);
             classify(&good, &mut good_now);
         }
         let last_good = bad_now;
-        // In mode live the Run may fail before its own frame has left.
+        // In mode live the inference may fail before its own frame has left.
         if bad.push(BLUE, bad_now) != Err(FlowError::Error) {
             bad_now += 40;
-            until("the Run fails", || bad.stat("errors") == 1);
+            until("the inference fails", || bad.stat("errors") == 1);
             assert_eq!(until_refused(&bad, &mut bad_now), FlowError::Error);
         }
         let words = ["ONNX Runtime: ", "GST_DEBUG=onnxruntime:5"];
@@ -56,7 +57,7 @@ fn inference_that_fails() {
     }
 }
 
-/// Where frames of two streams meet in a Run that fails, only the one that is to blame suffers.
+/// Where frames of two streams meet in an inference that fails, only the one that is to blame suffers.
 #[test]
 fn inference_that_fails_for_another() {
     support::init();
@@ -66,10 +67,10 @@ fn inference_that_fails_for_another() {
         let net = Net::color().batch(batch).whim(Whim::Fails);
         let path = net.write(folder.path(), name);
         let [bad, good] = [0, 1].map(|_| {
-            stand(&path, "exact", |e| {
+            harness(&path, "exact", |e| {
                 e.set_property("sessions", 1u32);
                 e.set_property("batch-size", 3u32);
-                // Long enough that they surely meet: the third is there to begin the Run.
+                // Long enough that they surely meet: the third is there to begin the inference.
                 e.set_property("batch-timeout", 10_000_000_000u64);
             })
         });
@@ -78,8 +79,11 @@ fn inference_that_fails_for_another() {
         assert_eq!(good.push(RED, 40), Ok(FlowSuccess::Ok));
         good.until("both frames", |behind| behind.frames.len() == 2);
         for frame in &good.behind().frames {
-            let answer = classification_of(frame).expect("an answer");
-            assert!(answer.fresh && top(&answer) == Some(0), "{answer:?}");
+            let classification = classification_of(frame).expect("a result");
+            assert!(
+                classification.fresh && top(&classification) == Some(0),
+                "{classification:?}"
+            );
         }
         until("the other's error", || bad.stat("errors") == 1);
         wait_for_error(&bad);
@@ -89,7 +93,7 @@ fn inference_that_fails_for_another() {
     }
 }
 
-/// A provider that hangs: a Run that does not even end when it is told to. Each stream of the
+/// A provider that hangs: an inference that does not even end when it is told to. Each stream of the
 /// engine hears of it once, and can be stopped; others live on, and so does a new engine of the
 /// same model. In a process of its own, for the thread that hangs is left behind, and stays so at
 /// the end of the process.
@@ -105,8 +109,8 @@ fn hang() {
     let path = net.write(folder.path(), "hangs.onnx");
     let quick = Net::color().write(folder.path(), "quick.onnx");
     let one = |e: &gst::Element| e.set_property("sessions", 1u32);
-    let (exact, live) = (stand(&path, "exact", one), stand(&path, "live", one));
-    let other = stand(&quick, "exact", one);
+    let (exact, live) = (harness(&path, "exact", one), harness(&path, "live", one));
+    let other = harness(&quick, "exact", one);
     let (mut live_now, mut other_now) = (0, 0);
     classify(&live, &mut live_now);
     assert_eq!(exact.push(BLUE, 0), Ok(FlowSuccess::Ok));
@@ -128,9 +132,9 @@ fn hang() {
     assert!(other.errors().is_empty());
     exact.stop();
     live.stop();
-    for stand in [&exact, &live] {
-        assert!(stand.play(), "{:?}", stand.errors());
-        assert_eq!(top(&classify(stand, &mut live_now)), Some(0));
-        assert!(stand.errors().is_empty());
+    for harness in [&exact, &live] {
+        assert!(harness.play(), "{:?}", harness.errors());
+        assert_eq!(top(&classify(harness, &mut live_now)), Some(0));
+        assert!(harness.errors().is_empty());
     }
 }

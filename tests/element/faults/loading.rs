@@ -9,7 +9,7 @@ use gst::FlowError;
 use gst::prelude::*;
 use support::child;
 use support::element::{RED, bare, element, until};
-use support::stand::Stand;
+use support::pad_harness::PadHarness;
 
 use super::MODES;
 
@@ -24,9 +24,9 @@ fn the_reason_comes_first() {
     for mode in MODES {
         let element = element(&path);
         element.set_property_from_str("mode", mode);
-        let stand = Stand::new(&element);
+        let harness = PadHarness::new(&element);
         let (told, slow) = (Arc::new(AtomicBool::new(false)), Duration::from_millis(100));
-        stand.bus.set_sync_handler({
+        harness.bus.set_sync_handler({
             let told = Arc::clone(&told);
             move |_, message| {
                 // Some applications take their time.
@@ -38,8 +38,8 @@ fn the_reason_comes_first() {
             }
         });
         element.set_state(gst::State::Playing).expect("it begins");
-        stand.stream();
-        until("an error", || stand.push(RED, 0) == Err(FlowError::Error));
+        harness.stream();
+        until("an error", || harness.push(RED, 0) == Err(FlowError::Error));
         assert!(told.load(Ordering::SeqCst), "{mode}");
     }
 }

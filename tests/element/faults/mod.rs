@@ -14,47 +14,47 @@ use glib::error::ErrorDomain;
 use gst::FlowError;
 use gstresnet50::meta::{Classification, classification_of};
 use support::element::{RED, element};
-use support::stand::Stand;
+use support::pad_harness::PadHarness;
 
 const MODES: [&str; 2] = ["exact", "live"];
 
 /// A playing element.
-fn stand(model: &Path, mode: &str, prepare: impl FnOnce(&gst::Element)) -> Stand {
+fn harness(model: &Path, mode: &str, prepare: impl FnOnce(&gst::Element)) -> PadHarness {
     let element = element(model);
     prepare(&element);
-    Stand::playing(&element, mode)
+    PadHarness::playing(&element, mode)
 }
 
-/// Pushes red frames until one of them, or a later one, has an answer that was found for them.
-fn classify(stand: &Stand, now: &mut u64) -> Classification {
+/// Pushes red frames until one of them, or a later one, has a result that was found for them.
+fn classify(harness: &PadHarness, now: &mut u64) -> Classification {
     let from = gst::ClockTime::from_mseconds(*now);
     for _ in 0..60_000 {
-        let before = stand.behind().frames.len();
-        stand.push(RED, *now).expect("it goes in");
-        stand.until("the frame", |behind| behind.frames.len() > before);
+        let before = harness.behind().frames.len();
+        harness.push(RED, *now).expect("it goes in");
+        harness.until("the frame", |behind| behind.frames.len() > before);
         *now += 40;
-        let last = stand.behind().frames.last().cloned().expect("a frame");
-        if let Some(answer) = classification_of(&last)
+        let last = harness.behind().frames.last().cloned().expect("a frame");
+        if let Some(classification) = classification_of(&last)
             && last
                 .pts()
-                .zip(answer.age)
+                .zip(classification.age)
                 .is_some_and(|(t, age)| t - age >= from)
         {
-            return answer;
+            return classification;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    panic!("it is never classified: {:?}", stand.errors());
+    panic!("it is never classified: {:?}", harness.errors());
 }
 
-fn top(answer: &Classification) -> Option<i32> {
-    answer.top().map(|class| class.index)
+fn top(classification: &Classification) -> Option<i32> {
+    classification.top().map(|class| class.index)
 }
 
 /// Pushes red frames until one is refused.
-fn until_refused(stand: &Stand, now: &mut u64) -> FlowError {
+fn until_refused(harness: &PadHarness, now: &mut u64) -> FlowError {
     for _ in 0..60_000 {
-        if let Err(flow) = stand.push(RED, *now) {
+        if let Err(flow) = harness.push(RED, *now) {
             return flow;
         }
         *now += 40;
@@ -65,18 +65,18 @@ fn until_refused(stand: &Stand, now: &mut u64) -> FlowError {
 }
 
 /// Waits for an error, and leaves it where it is.
-fn wait_for_error(stand: &Stand) {
-    let wait = support::element::PATIENCE;
-    let error = stand
+fn wait_for_error(harness: &PadHarness) {
+    let wait = support::element::TIMEOUT;
+    let error = harness
         .bus
         .timed_pop_filtered(wait, &[gst::MessageType::Error]);
-    let back = stand.bus.post(error.expect("an error"));
+    let back = harness.bus.post(error.expect("an error"));
     back.expect("the bus takes it back");
 }
 
 /// The one error that there is has this code and these words.
-fn one_error<E: ErrorDomain>(stand: &Stand, code: E, words: &[&str]) {
-    let errors = stand.errors();
+fn one_error<E: ErrorDomain>(harness: &PadHarness, code: E, words: &[&str]) {
+    let errors = harness.errors();
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(errors[0].matches(code), "{:?}", errors[0]);
     for word in words {

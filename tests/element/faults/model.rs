@@ -5,11 +5,11 @@ use gst::FlowSuccess;
 use gst::prelude::*;
 use support::element::{RED, text};
 use support::onnx::{FREE, Net};
-use support::stand::Stand;
+use support::pad_harness::PadHarness;
 
-use super::{MODES, classify, one_error, stand, top};
+use super::{MODES, classify, harness, one_error, top};
 
-/// In mode live a Run of the old model may go on when another takes its place. Nobody waits for it,
+/// In mode live an inference of the old model may go on when another takes its place. Nobody waits for it,
 /// so it is ended, which is no error.
 #[test]
 fn model_changed_in_a_run() {
@@ -19,18 +19,18 @@ fn model_changed_in_a_run() {
     let slow = net.clone().busy(100).write(folder.path(), "slow.onnx");
     let quick = net.write(folder.path(), "quick.onnx");
     for _ in 0..5 {
-        let stand = stand(&slow, "live", |_| {});
+        let harness = harness(&slow, "live", |_| {});
         let mut now = 0;
         for _ in 0..3 {
-            assert_eq!(stand.push(RED, now), Ok(FlowSuccess::Ok));
+            assert_eq!(harness.push(RED, now), Ok(FlowSuccess::Ok));
             now += 40;
         }
-        stand.element.set_property("model", text(&quick));
-        assert!(support::element::loaded(&stand.bus));
+        harness.element.set_property("model", text(&quick));
+        assert!(support::element::loaded(&harness.bus));
         for _ in 0..20 {
-            assert_eq!(&*classify(&stand, &mut now).model, text(&quick));
+            assert_eq!(&*classify(&harness, &mut now).model, text(&quick));
         }
-        assert_eq!((stand.errors().len(), stand.stat("errors")), (0, 0));
+        assert_eq!((harness.errors().len(), harness.stat("errors")), (0, 0));
     }
 }
 
@@ -48,37 +48,37 @@ fn model_file_replaced() {
     };
     for mode in MODES {
         write(0);
-        let stand = stand(&path, mode, |_| {});
+        let harness = harness(&path, mode, |_| {});
         let mut now = 0;
-        let mut goes_on = |stand: &Stand, best| {
+        let mut goes_on = |harness: &PadHarness, best| {
             for _ in 0..5 {
-                assert_eq!(top(&classify(stand, &mut now)), Some(best), "{mode}");
+                assert_eq!(top(&classify(harness, &mut now)), Some(best), "{mode}");
             }
-            assert!(stand.errors().is_empty());
-            stand.stop();
+            assert!(harness.errors().is_empty());
+            harness.stop();
         };
         write(2);
-        goes_on(&stand, 0);
-        assert!(stand.play(), "{:?}", stand.errors());
+        goes_on(&harness, 0);
+        assert!(harness.play(), "{:?}", harness.errors());
 
         std::fs::write(&path, "no model").expect("it is written");
-        goes_on(&stand, 2);
-        assert!(!stand.play());
+        goes_on(&harness, 2);
+        assert!(!harness.play());
         let words = [text(&path), "not an ONNX model"];
-        one_error(&stand, gst::StreamError::WrongType, &words);
-        stand.stop();
+        one_error(&harness, gst::StreamError::WrongType, &words);
+        harness.stop();
 
         write(1);
-        assert!(stand.play(), "{:?}", stand.errors());
+        assert!(harness.play(), "{:?}", harness.errors());
         std::fs::remove_file(&path).expect("it is removed");
-        goes_on(&stand, 1);
-        assert!(!stand.play());
+        goes_on(&harness, 1);
+        assert!(!harness.play());
         let words = [text(&path), "cannot be read"];
-        one_error(&stand, gst::ResourceError::NotFound, &words);
-        stand.stop();
+        one_error(&harness, gst::ResourceError::NotFound, &words);
+        harness.stop();
 
         write(0);
-        assert!(stand.play(), "{:?}", stand.errors());
-        goes_on(&stand, 0);
+        assert!(harness.play(), "{:?}", harness.errors());
+        goes_on(&harness, 0);
     }
 }

@@ -77,7 +77,7 @@ fn many_threads_set_the_model() {
         let begun = Instant::now();
         loop {
             let out = rig.classify(plain(&rgb(8, 6), RED));
-            if *answer(&out).model == *set {
+            if *classification(&out).model == *set {
                 let best = models.iter().position(|model| text(model) == set);
                 assert_eq!(top(&out) as usize, best.expect("one of them"));
                 break;

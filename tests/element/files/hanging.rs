@@ -32,7 +32,7 @@ fn a_model_whose_file_hangs_stops_nobody_else() {
                     structure
                         .is_some_and(|s| s.get("text").is_ok_and(|t: String| t.contains("reading")))
                 };
-                while !reading(rig.bus.timed_pop(PATIENCE).expect("it goes on")) {}
+                while !reading(rig.bus.timed_pop(TIMEOUT).expect("it goes on")) {}
             }
             let carried = bare();
             carried.set_property("model", BUILTIN);

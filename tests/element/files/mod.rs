@@ -25,7 +25,11 @@ fn set(element: &gst::Element, property: &str, name: &OsStr) {
 /// The label of the best class of a green frame.
 fn label(rig: &Rig) -> String {
     let out = rig.classify(plain(&rgb(8, 6), GREEN));
-    answer(&out).top().expect("a class").label.to_string()
+    classification(&out)
+        .top()
+        .expect("a class")
+        .label
+        .to_string()
 }
 
 /// It does not start, and the one error has these words.
@@ -44,7 +48,7 @@ fn does_not_start(element: &gst::Element, words: &[&str]) {
 fn wait_for_warning(rig: &Rig, words: &[&str]) {
     let message = rig
         .bus
-        .timed_pop_filtered(PATIENCE, &[gst::MessageType::Warning]);
+        .timed_pop_filtered(TIMEOUT, &[gst::MessageType::Warning]);
     let message = message.expect("a warning");
     let gst::MessageView::Warning(warning) = message.view() else {
         unreachable!("only warnings were asked for");

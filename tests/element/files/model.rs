@@ -31,7 +31,7 @@ fn a_failed_model_is_one_error() {
                 from.last().is_some_and(|name| name == "source")
             };
             // The source's stream is stopped by what comes back to it.
-            let next = || bus.timed_pop_filtered(PATIENCE, &[gst::MessageType::Error]);
+            let next = || bus.timed_pop_filtered(TIMEOUT, &[gst::MessageType::Error]);
             while !take(next().expect("an error of the source")) {}
             pipeline.set_state(gst::State::Null).expect("it stops");
             while let Some(message) = bus.pop_filtered(&[gst::MessageType::Error]) {

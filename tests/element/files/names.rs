@@ -30,7 +30,7 @@ fn names_of_files_are_bytes() {
     }
     let rig = Rig::new(&element, &rgb(8, 6));
     rig.play().expect("it plays");
-    let seen = answer(&rig.classify(plain(&rgb(8, 6), GREEN)));
+    let seen = classification(&rig.classify(plain(&rgb(8, 6), GREEN)));
     assert_eq!(&*seen.top().expect("a class").label, "vert");
     assert_eq!(&*seen.groups[0].label, "warm");
     let info: gst::Structure = element.property("model-info");

@@ -11,7 +11,7 @@ use gstresnet50::meta::classification_of;
 use super::{pass, slow};
 use support::element::*;
 use support::harness::{play, source_pad, through};
-use support::stand::Stand;
+use support::pad_harness::PadHarness;
 
 /// What an upstream says of its latency: whether it is live, the least, and the most if any.
 type Latency = (bool, gst::ClockTime, Option<gst::ClockTime>);
@@ -78,14 +78,14 @@ impl Drop for Front {
 }
 
 /// Sends an event or a query from behind the element.
-fn behind(stand: &Stand) -> gst::Pad {
-    stand.element.static_pad("src").expect("a source pad")
+fn behind(harness: &PadHarness) -> gst::Pad {
+    harness.element.static_pad("src").expect("a source pad")
 }
 
 /// The latency up to and with the element.
-fn latency_behind(stand: &Stand) -> Latency {
+fn latency_behind(harness: &PadHarness) -> Latency {
     let mut query = gst::query::Latency::new();
-    assert!(behind(stand).query(&mut query), "it answers");
+    assert!(behind(harness).query(&mut query), "it answers");
     query.result()
 }
 
@@ -115,8 +115,8 @@ fn auto_asks_the_pipeline() {
         pad.add_probe(gst::PadProbeType::BUFFER, {
             let fresh = Arc::clone(&fresh);
             move |_, probe| {
-                let answer = probe.buffer().and_then(|b| classification_of(b));
-                let is_fresh = answer.is_some_and(|a| a.fresh);
+                let classification = probe.buffer().and_then(|b| classification_of(b));
+                let is_fresh = classification.is_some_and(|a| a.fresh);
                 fresh.fetch_add(is_fresh.into(), Ordering::Relaxed);
                 gst::PadProbeReturn::Ok
             }
@@ -124,7 +124,7 @@ fn auto_asks_the_pipeline() {
         pipeline.set_state(gst::State::Playing).expect("it plays");
         let bus = pipeline.bus().expect("a bus");
         let end = [gst::MessageType::Eos, gst::MessageType::Error];
-        let message = bus.timed_pop_filtered(PATIENCE, &end).expect("an end");
+        let message = bus.timed_pop_filtered(TIMEOUT, &end).expect("an end");
         assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
         let expected = if is_live { 0 } else { 10 };
         assert_eq!(fresh.load(Ordering::Relaxed), expected, "live: {is_live}");
@@ -189,7 +189,7 @@ fn still_pictures() {
     for i in 0..30u64 {
         let color = if i < 15 { RED } else { BLUE };
         let out = through(&mut harness, timed(&info, color, 40 * i));
-        let found = answer(&out);
+        let found = classification(&out);
         assert_eq!(
             found.top().map(|c| c.index),
             Some(if i < 15 { 0 } else { 2 })
@@ -210,27 +210,27 @@ fn auto_asks_again() {
     let (_folder, model) = slow(1);
     let element = element(&model);
     let front = Front::new(&element, (false, MS(0), None));
-    let stand = Stand::playing(&element, "auto");
+    let harness = PadHarness::playing(&element, "auto");
     let mut now = 0;
     let mut is_exact = || {
         now += 40;
-        let out = pass(&stand, RED, now);
-        classification_of(&out).is_some_and(|answer| answer.fresh)
+        let out = pass(&harness, RED, now);
+        classification_of(&out).is_some_and(|classification| classification.fresh)
     };
     assert!(is_exact());
     let segment = gst::FormattedSegment::<gst::ClockTime>::new();
     let again: [(&str, &dyn Fn()); 4] = [
         ("latency", &|| {
-            assert!(behind(&stand).send_event(gst::event::Latency::new(MS(40))));
+            assert!(behind(&harness).send_event(gst::event::Latency::new(MS(40))));
         }),
         ("segment", &|| {
-            assert!(stand.send(gst::event::Segment::new(&segment)));
+            assert!(harness.send(gst::event::Segment::new(&segment)));
         }),
         ("stream", &|| {
-            assert!(stand.send(gst::event::StreamStart::new("another")));
+            assert!(harness.send(gst::event::StreamStart::new("another")));
         }),
         ("query", &|| {
-            latency_behind(&stand);
+            latency_behind(&harness);
         }),
     ];
     for (name, ask) in again {
@@ -242,7 +242,7 @@ fn auto_asks_again() {
             }
         }
     }
-    assert!(stand.errors().is_empty());
+    assert!(harness.errors().is_empty());
 }
 
 /// In mode exact the element adds to its upstream's latency how long frames stay in it: no more
@@ -258,10 +258,10 @@ fn latency_is_the_stay() {
     for (mode, is_live) in [("exact", true), ("exact", false), ("auto", false)] {
         let upstream = (is_live, MS(7), Some(MS(50)));
         let _front = Front::new(&element, upstream);
-        let stand = Stand::playing(&element, mode);
-        assert_eq!(latency_behind(&stand), upstream, "nothing is known yet");
+        let harness = PadHarness::playing(&element, mode);
+        assert_eq!(latency_behind(&harness), upstream, "nothing is known yet");
         let out: Arc<Mutex<Vec<Instant>>> = Arc::default();
-        let probe = behind(&stand).add_probe(gst::PadProbeType::BUFFER, {
+        let probe = behind(&harness).add_probe(gst::PadProbeType::BUFFER, {
             let out = Arc::clone(&out);
             move |_, _| {
                 out.lock().expect("not poisoned").push(Instant::now());
@@ -270,27 +270,29 @@ fn latency_is_the_stay() {
         });
         let mut pushed = Vec::new();
         let longest = |pushed: &[Instant]| {
-            stand.until("all frames", |b| b.frames.len() == pushed.len());
+            harness.until("all frames", |b| b.frames.len() == pushed.len());
             let out = out.lock().expect("not poisoned");
             let stays = pushed.iter().zip(&*out).map(|(from, to)| *to - *from);
             stays.max().expect("a frame")
         };
         let own = || {
-            let (live, min, max) = latency_behind(&stand);
+            let (live, min, max) = latency_behind(&harness);
             let own = min - MS(7);
             assert_eq!((live, max), (is_live, Some(MS(50) + own)));
             Duration::from(own)
         };
         for i in 0..FRAMES {
             pushed.push(Instant::now());
-            stand.push(RED, 40 * i).expect("it goes in");
+            harness.push(RED, 40 * i).expect("it goes in");
         }
         assert!(own() <= longest(&pushed), "{mode}");
-        let inferences = stand.behind().frames.clone();
-        let inferences = inferences.iter().map(|frame| answer(frame).inference_time);
+        let inferences = harness.behind().frames.clone();
+        let inferences = inferences
+            .iter()
+            .map(|frame| classification(frame).inference_time);
         let inference = Duration::from(inferences.max().expect("a frame"));
         assert!(own() + own() / 4 >= inference, "{mode}: {:?}", own());
-        // From the arrival to the answer, to two digits.
+        // From the arrival to the result, to two digits.
         let stats: gst::Structure = element.property("stats");
         let total: gst::Structure = stats.get("total").expect("latencies");
         let median = Duration::from_nanos(total.get("p50").expect("a median"));
@@ -298,31 +300,31 @@ fn latency_is_the_stay() {
             (own() + own() / 4).as_secs_f64() >= 0.98 * median.as_secs_f64(),
             "{mode}"
         );
-        behind(&stand).remove_probe(probe.expect("a probe"));
-        stand.stop();
+        behind(&harness).remove_probe(probe.expect("a probe"));
+        harness.stop();
     }
 }
 
-/// In mode live nothing is added to the upstream's latency, however long the Runs take, and though
-/// frames have waited for their answers before.
+/// In mode live nothing is added to the upstream's latency, however long the inferences take, and though
+/// frames have waited for their results before.
 #[test]
 fn no_latency_in_live() {
     let (_folder, model) = slow(20);
     let element = element(&model);
     let front = Front::new(&element, (true, MS(7), Some(MS(50))));
     for mode in ["live", "auto"] {
-        let stand = Stand::playing(&element, "exact");
-        pass(&stand, RED, 0);
-        let (_, min, _) = latency_behind(&stand);
+        let harness = PadHarness::playing(&element, "exact");
+        pass(&harness, RED, 0);
+        let (_, min, _) = latency_behind(&harness);
         assert!(min > MS(7), "{mode}");
         element.set_property_from_str("mode", mode);
         for i in 1..=5 {
-            pass(&stand, RED, 40 * i);
-            until("an answer", || stand.stat("inferences") > i);
+            pass(&harness, RED, 40 * i);
+            until("a result", || harness.stat("inferences") > i);
         }
         let upstream = *front.latency.lock().expect("not poisoned");
-        assert_eq!(latency_behind(&stand), upstream, "{mode}");
-        stand.stop();
+        assert_eq!(latency_behind(&harness), upstream, "{mode}");
+        harness.stop();
     }
 }
 
@@ -335,7 +337,7 @@ fn no_frame_is_dropped() {
     let element = element(&model);
     for mode in ["exact", "live"] {
         let front = Front::new(&element, (false, MS(0), None));
-        let stand = Stand::playing(&element, mode);
+        let harness = PadHarness::playing(&element, mode);
         let mut sent = 0;
         for i in 0..FRAMES {
             for kind in [gst::QOSType::Underflow, gst::QOSType::Overflow] {
@@ -344,20 +346,20 @@ fn no_frame_is_dropped() {
                     let late = gst::event::Qos::builder(kind, 9.0, difference)
                         .timestamp(MS(100_000))
                         .build();
-                    assert!(behind(&stand).send_event(late));
+                    assert!(behind(&harness).send_event(late));
                     sent += 1;
                 }
             }
-            pass(&stand, RED, 40 * i);
-            until("an answer", || stand.stat("inferences") > i);
+            pass(&harness, RED, 40 * i);
+            until("a result", || harness.stat("inferences") > i);
         }
         let expected: Vec<u64> = (0..FRAMES).map(|i| 40 * i).collect();
-        assert_eq!(stand.times(), expected, "{mode}");
-        let counts = ["inferences", "busy", "skipped"].map(|field| stand.stat(field));
+        assert_eq!(harness.times(), expected, "{mode}");
+        let counts = ["inferences", "busy", "skipped"].map(|field| harness.stat(field));
         assert_eq!(counts, [FRAMES, 0, 0], "{mode}");
         let events = front.events();
         let heard = events.iter().filter(|e| **e == gst::EventType::Qos);
         assert_eq!(heard.count(), sent, "{mode}");
-        assert!(stand.errors().is_empty());
+        assert!(harness.errors().is_empty());
     }
 }

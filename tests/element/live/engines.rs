@@ -17,7 +17,7 @@ use support::child;
 use support::element::*;
 use support::harness::{play, through};
 use support::onnx::{FREE, Net};
-use support::stand::Stand;
+use support::pad_harness::PadHarness;
 
 /// A job that stops its worker until the test lets it go on.
 struct Gate {
@@ -30,7 +30,7 @@ impl Job for Gate {
     fn fill(&mut self, _: &mut Slot<'_>) -> bool {
         let (open, opened) = mpsc::channel();
         let _ = self.reached.send((self.number, open));
-        let _ = opened.recv_timeout(Duration::from(PATIENCE));
+        let _ = opened.recv_timeout(Duration::from(TIMEOUT));
         false
     }
 
@@ -83,7 +83,7 @@ fn streams_are_served_fairly() {
     close(0);
     for frame in 0..FRAMES {
         let (gate, open) = stops
-            .recv_timeout(Duration::from(PATIENCE))
+            .recv_timeout(Duration::from(TIMEOUT))
             .expect("the worker reaches a gate");
         for (harness, _) in &mut streams {
             let out = through(harness, timed(&info, RED, 33 * frame));
@@ -174,22 +174,22 @@ fn elements_share_unless_told_not_to() {
     };
     let [first, second, alone] = [0; 3].map(|_| other("threads", 1));
     alone.set_property("share", false);
-    let stands = [&first, &second].map(|element| Stand::playing(element, "exact"));
+    let harnesses = [&first, &second].map(|element| PadHarness::playing(element, "exact"));
     assert_eq!(users(), 2);
-    let alone = Stand::playing(&alone, "exact");
+    let alone = PadHarness::playing(&alone, "exact");
     assert_eq!(users(), 2, "share=false uses the common engine");
     let different = other("batch-size", 2);
-    let different = Stand::playing(&different, "exact");
+    let different = PadHarness::playing(&different, "exact");
     assert_eq!(users(), 2, "it asks for another batch");
-    for stand in stands.iter().chain([&alone, &different]) {
-        assert_eq!(top(&pass(stand, BLUE, 0)), 2);
-        stand.stop();
+    for harness in harnesses.iter().chain([&alone, &different]) {
+        assert_eq!(top(&pass(harness, BLUE, 0)), 2);
+        harness.stop();
     }
     assert_eq!(users(), 0, "an element that has stopped lets go");
 }
 
 /// No thread is busy while there is nothing to do: in the pauses between frames the process uses
-/// next to no processor time, whether several threads share a Run (which spin in it) or Runs go on
+/// next to no processor time, whether several threads share an inference (which spin in it) or inferences go on
 /// side by side. What the rest of the machine does is not counted. In a process of its own, for its
 /// time is counted as a whole.
 #[cfg(target_os = "linux")]
@@ -217,13 +217,13 @@ fn no_thread_spins_in_pauses() {
                 element.set_property("threads", threads);
                 element.set_property("sessions", if threads > 1 { 1u32 } else { 2 });
                 element.set_property("max-in-flight", in_flight);
-                let stand = Stand::playing(&element, "exact");
+                let harness = PadHarness::playing(&element, "exact");
                 let (mut idle, mut pauses) = (Duration::ZERO, Duration::ZERO);
                 // Threads that spin give up after some time: the pauses are short, and many. The
                 // last is long.
                 let lengths = [20; 30].into_iter().chain([300]);
                 for (i, length) in lengths.enumerate() {
-                    pass(&stand, RED, 40 * i as u64);
+                    pass(&harness, RED, 40 * i as u64);
                     let (begun, before) = (Instant::now(), used());
                     std::thread::sleep(Duration::from_millis(length));
                     idle += used() - before;
@@ -259,11 +259,11 @@ fn weights_are_in_memory_once() {
                 let path = net.write(folder.path(), "heavy.onnx");
                 let element = element(&path);
                 element.set_property("sessions", sessions.parse::<u32>().expect("a number"));
-                let stand = Stand::playing(&element, "exact");
+                let harness = PadHarness::playing(&element, "exact");
                 for i in 0..20 {
-                    stand.push(RED, 40 * i).expect("it goes in");
+                    harness.push(RED, 40 * i).expect("it goes in");
                 }
-                stand.until("all frames", |behind| behind.frames.len() == 20);
+                harness.until("all frames", |behind| behind.frames.len() == 20);
                 let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
                 let line = status.lines().find(|line| line.starts_with("RssAnon:"));
                 eprintln!("{}", line.expect("memory of its own"));

@@ -33,7 +33,7 @@ fn loading_is_cancelled() {
         .count()
         < 20
     {
-        let message = rig.bus.timed_pop(PATIENCE);
+        let message = rig.bus.timed_pop(TIMEOUT);
         match message.unwrap_or_else(|| panic!("{kinds:?}")).view() {
             gst::MessageView::Progress(p) if p.get().0 == gst::ProgressType::Continue => {}
             gst::MessageView::Progress(p) => kinds.push(p.get().0),
@@ -47,7 +47,7 @@ fn loading_is_cancelled() {
     // And it still works.
     rig.play().expect("it plays");
     assert_eq!(
-        &*answer(&rig.classify(plain(&info, RED))).model,
+        &*classification(&rig.classify(plain(&info, RED))).model,
         "builtin:efficientnet-lite0"
     );
 }
@@ -92,7 +92,7 @@ fn a_long_load_is_cancelled() {
     let full = begun.elapsed();
     rig.stop();
     let progress = || loop {
-        let message = rig.bus.timed_pop(PATIENCE).expect("it goes on");
+        let message = rig.bus.timed_pop(TIMEOUT).expect("it goes on");
         match message.view() {
             // Not with its getter, which loses the texts.
             MessageView::Progress(p) => {
@@ -149,7 +149,7 @@ fn swap_to_a_model_without_numbers() {
         through(&mut harness, timed(&info, RED, 0));
         element.set_property("model", text(&bad));
         let kinds = [gst::MessageType::Warning, gst::MessageType::Error];
-        let message = bus.timed_pop_filtered(PATIENCE, &kinds).expect("a warning");
+        let message = bus.timed_pop_filtered(TIMEOUT, &kinds).expect("a warning");
         let gst::MessageView::Warning(warning) = message.view() else {
             panic!("{message:?}");
         };
@@ -182,7 +182,7 @@ fn stops_in_a_trial_that_never_ends() {
         let structure = message.structure();
         structure.is_some_and(|s| s.get("text").is_ok_and(|t: String| t.contains("trying")))
     };
-    while !is_trying(&rig.bus.timed_pop(PATIENCE).expect("it goes on")) {}
+    while !is_trying(&rig.bus.timed_pop(TIMEOUT).expect("it goes on")) {}
     std::thread::sleep(Duration::from_millis(200));
     let begun = Instant::now();
     rig.stop();
@@ -208,7 +208,7 @@ fn another_takes_over_a_cancelled_load() {
             let structure = message.structure();
             structure.is_some_and(|s| s.get("text").is_ok_and(|t: String| t.contains("trying")))
         };
-        while !trying(rig.bus.timed_pop(PATIENCE).expect("it goes on")) {}
+        while !trying(rig.bus.timed_pop(TIMEOUT).expect("it goes on")) {}
     }
     first.stop();
     assert!(loaded(&second.bus), "the second one loads it");

@@ -11,9 +11,9 @@ mod under_way;
 use std::path::PathBuf;
 
 use support::onnx::{FREE, Net};
-use support::stand::Stand;
+use support::pad_harness::PadHarness;
 
-/// A folder with a model that takes one or two times so many milliseconds a Run, and tells red,
+/// A folder with a model that takes one or two times so many milliseconds an inference, and tells red,
 /// green and blue apart.
 fn slow(steps: usize) -> (tempfile::TempDir, PathBuf) {
     support::init();
@@ -26,11 +26,11 @@ fn slow(steps: usize) -> (tempfile::TempDir, PathBuf) {
 }
 
 /// Pushes a frame and waits until it has come out.
-fn pass(stand: &Stand, color: [u8; 3], milliseconds: u64) -> gst::Buffer {
-    let before = stand.behind().frames.len();
-    let pushed = stand.push(color, milliseconds);
+fn pass(harness: &PadHarness, color: [u8; 3], milliseconds: u64) -> gst::Buffer {
+    let before = harness.behind().frames.len();
+    let pushed = harness.push(color, milliseconds);
     assert_eq!(pushed, Ok(gst::FlowSuccess::Ok));
-    stand.until("the frame", |behind| behind.frames.len() > before);
-    let last = stand.behind().frames.last().cloned();
+    harness.until("the frame", |behind| behind.frames.len() > before);
+    let last = harness.behind().frames.last().cloned();
     last.expect("a frame")
 }

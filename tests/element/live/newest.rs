@@ -11,10 +11,10 @@ use gstresnet50::meta::classification_of;
 use super::{pass, slow};
 use support::element::*;
 use support::harness::{play, through};
-use support::stand::Stand;
+use support::pad_harness::PadHarness;
 
 /// Frames leave at once, all of them and in order, whatever the model takes; those that are not
-/// inferred carry the newest answer with its age, and a QOS message says that some were not.
+/// inferred carry the newest result with its age, and a QOS message says that some were not.
 #[test]
 fn live_never_waits() {
     let (_folder, model) = slow(20);
@@ -27,21 +27,21 @@ fn live_never_waits() {
     for i in 0..500u64 {
         let out = through(&mut harness, timed(&info, RED, 10 * i));
         assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(10 * i)));
-        if let Some(answer) = classification_of(&out) {
+        if let Some(classification) = classification_of(&out) {
             answered += 1;
-            assert!(!answer.fresh);
-            assert_eq!(answer.top().map(|c| c.index), Some(0));
-            let age = answer.age.expect("an age");
-            // The answer's frame was an earlier one.
+            assert!(!classification.fresh);
+            assert_eq!(classification.top().map(|c| c.index), Some(0));
+            let age = classification.age.expect("an age");
+            // The result's frame was an earlier one.
             assert!(age >= gst::ClockTime::from_mseconds(10), "{age}");
             ages.push((out.pts().expect("a time") - age).mseconds());
         }
         if i % 50 == 49 {
             let before = stat(&element, "inferences");
-            until("an answer", || stat(&element, "inferences") > before);
+            until("a result", || stat(&element, "inferences") > before);
         }
     }
-    // The answers get newer, never older.
+    // The results get newer, never older.
     assert!(ages.is_sorted(), "{ages:?}");
     assert!(answered > 0);
     assert_eq!(stat(&element, "frames"), 500);
@@ -87,7 +87,7 @@ fn newest_first() {
 
 /// A label is never older than two inferences, or one more for each further worker: whatever was
 /// the newest frame when a label was shown, it or a newer one is what the second label after that
-/// is of. (What then began was the last Run with an older frame; the next took the newest.)
+/// is of. (What then began was the last inference with an older frame; the next took the newest.)
 #[test]
 fn age_of_labels() {
     let (_folder, model) = slow(5);
@@ -102,8 +102,8 @@ fn age_of_labels() {
         let begun = Instant::now();
         for i in 0.. {
             let out = through(&mut harness, timed(&info, RED, 10 * i));
-            if let Some(answer) = classification_of(&out) {
-                let of = out.pts().expect("a time") - answer.age.expect("an age");
+            if let Some(classification) = classification_of(&out) {
+                let of = out.pts().expect("a time") - classification.age.expect("an age");
                 let of = of.mseconds() / 10;
                 match labels.last_mut() {
                     Some((label, last)) if *label == of => *last = i,
@@ -114,7 +114,7 @@ fn age_of_labels() {
                 break;
             }
             assert!(begun.elapsed() < Duration::from_secs(60), "{labels:?}");
-            // Several frames come during each Run.
+            // Several frames come during each inference.
             std::thread::sleep(Duration::from_millis(1));
         }
         for part in labels.windows(workers + 2) {
@@ -151,7 +151,7 @@ fn no_whole_picture() {
     use gst::BufferFlags as F;
     let (_folder, model) = slow(1);
     let element = element(&model);
-    let stand = Stand::playing(&element, "live");
+    let harness = PadHarness::playing(&element, "live");
     let kinds = [F::GAP, F::DROPPABLE, F::CORRUPTED, F::GAP | F::DROPPABLE];
     let mut now = 0;
     let mut next = || {
@@ -160,31 +160,33 @@ fn no_whole_picture() {
     };
     let mut flagged = 0;
     for round in 1..=10 {
-        pass(&stand, RED, next());
-        // While the Run goes on, and when it is over.
+        pass(&harness, RED, next());
+        // While the inference goes on, and when it is over.
         for _ in 0..2 {
             for kind in kinds {
-                let mut buffer = timed(&stand.info, BLUE, next());
+                let mut buffer = timed(&harness.info, BLUE, next());
                 buffer.make_mut().set_flags(kind);
-                let pushed = stand.sink().chain(buffer);
+                let pushed = harness.sink().chain(buffer);
                 assert_eq!(pushed, Ok(gst::FlowSuccess::Ok));
                 flagged += 1;
             }
-            until("the plain frame's answer", || {
-                stand.stat("inferences") >= round
+            until("the plain frame's result", || {
+                harness.stat("inferences") >= round
             });
         }
     }
-    let counts = ["inferences", "busy", "skipped"].map(|field| stand.stat(field));
+    let counts = ["inferences", "busy", "skipped"].map(|field| harness.stat(field));
     assert_eq!(counts, [10, 0, flagged]);
     let expected: Vec<u64> = (1..=10 + flagged).map(|i| 40 * i).collect();
-    assert_eq!(stand.times(), expected, "none is lost");
-    let answers = stand.behind().frames.clone();
-    let answers = answers.iter().filter_map(|frame| classification_of(frame));
-    let seen: Vec<_> = answers.map(|a| a.top().map(|c| c.index)).collect();
+    assert_eq!(harness.times(), expected, "none is lost");
+    let classifications = harness.behind().frames.clone();
+    let classifications = classifications
+        .iter()
+        .filter_map(|frame| classification_of(frame));
+    let seen: Vec<_> = classifications.map(|a| a.top().map(|c| c.index)).collect();
     assert!(
         seen.len() > 10 && seen.iter().all(|class| *class == Some(0)),
         "{seen:?}"
     );
-    assert!(stand.errors().is_empty());
+    assert!(harness.errors().is_empty());
 }

@@ -9,7 +9,7 @@ use gst::prelude::*;
 use super::{pass, slow};
 use support::child;
 use support::element::*;
-use support::stand::Stand;
+use support::pad_harness::PadHarness;
 
 /// A busy engine is told of by QOS messages, of which each says when and how often, and of which
 /// there is no more than one a second.
@@ -18,20 +18,20 @@ fn busy_engine() {
     let (_folder, model) = slow(20);
     let element = element(&model);
     element.set_property("sessions", 1u32);
-    let stand = Stand::playing(&element, "live");
+    let harness = PadHarness::playing(&element, "live");
     // So that all times are different.
     let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
     segment.set_start(gst::ClockTime::from_seconds(10));
     segment.set_time(gst::ClockTime::from_seconds(3));
     segment.set_base(gst::ClockTime::from_seconds(2));
-    assert!(stand.send(gst::event::Segment::new(&segment)));
+    assert!(harness.send(gst::event::Segment::new(&segment)));
     let begun = Instant::now();
     let (mut told, mut i) = (0, 0);
     while told < 3 {
         assert!(begun.elapsed() < Duration::from_secs(60), "{told} messages");
-        let inferences = stand.stat("inferences");
-        pass(&stand, RED, 10_000 + 40 * i);
-        for message in messages(&stand.bus, &element, gst::MessageType::Qos) {
+        let inferences = harness.stat("inferences");
+        pass(&harness, RED, 10_000 + 40 * i);
+        for message in messages(&harness.bus, &element, gst::MessageType::Qos) {
             let gst::MessageView::Qos(qos) = message.view() else {
                 unreachable!("only these were asked for");
             };
@@ -44,9 +44,9 @@ fn busy_engine() {
             };
             let (processed, dropped) = qos.stats();
             // Only a frame that comes makes another one be overtaken.
-            assert_eq!(count(dropped), stand.stat("busy"));
+            assert_eq!(count(dropped), harness.stat("busy"));
             assert!(count(dropped) > 0);
-            let inferred = inferences..=stand.stat("inferences");
+            let inferred = inferences..=harness.stat("inferences");
             assert!(
                 inferred.contains(&count(processed)),
                 "{processed:?} {inferred:?}"
@@ -73,7 +73,7 @@ fn log() {
             let (_folder, model) = slow(1);
             let element = element(&model);
             let begun = Instant::now();
-            let stand = Stand::playing(&element, "exact");
+            let harness = PadHarness::playing(&element, "exact");
             let (told, lines) = mpsc::channel();
             gst::log::add_log_function(move |category, level, _, _, _, object, message| {
                 if category.name() == "resnet50" && level == gst::DebugLevel::Info {
@@ -86,7 +86,7 @@ fn log() {
             for _ in 0..2 {
                 let (of, line) = loop {
                     assert!(begun.elapsed() < Duration::from_secs(60), "no line");
-                    pass(&stand, RED, now);
+                    pass(&harness, RED, now);
                     now += 40;
                     match lines.try_recv() {
                         Ok(line) => break line,

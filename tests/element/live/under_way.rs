@@ -7,7 +7,7 @@ use super::slow;
 use support::element::*;
 use support::harness::{play, through};
 
-/// Frames that stay under way leave in their order, each with its own answer, and the events
+/// Frames that stay under way leave in their order, each with its own result, and the events
 /// between them in their places.
 #[test]
 fn exact_keeps_order() {
@@ -31,7 +31,7 @@ fn exact_keeps_order() {
     for i in 0..90u64 {
         let out = harness.pull().expect("a frame");
         assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(40 * i)));
-        let found = answer(&out);
+        let found = classification(&out);
         assert!(found.fresh);
         assert_eq!(
             found.top().map(|c| c.index),

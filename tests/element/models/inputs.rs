@@ -176,7 +176,7 @@ fn a_batch_that_is_baked_in() {
     }
 }
 
-/// A graph whose pictures have a part in each other's answers, or whose output has no place for
+/// A graph whose pictures have a part in each other's results, or whose output has no place for
 /// more, runs one at a time.
 #[test]
 fn a_batch_that_is_not_one_for_each() {

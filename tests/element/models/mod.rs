@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Models that others have exported: whatever their last operations, outputs, sizes and batches, the
-//! answer is right, or the user is told.
+//! result is right, or the user is told.
 
 mod activation;
 mod inputs;
@@ -16,7 +16,7 @@ use support::element::*;
 
 /// What became of one red, green or blue frame.
 struct Outcome {
-    answer: Classification,
+    classification: Classification,
     warnings: Vec<String>,
     info: gst::Structure,
 }
@@ -24,14 +24,14 @@ struct Outcome {
 impl Outcome {
     /// Classes and confidences, the confidences in thousandths.
     fn classes(&self) -> Vec<(i32, i32)> {
-        let results = self.answer.results.iter();
+        let results = self.classification.results.iter();
         results
             .map(|c| (c.index, (c.confidence * 1000.0).round() as i32))
             .collect()
     }
 
     fn label(&self) -> &str {
-        &self.answer.top().expect("a class").label
+        &self.classification.top().expect("a class").label
     }
 
     fn activation(&self) -> String {
@@ -80,7 +80,7 @@ fn outcome(element: &gst::Element, color: [u8; 3], set: impl FnOnce(&gst::Elemen
     }
     let buffer = rig.classify(plain(&info, color));
     let outcome = Outcome {
-        answer: answer(&buffer),
+        classification: classification(&buffer),
         warnings: warnings(&rig.bus, element)
             .iter()
             .map(|w| w.message().to_owned())

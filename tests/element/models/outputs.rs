@@ -100,8 +100,8 @@ fn outputs_are_shared_by_name() {
         rig
     });
     let tops = rigs.each_ref().map(|rig| {
-        let answer = answer(&rig.classify(plain(&info, RED)));
-        answer.top().expect("a class").index
+        let classification = classification(&rig.classify(plain(&info, RED)));
+        classification.top().expect("a class").index
     });
     assert_eq!(tops[0], 0);
     assert_ne!(tops[1], 0);

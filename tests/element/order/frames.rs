@@ -19,7 +19,7 @@ pub struct Frame {
     pub is_missing: bool,
 }
 
-/// The color of a frame: its number tells the class, and how long its Run takes with
+/// The color of a frame: its number tells the class, and how long its inference takes with
 /// [`support::onnx::Whim::Uneven`].
 fn color(number: u64) -> [u8; 3] {
     let mut color = [0; 3];
@@ -130,17 +130,19 @@ pub fn fault(pad: &gst::Pad, buffer: &gst::BufferRef, number: u64, sent: &Frame)
         return Some(format!("has other pixels ({} bytes)", map.len()));
     }
 
-    let (regions, answers): (Vec<_>, Vec<_>) = regions_of(buffer).into_iter().unzip();
+    let (regions, classifications): (Vec<_>, Vec<_>) = regions_of(buffer).into_iter().unzip();
     if regions.len() as u64 != number % 3 {
         return Some(format!("has the regions {regions:?}"));
     }
-    // What has an answer of its own has the right one, whichever of the models it is from.
-    let answers = answers.into_iter().chain([classification_of(buffer)]);
-    answers.flatten().find_map(|answer| {
-        let top = answer.top()?;
+    // What has a result of its own has the right one, whichever of the models it is from.
+    let classifications = classifications
+        .into_iter()
+        .chain([classification_of(buffer)]);
+    classifications.flatten().find_map(|classification| {
+        let top = classification.top()?;
         let index = top.index as usize;
         let is_named = [NAMES[index], &format!("class {index}")].contains(&&*top.label);
-        let is_right = !answer.fresh || index as u64 == number % 3;
-        (!is_named || !is_right).then(|| format!("has {answer:?}"))
+        let is_right = !classification.fresh || index as u64 == number % 3;
+        (!is_named || !is_right).then(|| format!("has {classification:?}"))
     })
 }

@@ -2,7 +2,7 @@
 //! Whatever happens to a stream, each frame leaves once, in its turn and unharmed, or was flushed;
 //! and so do events, between the frames that they came between.
 
-mod bench;
+mod driver;
 mod frames;
 mod steps;
 use std::io::Write;
@@ -13,9 +13,9 @@ use proptest::prelude::*;
 use support::element::{RED, caps, element, plain, rgb, timed};
 use support::harness::{play, through};
 use support::onnx::{FREE, Net, Whim};
-use support::stand::Stand;
+use support::pad_harness::PadHarness;
 
-use self::bench::{Bench, Files, PATIENCE};
+use self::driver::{Driver, Files, TIMEOUT};
 use self::steps::steps;
 
 /// Does something in a thread of its own and waits for it. What stands still cannot be ended, nor
@@ -27,7 +27,7 @@ fn watched(what: &dyn std::fmt::Debug, body: impl FnOnce() + Send + 'static) {
         let _end = end;
         body();
     });
-    if ended.recv_timeout(2 * PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+    if ended.recv_timeout(2 * TIMEOUT) == Err(mpsc::RecvTimeoutError::Timeout) {
         // Not with `eprintln!`, which is kept until the test has ended.
         let _ = writeln!(std::io::stderr(), "it stands still: {what:#?}");
         std::process::abort();
@@ -47,7 +47,7 @@ proptest! {
     })]
 
     /// One element or several on one engine, in the same mode or not, each with a thread that
-    /// drives it and now and then a second one that disturbs it. How long a Run takes depends on
+    /// drives it and now and then a second one that disturbs it. How long an inference takes depends on
     /// its frames, so that they overtake each other.
     #[test]
     fn nothing_is_lost_or_out_of_order(
@@ -79,12 +79,12 @@ proptest! {
                         element.set_property("sessions", sessions);
                         element.set_property("batch-size", batch);
                         element.set_property("max-in-flight", in_flight);
-                        let bench = Bench::new(element, files);
-                        bench.begin();
+                        let driver = Driver::new(element, files);
+                        driver.begin();
                         for step in steps {
-                            bench.take(step);
+                            driver.take(step);
                         }
-                        bench.end();
+                        driver.end();
                     });
                 }
             });
@@ -98,31 +98,31 @@ proptest! {
 fn sticky_events_outlive_a_flush() {
     support::init();
     let folder = tempfile::tempdir().expect("a folder");
-    let stand = Stand::new(&element(&Net::color().write(folder.path(), "color.onnx")));
-    assert!(stand.play());
-    let pad = |name| stand.element.static_pad(name).expect("it has both");
-    stand.set(|behind| behind.is_blocked = true);
-    stand.push(RED, 0).expect("it goes in");
-    stand.until("the frame is held", |behind| behind.held == 1);
+    let harness = PadHarness::new(&element(&Net::color().write(folder.path(), "color.onnx")));
+    assert!(harness.play());
+    let pad = |name| harness.element.static_pad(name).expect("it has both");
+    harness.set(|behind| behind.is_blocked = true);
+    harness.push(RED, 0).expect("it goes in");
+    harness.until("the frame is held", |behind| behind.held == 1);
     // All of these wait for their turn.
-    stand.push(RED, 40).expect("it goes in");
+    harness.push(RED, 40).expect("it goes in");
     let large = rgb(64, 48);
-    assert!(stand.send(gst::event::Caps::new(&caps(&large))));
+    assert!(harness.send(gst::event::Caps::new(&caps(&large))));
     let mut tags = gst::TagList::new();
     tags.make_mut()
         .add::<gst::tags::Title>(&"a title", gst::TagMergeMode::Replace);
-    assert!(stand.send(gst::event::Tag::new(tags)));
+    assert!(harness.send(gst::event::Tag::new(tags)));
 
     std::thread::scope(|scope| {
-        scope.spawn(|| stand.send(gst::event::FlushStart::new()));
-        stand.set(|behind| behind.is_blocked = false);
+        scope.spawn(|| harness.send(gst::event::FlushStart::new()));
+        harness.set(|behind| behind.is_blocked = false);
     });
-    stand.send(gst::event::FlushStop::new(true));
+    harness.send(gst::event::FlushStop::new(true));
     let segment = gst::FormattedSegment::<gst::ClockTime>::new();
-    stand.send(gst::event::Segment::new(&segment));
+    harness.send(gst::event::Segment::new(&segment));
     let frame = timed(&large, RED, 120);
     pad("sink").chain(frame).expect("it goes in");
-    stand.until("the frame has left", |behind| {
+    harness.until("the frame has left", |behind| {
         behind.frames.iter().any(|f| f.size() == large.size())
     });
     let behind = pad("src").peer().expect("they are linked");
@@ -135,7 +135,7 @@ fn sticky_events_outlive_a_flush() {
     assert_eq!(title.as_deref(), Some("a title"));
 }
 
-/// What the test above relies on: ONNX Runtime does not see through the network whose Runs take
+/// What the test above relies on: ONNX Runtime does not see through the network whose inferences take
 /// as long as the frames have it.
 #[test]
 fn time_depends_on_the_frames() {
@@ -149,7 +149,7 @@ fn time_depends_on_the_frames() {
     let mut shortest = |color| {
         let times = (0..10).map(|_| {
             let out = through(&mut harness, plain(&info, color));
-            support::element::answer(&out).inference_time
+            support::element::classification(&out).inference_time
         });
         times.min().expect("ten of them")
     };

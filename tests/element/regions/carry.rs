@@ -12,7 +12,7 @@ const SPELLINGS: [Spelling; 3] = [Spelling::ObjectId, Spelling::Tracking, Spelli
 
 /// With `reclassify-interval` an object that a tracker knows, in whatever way it says so, is
 /// classified again when this much time has passed since it last was, and meanwhile keeps its
-/// answer, wherever it is and whatever it looks like.
+/// result, wherever it is and whatever it looks like.
 #[test]
 fn reclassify_interval() {
     for spelling in SPELLINGS {
@@ -29,7 +29,7 @@ fn reclassify_interval() {
             let place = (i * 29 % 50, i * 17 % 40, 3 + i, 4);
             let object = spot(place, color).spelled(spelling, 42);
             let out = through(&mut harness, scene(&info, 40 * u64::from(i), &[object]));
-            found.push(single(&out).expect("an answer on every frame"));
+            found.push(single(&out).expect("a result on every frame"));
         }
         let expected = [
             (0, true, 0),
@@ -60,7 +60,7 @@ fn due_to_the_nanosecond() {
         let time = gst::ClockTime::from_nseconds(nanoseconds);
         frame.make_mut().set_pts(time);
         let out = through(&mut harness, frame);
-        answers(&out)[0].as_ref().expect("an answer").fresh
+        classifications(&out)[0].as_ref().expect("a result").fresh
     };
     for (time, expected) in [
         (0, true),
@@ -125,7 +125,7 @@ fn no_interval_without_an_id() {
         let known = spot((12, 1, 3, 3), color).id(1);
         let spots = [spot((1, 1, 8, 8), color), known];
         let out = through(&mut harness, scene(&info, 40 * i as u64, &spots));
-        let found = answers(&out);
+        let found = classifications(&out);
         let [Some(unknown), Some(known)] = &found[..] else {
             panic!("{found:?}");
         };
@@ -149,7 +149,7 @@ fn interval_set_while_playing() {
         let object = spot((1, 1, 8, 8), color).id(1);
         let out = through(&mut harness, scene(&info, now, &[object]));
         now += 40;
-        single(&out).expect("an answer")
+        single(&out).expect("a result")
     };
     assert_eq!(next(RED), (0, true, 0));
     assert_eq!(next(GREEN), (0, false, 40));
@@ -161,7 +161,7 @@ fn interval_set_while_playing() {
     assert_eq!(next(GREEN), (1, true, 0));
 }
 
-/// Frames that `interval` leaves out carry the answers of their objects: with an id wherever the
+/// Frames that `interval` leaves out carry the results of their objects: with an id wherever the
 /// object is, and never those of another.
 #[test]
 fn carried_by_id() {
@@ -179,7 +179,7 @@ fn carried_by_id() {
             let out = through(&mut harness, scene(&info, now, spots));
             now += 40;
             assert_eq!(classification_of(&out), None);
-            let found = answers(&out).into_iter();
+            let found = classifications(&out).into_iter();
             found
                 .map(|a| {
                     let a = a?;
@@ -205,7 +205,7 @@ fn carried_by_id() {
 }
 
 /// Without an id an object is known by where it was last seen: one that moves slowly keeps its
-/// answer however far it gets, one that jumps does not, nor does another type at its place.
+/// result however far it gets, one that jumps does not, nor does another type at its place.
 #[test]
 fn carried_by_overlap() {
     let (element, _folder) = colors();
@@ -262,7 +262,7 @@ fn half_is_enough() {
     }
 }
 
-/// Where two objects are near, each keeps its own answer, in whatever order they are listed.
+/// Where two objects are near, each keeps its own result, in whatever order they are listed.
 #[test]
 fn neighbours() {
     let (element, _folder) = colors();
@@ -431,13 +431,18 @@ fn flagged_buffers() {
         let out = through(&mut harness, flagged(80));
         assert!(out.flags().contains(flag));
         assert_eq!(classes(&out), [Some(0), Some(2)], "{flag:?}");
-        assert!(answers(&out).into_iter().flatten().all(|a| !a.fresh));
+        assert!(
+            classifications(&out)
+                .into_iter()
+                .flatten()
+                .all(|a| !a.fresh)
+        );
         assert_eq!(stat(&element, "inferences"), 2, "{flag:?}");
     }
 }
 
 /// `both` with `interval`: the frame and its regions are classified on the same frames, and each
-/// carries its own answer between.
+/// carries its own result between.
 #[test]
 fn both_carry() {
     let (element, _folder) = colors();
@@ -459,7 +464,7 @@ fn both_carry() {
             _ => ((2, 0), i == 2),
         };
         assert_eq!(top(&out), expected.0, "{i}");
-        assert_eq!(answer(&out).fresh, fresh, "{i}");
+        assert_eq!(classification(&out).fresh, fresh, "{i}");
         assert_eq!(classes(&out), [Some(expected.0), Some(expected.1)], "{i}");
         assert!(
             classified(&out).iter().all(|(_, a)| a.fresh == fresh),
@@ -469,7 +474,7 @@ fn both_carry() {
 }
 
 /// `skip-still` compares nothing with what it is not: no region with the frame or with another
-/// region. Whatever it leaves out, every answer is right.
+/// region. Whatever it leaves out, every result is right.
 #[test]
 fn still_regions() {
     for region in ["rois", "both"] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Which regions are classified, and that the answer lands on the right one.
+//! Which regions are classified, and that the result lands on the right one.
 
 use gst::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
@@ -53,12 +53,12 @@ fn properties() {
     let info = rgb(32, 24);
     let (mut harness, _bus) = play(&element, &info);
     let out = through(&mut harness, scene(&info, 0, &[spot((0, 0, 8, 8), RED)]));
-    assert!(answer(&out).fresh);
+    assert!(classification(&out).fresh);
     assert_eq!(classes(&out), [None]);
     assert_eq!(stat(&element, "inferences"), 1);
 }
 
-/// Each region has its own answer, whatever the order of the regions, and where they touch or lie
+/// Each region has its own result, whatever the order of the regions, and where they touch or lie
 /// one upon the other. The whole frame has none, and the metas stay as they were.
 #[test]
 fn each_its_own() {
@@ -98,12 +98,12 @@ fn each_its_own() {
         let expected: Vec<_> = order.iter().map(|i| expected[*i]).collect();
         assert_eq!(classes(&out), expected, "{order:?}");
         assert_eq!(classification_of(&out), None, "not the whole frame");
-        for answer in answers(&out).into_iter().flatten() {
-            assert!(answer.fresh);
-            assert_eq!(answer.age, Some(gst::ClockTime::ZERO));
-            assert_eq!(answer.provider.as_ref(), "cpu");
-            assert!(answer.model.ends_with("color.onnx"));
-            assert_eq!(answer.results.len(), 3);
+        for classification in classifications(&out).into_iter().flatten() {
+            assert!(classification.fresh);
+            assert_eq!(classification.age, Some(gst::ClockTime::ZERO));
+            assert_eq!(classification.provider.as_ref(), "cpu");
+            assert!(classification.model.ends_with("color.onnx"));
+            assert_eq!(classification.results.len(), 3);
         }
         for meta in out.iter_meta::<VideoRegionOfInterestMeta>() {
             let detection = meta.param("detection").expect("the detector's own");
@@ -143,7 +143,7 @@ fn twins() {
     assert_eq!(classes(&out), [GREEN_CLASS, BLUE_CLASS]);
 }
 
-/// A frame that somebody else has too is not touched: its answers are on a buffer of their own,
+/// A frame that somebody else has too is not touched: its results are on a buffer of their own,
 /// with the very same memory. One that nobody else has is not even a new buffer.
 #[test]
 fn shared_buffer() {
@@ -188,7 +188,7 @@ fn shared_buffer() {
     }
 }
 
-/// An answer that another element has left on a region is followed by ours, which counts.
+/// A result that another element has left on a region is followed by ours, which counts.
 #[test]
 fn after_another_classifier() {
     let (element, _folder) = colors();
@@ -339,7 +339,7 @@ fn cut_to_the_frame() {
     let mut frame = scene(&info, 0, &colored[..2]);
     mark(&mut frame, &colored[2..]);
     let out = through(&mut harness, frame);
-    let whole = answers(&out).pop().flatten().expect("an answer");
+    let whole = classifications(&out).pop().flatten().expect("a result");
     assert_eq!(whole.results.len(), 576);
     for class in whole.results {
         let (channel, column) = (class.index / 192, class.index % 8);
@@ -351,7 +351,7 @@ fn cut_to_the_frame() {
     }
 }
 
-/// Two thousand regions on one frame: the first 1024 have their answers, whatever the queues hold,
+/// Two thousand regions on one frame: the first 1024 have their results, whatever the queues hold,
 /// and the others are left alone.
 #[test]
 fn two_thousand() {
@@ -383,7 +383,7 @@ fn two_thousand() {
     }
 }
 
-/// `both`: the whole frame and its regions; each has its own answer.
+/// `both`: the whole frame and its regions; each has its own result.
 #[test]
 fn both() {
     let (element, _folder) = colors();
@@ -394,13 +394,13 @@ fn both() {
     let out = through(&mut harness, scene(&info, 0, &spots));
     // The blue spot is a two-hundredth of the picture.
     assert_eq!(top(&out), 1);
-    assert!(answer(&out).fresh);
+    assert!(classification(&out).fresh);
     assert_eq!(classes(&out), [GREEN_CLASS, BLUE_CLASS]);
     assert_eq!(stat(&element, "inferences"), 3);
 
     // Without regions there is still the frame.
     let out = through(&mut harness, scene(&info, 40, &[]));
-    assert!(answer(&out).fresh);
+    assert!(classification(&out).fresh);
     assert_eq!(stat(&element, "inferences"), 4);
 }
 

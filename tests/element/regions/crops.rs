@@ -21,7 +21,7 @@ const SIDE: u32 = 6;
 
 const ELEMENTS: u32 = 3 * SIDE * SIDE;
 
-/// An element whose answers are its tensors, with values from 0 to 1.
+/// An element whose results are its tensors, with values from 0 to 1.
 fn identity() -> (gst::Element, tempfile::TempDir) {
     support::init();
     let folder = tempfile::tempdir().expect("a folder");
@@ -34,10 +34,10 @@ fn identity() -> (gst::Element, tempfile::TempDir) {
 }
 
 /// The bits of a tensor.
-fn tensor(answer: &Classification) -> Vec<u32> {
-    assert_eq!(answer.results.len(), ELEMENTS as usize);
+fn tensor(classification: &Classification) -> Vec<u32> {
+    assert_eq!(classification.results.len(), ELEMENTS as usize);
     let mut values = vec![None; ELEMENTS as usize];
-    for class in &answer.results {
+    for class in &classification.results {
         values[class.index as usize] = Some(class.confidence.to_bits());
     }
     let all = values.into_iter().collect::<Option<_>>();
@@ -154,9 +154,9 @@ fn of_regions(
     let spots: Vec<Spot> = places.iter().map(|rect| spot(*rect, RED)).collect();
     mark(&mut frame, &spots);
     let out = through(harness, frame);
-    let found = answers(&out).into_iter();
+    let found = classifications(&out).into_iter();
     found
-        .map(|answer| tensor(&answer.expect("every region is classified")))
+        .map(|classification| tensor(&classification.expect("every region is classified")))
         .collect()
 }
 
@@ -170,7 +170,7 @@ fn alone(
     element.set_property_from_str("region", "frame");
     harness.set_src_caps(caps(info));
     let out = through(harness, gst::Buffer::from_slice(data));
-    tensor(&answer(&out))
+    tensor(&classification(&out))
 }
 
 /// All formats, all places, one fit and shape of the pixels.

@@ -8,7 +8,7 @@ use support::element::*;
 use support::harness::{play, through};
 use support::regions::*;
 
-/// What is decided for an object comes of its own answers alone: of their running average, with
+/// What is decided for an object comes of its own results alone: of their running average, with
 /// its own thresholds and times.
 #[test]
 fn decisions() {
@@ -41,8 +41,8 @@ fn decisions() {
         }
         let out = through(&mut harness, scene(&info, time, &spots));
         assert_eq!(classification_of(&out), None);
-        let found = answers(&out).into_iter().map(|answer| {
-            let decision = answer.expect("an answer").decision;
+        let found = classifications(&out).into_iter().map(|classification| {
+            let decision = classification.expect("a result").decision;
             let decision = decision.expect("there is a decision layer");
             assert!(decision.since <= out.pts(), "{time}");
             decision.name().to_owned()
@@ -86,7 +86,7 @@ fn decisions() {
     assert_eq!(changes, expected);
 }
 
-/// An object that is looked at now and then decides by the answers it has had, and carries the
+/// An object that is looked at now and then decides by the results it has had, and carries the
 /// decision between.
 #[test]
 fn decisions_are_carried() {
@@ -100,9 +100,9 @@ fn decisions_are_carried() {
         let color = if i % 10 < 5 { RED } else { [40, 50, 60] };
         let object = spot((1, 1, 8, 8), color).id(1);
         let out = through(&mut harness, scene(&info, 40 * i, &[object]));
-        let answer = answers(&out)[0].clone().expect("an answer");
-        assert_eq!(answer.fresh, i % 5 == 0, "{i}");
-        let decision = answer.decision.expect("a decision");
+        let classification = classifications(&out)[0].clone().expect("a result");
+        assert_eq!(classification.fresh, i % 5 == 0, "{i}");
+        let decision = classification.decision.expect("a decision");
         let expected = if i % 10 < 5 { "red" } else { "nothing" };
         assert_eq!(decision.name(), expected, "{i}");
         let since = gst::ClockTime::from_mseconds(40 * (i - i % 5));

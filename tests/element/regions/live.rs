@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Regions of live streams: nothing waits, every object gets its turn, and no answer lands on
+//! Regions of live streams: nothing waits, every object gets its turn, and no result lands on
 //! another's.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use support::harness::play;
 use support::onnx::{FREE, Net};
 use support::regions::*;
 
-/// A live element whose Runs take one or two times so many milliseconds, one region after the
+/// A live element whose inferences take one or two times so many milliseconds, one region after the
 /// other.
 fn slow(steps: usize) -> (gst::Element, tempfile::TempDir) {
     let (element, folder) = colors_by(Net::color().batch(FREE).busy(steps));
@@ -44,7 +44,7 @@ impl Watchdog {
     }
 }
 
-/// Pushes the same scene until its only region has an answer of which this is so. Returns the
+/// Pushes the same scene until its only region has a result of which this is so. Returns the
 /// time of the next frame.
 fn until(
     harness: &mut Harness,
@@ -67,7 +67,7 @@ fn until(
 }
 
 /// Six objects and a model that is slower than the frames: these leave at once all the same, each
-/// object gets its turn, and has nothing but its own answers, of which none is older than the one
+/// object gets its turn, and has nothing but its own results, of which none is older than the one
 /// before.
 #[test]
 fn nobody_starves() {
@@ -76,7 +76,7 @@ fn nobody_starves() {
         let info = rgb(64, 48);
         let (mut harness, bus) = play(&element, &info);
         let colors = [RED, GREEN, BLUE, BLUE, GREEN, RED];
-        // For each object, the times of the frames that it has had answers of.
+        // For each object, the times of the frames that it has had results of.
         let mut answered: Vec<Vec<u64>> = vec![Vec::new(); colors.len()];
         let watchdog = Watchdog::new();
         for i in 0u64.. {
@@ -97,12 +97,14 @@ fn nobody_starves() {
             let out = at_once(&mut harness, scene(&info, 10 * i, &frame));
             assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(10 * i)));
             assert_eq!(classification_of(&out), None);
-            for (n, answer) in listed.iter().zip(answers(&out)) {
-                let Some(answer) = answer else { continue };
-                assert!(!answer.fresh);
-                let class = answer.top().expect("a class").index;
-                assert_eq!(class, class_of(colors[*n]), "another's answer");
-                let of = 10 * i - answer.age.expect("an age").mseconds();
+            for (n, classification) in listed.iter().zip(classifications(&out)) {
+                let Some(classification) = classification else {
+                    continue;
+                };
+                assert!(!classification.fresh);
+                let class = classification.top().expect("a class").index;
+                assert_eq!(class, class_of(colors[*n]), "another's result");
+                let of = 10 * i - classification.age.expect("an age").mseconds();
                 let times = &mut answered[*n];
                 assert!(times.last().is_none_or(|last| *last <= of), "older again");
                 if times.last() != Some(&of) {
@@ -127,7 +129,7 @@ fn nobody_starves() {
     }
 }
 
-/// While a Run goes on frames come and go, more than the model could ever see; pictures that a
+/// While an inference goes on frames come and go, more than the model could ever see; pictures that a
 /// newer one of the same object takes the place of are counted as `busy`.
 #[test]
 fn frames_leave_at_once() {
@@ -177,7 +179,7 @@ fn newest_picture() {
     assert!(inferences <= 6, "{inferences}");
 }
 
-/// An object without an id is followed on its way: the answer that is found while it moves on is
+/// An object without an id is followed on its way: the result that is found while it moves on is
 /// still its own.
 #[test]
 fn moving_without_an_id() {
@@ -196,10 +198,10 @@ fn moving_without_an_id() {
             spot((there(230), 8, 16, 7), BLUE),
         ];
         let out = at_once(&mut harness, scene(&info, 10 * i, &spots));
-        let found = answers(&out);
-        for (answer, expected) in found.iter().zip([0, 2]) {
-            if let Some(answer) = answer {
-                assert_eq!(answer.top().map(|c| c.index), Some(expected), "{i}");
+        let found = classifications(&out);
+        for (classification, expected) in found.iter().zip([0, 2]) {
+            if let Some(classification) = classification {
+                assert_eq!(classification.top().map(|c| c.index), Some(expected), "{i}");
             }
         }
         if let [Some(a), Some(b)] = &found[..] {
@@ -241,7 +243,7 @@ fn objects_that_vanish() {
     assert!(errors(&bus, &element).is_empty());
 }
 
-/// With `reclassify-interval` an object that has its answer is not looked at again before its
+/// With `reclassify-interval` an object that has its result is not looked at again before its
 /// time, and one that has none yet is.
 #[test]
 fn reclassify_interval() {
@@ -254,12 +256,14 @@ fn reclassify_interval() {
         let object = spot((1, 1, 8, 8), color).id(id);
         now = until(&mut harness, &info, object, now, |c| c == class_of(color));
     }
-    // What was on its way when the last answer came may still arrive.
+    // What was on its way when the last result came may still arrive.
     let settled = stat(&element, "inferences") + 1;
     let object = spot((30, 30, 4, 4), RED).id(3);
     for i in 0..200u64 {
         let out = at_once(&mut harness, scene(&info, now + i, &[object]));
-        let found = answers(&out)[0].clone().expect("it keeps its answer");
+        let found = classifications(&out)[0]
+            .clone()
+            .expect("it keeps its result");
         assert_eq!(found.top().map(|c| c.index), Some(2), "{i}");
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -267,7 +271,7 @@ fn reclassify_interval() {
     assert!(inferences <= settled, "{inferences}, not {settled}");
 }
 
-/// Both at once: the frame has its answers, and the regions theirs.
+/// Both at once: the frame has its results, and the regions theirs.
 #[test]
 fn frame_and_regions() {
     let (element, _folder) = slow(2);
@@ -280,16 +284,22 @@ fn frame_and_regions() {
         spot((20, 1, 4, 4), BLUE).id(4),
     ];
     let watchdog = Watchdog::new();
-    // For the frame and each region, how many answers it has had.
+    // For the frame and each region, how many results it has had.
     let mut ages: BTreeMap<usize, std::collections::BTreeSet<u64>> = BTreeMap::new();
     for i in 0u64.. {
         let out = at_once(&mut harness, scene(&info, 10 * i, &spots));
-        let all = std::iter::once(classification_of(&out)).chain(answers(&out));
-        for (n, answer) in all.enumerate() {
-            let Some(answer) = answer else { continue };
-            assert_eq!(answer.top().map(|c| c.index), Some([1, 1, 0, 2][n]), "{n}");
-            assert!(!answer.fresh);
-            let of = 10 * i - answer.age.expect("an age").mseconds();
+        let all = std::iter::once(classification_of(&out)).chain(classifications(&out));
+        for (n, classification) in all.enumerate() {
+            let Some(classification) = classification else {
+                continue;
+            };
+            assert_eq!(
+                classification.top().map(|c| c.index),
+                Some([1, 1, 0, 2][n]),
+                "{n}"
+            );
+            assert!(!classification.fresh);
+            let of = 10 * i - classification.age.expect("an age").mseconds();
             ages.entry(n).or_default().insert(of);
         }
         if ages.len() == 4 && ages.values().all(|of| of.len() >= 10) {

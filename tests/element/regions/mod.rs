@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Regions: which are classified, that each is cut out to the sample and gets its own answer, how
+//! Regions: which are classified, that each is cut out to the sample and gets its own result, how
 //! long it keeps it, and who is told.
 
 mod carry;

@@ -106,7 +106,7 @@ fn boxes_of_the_overlay() {
     assert!((70..130).all(|x| !changed(x, 140)), "in the face");
 }
 
-/// A second `resnet50` puts its own answers before the first one's, and leaves those, what the
+/// A second `resnet50` puts its own results before the first one's, and leaves those, what the
 /// detector wrote, and the regions that are not its own.
 #[test]
 fn second_element_keeps_the_answers() {
@@ -124,7 +124,7 @@ fn second_element_keeps_the_answers() {
     let kept = between.clone();
     let out = through(&mut two, between);
     assert_eq!(classes(&out), [Some(1), Some(1)]);
-    assert_eq!(answers(&out).iter().flatten().count(), 2);
+    assert_eq!(classifications(&out).iter().flatten().count(), 2);
     let names: Vec<Vec<_>> = out
         .iter_meta::<gst_video::VideoRegionOfInterestMeta>()
         .map(|meta| meta.params().map(|p| p.name().to_string()).collect())

@@ -30,7 +30,7 @@ fn lasting() -> (gst::Element, tempfile::TempDir) {
 fn look(harness: &mut Harness, color: [u8; 3], time: u64) -> Vec<Option<(i32, bool)>> {
     let info = rgb(32, 24);
     let out = through(harness, scene(&info, time, &pair(color)));
-    let found = answers(&out).into_iter();
+    let found = classifications(&out).into_iter();
     found
         .map(|a| a.map(|a| (a.top().expect("a class").index, a.fresh)))
         .collect()
@@ -78,7 +78,7 @@ fn flush_before_an_answer_is_due() {
     assert_eq!(look(&mut harness, BLUE, 40), [Some((2, true)); 2]);
 }
 
-/// In mode live no answer of a picture from before the flush comes after it, though its Run may
+/// In mode live no result of a picture from before the flush comes after it, though its inference may
 /// end then.
 #[test]
 fn live_flush() {
@@ -93,13 +93,17 @@ fn live_flush() {
         let mut seen = 0;
         for i in 0u64.. {
             let out = through(&mut harness, scene(&info, 10 * i, &pair(color)));
-            for answer in answers(&out).into_iter().flatten() {
-                assert_eq!(answer.top().map(|c| c.index), Some(class), "{round} {i}");
-                let age = answer.age.expect("an age").mseconds();
+            for classification in classifications(&out).into_iter().flatten() {
+                assert_eq!(
+                    classification.top().map(|c| c.index),
+                    Some(class),
+                    "{round} {i}"
+                );
+                let age = classification.age.expect("an age").mseconds();
                 assert!(age <= 10 * i, "{round}: from before the flush");
                 seen += 1;
             }
-            // Some rounds end before there is any answer.
+            // Some rounds end before there is any result.
             if seen > 4 || (round % 4 == 3 && i == 3) {
                 break;
             }
@@ -131,7 +135,7 @@ fn flush_discards() {
     }
 }
 
-/// Another model: no answer of the old one is carried, and all are asked anew.
+/// Another model: no result of the old one is carried, and all are asked anew.
 #[test]
 fn another_model() {
     let (element, folder) = lasting();
@@ -142,16 +146,16 @@ fn another_model() {
     element.set_property("model", text(&other));
     assert!(loaded(&bus));
     let out = through(&mut harness, scene(&info, 40, &pair(RED)));
-    for (_, answer) in classified(&out) {
-        assert!(answer.fresh);
-        assert_eq!(answer.top().map(|c| c.index), Some(2));
-        assert!(answer.model.ends_with("other.onnx"));
+    for (_, classification) in classified(&out) {
+        assert!(classification.fresh);
+        assert_eq!(classification.top().map(|c| c.index), Some(2));
+        assert!(classification.model.ends_with("other.onnx"));
     }
     assert_eq!(classified(&out).len(), 2);
     assert_eq!(look(&mut harness, GREEN, 80), [Some((2, false)); 2]);
 }
 
-/// The same in mode live, where answers of the old model may still come.
+/// The same in mode live, where results of the old model may still come.
 #[test]
 fn another_model_live() {
     let (element, folder) = colors_by(Net::color().batch(FREE).busy(4));
@@ -171,9 +175,9 @@ fn another_model_live() {
         for i in 0.. {
             let out = through(&mut harness, scene(&info, now, &pair(RED)));
             now += 10;
-            for (_, answer) in classified(&out) {
-                assert_eq!(&*answer.model, text(model));
-                assert_eq!(answer.top().map(|c| c.index), Some(expected));
+            for (_, classification) in classified(&out) {
+                assert_eq!(&*classification.model, text(model));
+                assert_eq!(classification.top().map(|c| c.index), Some(expected));
                 seen += 1;
             }
             if seen >= 4 {
@@ -244,7 +248,7 @@ fn other_caps() {
     assert!(errors(&bus, &element).is_empty());
 }
 
-/// A Run that fails for one of several regions is one ERROR, and the flow ends.
+/// An inference that fails for one of several regions is one ERROR, and the flow ends.
 #[test]
 fn run_that_fails() {
     for mode in ["exact", "live"] {

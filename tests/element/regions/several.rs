@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Several classifiers in a row: each frame and each region keeps the answers of all.
+//! Several classifiers in a row: each frame and each region keeps the results of all.
 
 use gst::prelude::*;
 use gst_video::VideoRegionOfInterestMeta;
@@ -39,7 +39,7 @@ fn named(name: &str, labels: &str, region: &str) -> (gst::Element, tempfile::Tem
 const ENGLISH: &str = "red\ngreen\nblue\n";
 const GERMAN: &str = "rot\ngrün\nblau\n";
 
-/// Two elements, with one model and other labels, keep both answers for the frame and for each
+/// Two elements, with one model and other labels, keep both results for the frame and for each
 /// region. A frame that comes again has no more of them than before.
 #[test]
 fn two_classifiers_in_a_row() {
@@ -75,7 +75,7 @@ fn two_classifiers_in_a_row() {
 }
 
 /// One that classifies the frame and one that classifies the regions: the reader of either finds
-/// its answer without a name.
+/// its result without a name.
 #[test]
 fn frame_and_regions_by_different_classifiers() {
     let (first, _folder) = named("first", ENGLISH, "frame");
@@ -84,7 +84,10 @@ fn frame_and_regions_by_different_classifiers() {
     let rig = Rig::among(std::slice::from_ref(&first), &second, &[], &info);
     rig.play().expect("it plays");
     let frame = rig.classify(scene(&info, 0, &[spot((0, 0, 64, 48), GREEN)]));
-    assert_eq!(said(&[answer(&frame)]), pairs(&[("first", "green")]));
+    assert_eq!(
+        said(&[classification(&frame)]),
+        pairs(&[("first", "green")])
+    );
     let regions: Vec<_> = classified(&frame).into_iter().map(|(_, c)| c).collect();
     assert_eq!(said(&regions), pairs(&[("second", "grün")]));
     rig.stop();
@@ -99,7 +102,7 @@ fn a_wrong_model_name_is_told_once() {
         false => &["resnet50json"],
     };
     let (first, _folder) = named("first", ENGLISH, "frame");
-    // It answers for regions only, and the frames have none.
+    // It results for regions only, and the frames have none.
     let (second, _other) = named("second", GERMAN, "rois");
     for reader in readers {
         for (name, at_once, in_the_end) in [
@@ -128,7 +131,7 @@ fn a_wrong_model_name_is_told_once() {
             let kinds = [gst::MessageType::Warning, gst::MessageType::Eos];
             let next = || {
                 rig.bus
-                    .timed_pop_filtered(PATIENCE, &kinds)
+                    .timed_pop_filtered(TIMEOUT, &kinds)
                     .expect("a message")
             };
             let mut told = Vec::new();

@@ -85,10 +85,10 @@ fn tensors(
     let spots: Vec<Spot> = places.iter().map(|rect| spot(*rect, RED)).collect();
     mark(&mut frame, &spots);
     let out = through(harness, frame);
-    let found = answers(&out).into_iter().map(|answer| {
-        let answer = answer.expect("every region is classified");
+    let found = classifications(&out).into_iter().map(|classification| {
+        let classification = classification.expect("every region is classified");
         let mut values = vec![f64::NAN; ELEMENTS];
-        for class in answer.results {
+        for class in classification.results {
             values[class.index as usize] = f64::from(class.confidence) * 255.0;
         }
         assert!(values.iter().all(|v| !v.is_nan()), "an index came twice");

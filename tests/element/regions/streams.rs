@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Regions on their way through the engine: together in the same Runs, and out again in their
+//! Regions on their way through the engine: together in the same inferences, and out again in their
 //! order.
 
 use gst::prelude::*;
@@ -49,7 +49,7 @@ fn one_run_for_a_frame() {
     }
 }
 
-/// Regions of two streams, and the frames of a third, meet in one Run.
+/// Regions of two streams, and the frames of a third, meet in one inference.
 #[test]
 fn streams_meet() {
     let (_, folder) = colors();
@@ -78,7 +78,7 @@ fn streams_meet() {
             match n {
                 2 => {
                     assert_eq!(classes(&out), [None; 8]);
-                    assert!(answer(&out).fresh);
+                    assert!(classification(&out).fresh);
                 }
                 _ => assert_eq!(classes(&out), expected(spots), "{n}"),
             }
@@ -94,9 +94,9 @@ fn streams_meet() {
     assert_eq!(inferences, [6, 9, 3]);
 }
 
-/// With many frames under way, on several workers whose Runs take now more and now less time,
+/// With many frames under way, on several workers whose inferences take now more and now less time,
 /// each frame leaves in its turn, with the events between in their places, and each region with
-/// its own answer.
+/// its own result.
 #[test]
 fn order_is_kept() {
     for region in ["rois", "both"] {
@@ -142,7 +142,7 @@ fn order_is_kept() {
     }
 }
 
-/// With frames under way, carried answers are those of the frames before, though these have not
+/// With frames under way, carried results are those of the frames before, though these have not
 /// left when the frame comes.
 #[test]
 fn carried_while_under_way() {
@@ -170,10 +170,10 @@ fn carried_while_under_way() {
     for i in 0..40u64 {
         let out = harness.pull().expect("a frame");
         assert_eq!(classes(&out), expected(&spots_of(i & !1)), "{i}");
-        for (_, answer) in classified(&out) {
-            assert_eq!(answer.fresh, i % 2 == 0, "{i}");
+        for (_, classification) in classified(&out) {
+            assert_eq!(classification.fresh, i % 2 == 0, "{i}");
             assert_eq!(
-                answer.age,
+                classification.age,
                 Some(gst::ClockTime::from_mseconds(40 * (i % 2)))
             );
         }

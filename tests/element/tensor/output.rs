@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use gst::prelude::*;
-use support::element::{answer, element, plain, rgb, text, values};
+use support::element::{classification, element, plain, rgb, text, values};
 use support::harness::{play, through};
 use support::onnx::Net;
 
@@ -52,7 +52,11 @@ fn class_names() {
         let info = rgb(4, 4);
         let (mut harness, _bus) = play(&element, &info);
         let buffer = through(&mut harness, plain(&info, [0; 3]));
-        answer(&buffer).top().expect("a class").label.to_string()
+        classification(&buffer)
+            .top()
+            .expect("a class")
+            .label
+            .to_string()
     };
     let peak = |classes: usize, at: usize| {
         let mut logits = vec![0.0; classes];

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use gst::prelude::*;
-use support::element::{GREEN, answer, plain, rgb, text};
+use support::element::{GREEN, classification, plain, rgb, text};
 
 use super::{
     LIBRARY, alone, does_not_start, folder, home, installed, is_mapped, library, link, mended, rig,
@@ -160,7 +160,10 @@ fn model_by_variable() {
             rig.element.set_property("model", None::<&str>);
             rig.play().expect("it starts");
             let buffer = rig.classify(plain(&rgb(4, 4), GREEN));
-            assert_eq!(&*answer(&buffer).model, "builtin:efficientnet-lite0");
+            assert_eq!(
+                &*classification(&buffer).model,
+                "builtin:efficientnet-lite0"
+            );
         },
     );
 }

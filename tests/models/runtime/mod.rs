@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gst::prelude::*;
-use support::element::{GREEN, Rig, answer, element, plain, rgb, text, top};
+use support::element::{GREEN, Rig, classification, element, plain, rgb, text, top};
 use support::onnx::Net;
 
 /// The library that is installed on this machine, where the plugin looks for it. The tests hand it
@@ -107,7 +107,7 @@ fn works(rig: &Rig) {
     rig.play().expect("it starts");
     let buffer = rig.classify(plain(&rgb(4, 4), GREEN));
     assert_eq!(top(&buffer), 1);
-    assert_eq!(&*answer(&buffer).provider, "cpu");
+    assert_eq!(&*classification(&buffer).provider, "cpu");
     assert!(rig.errors().is_empty());
     rig.stop();
 }

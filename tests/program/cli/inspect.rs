@@ -143,8 +143,7 @@ fn inspect_says_whether_the_element_takes_it() {
         let bus = gst::Bus::new();
         element.set_bus(Some(&bus));
         let _ = element.set_state(gst::State::Paused);
-        let message =
-            bus.timed_pop_filtered(support::element::PATIENCE, &[gst::MessageType::Error]);
+        let message = bus.timed_pop_filtered(support::element::TIMEOUT, &[gst::MessageType::Error]);
         let message = message.expect("an error");
         let gst::MessageView::Error(error) = message.view() else {
             unreachable!("only errors were asked for");

@@ -9,7 +9,7 @@ use gst_video::{VideoFormat, VideoInfo};
 use gstresnet50::meta::{Classification, classification_of};
 
 /// How long a test waits for what must come: it is there so that a defect fails instead of hanging.
-pub const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(60);
+pub const TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(60);
 
 /// A new `resnet50` with this model.
 pub fn element(model: &Path) -> gst::Element {
@@ -63,7 +63,7 @@ pub fn loaded(bus: &gst::Bus) -> bool {
     use gst::{MessageView, ProgressType};
     let mut others = Vec::new();
     let loaded = loop {
-        let message = bus.timed_pop(PATIENCE).expect("loading ends");
+        let message = bus.timed_pop(TIMEOUT).expect("loading ends");
         match message.view() {
             // Not with its getter, which loses the texts.
             MessageView::Progress(p) => {
@@ -86,15 +86,15 @@ pub fn loaded(bus: &gst::Bus) -> bool {
 }
 
 /// The classification of a frame that must have one.
-pub fn answer(buffer: &gst::BufferRef) -> Classification {
+pub fn classification(buffer: &gst::BufferRef) -> Classification {
     classification_of(buffer).expect("the frame has been classified")
 }
 
 /// Everything that the model gave, by the index of the class.
 pub fn values(buffer: &gst::BufferRef) -> Vec<f32> {
-    let answer = answer(buffer);
-    let mut values = vec![f32::NAN; answer.results.len()];
-    for class in &answer.results {
+    let classification = classification(buffer);
+    let mut values = vec![f32::NAN; classification.results.len()];
+    for class in &classification.results {
         values[class.index as usize] = class.confidence;
     }
     assert!(values.iter().all(|v| !v.is_nan()), "an index came twice");
@@ -123,7 +123,7 @@ pub const BLUE: [u8; 3] = [0, 0, 255];
 
 /// Index of the best class.
 pub fn top(buffer: &gst::BufferRef) -> i32 {
-    answer(buffer).top().expect("a class").index
+    classification(buffer).top().expect("a class").index
 }
 
 /// The bytes of a buffer.
@@ -141,7 +141,7 @@ pub fn stat(element: &gst::Element, field: &str) -> u64 {
 pub fn until(what: &str, is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < Duration::from(PATIENCE), "{what}");
+        assert!(begun.elapsed() < Duration::from(TIMEOUT), "{what}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -248,7 +248,7 @@ impl Rig {
 
     /// The next frame.
     pub fn pull(&self) -> gst::Buffer {
-        let sample = self.sink.try_pull_sample(PATIENCE);
+        let sample = self.sink.try_pull_sample(TIMEOUT);
         let sample = sample.unwrap_or_else(|| panic!("no frame: {:?}", self.errors()));
         sample.buffer_owned().expect("a sample of one buffer")
     }

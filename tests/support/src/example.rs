@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what must come: it is there so that a defect fails instead of hanging.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// An example, which `cargo test` builds beside the tests. Warnings of GLib and GStreamer end it.
 pub fn command(name: &str) -> Command {
@@ -63,7 +63,7 @@ pub fn finish(child: &mut Child) {
         if let Some(status) = child.try_wait().expect("a child") {
             break status;
         }
-        assert!(begun.elapsed() < PATIENCE, "the program does not end");
+        assert!(begun.elapsed() < TIMEOUT, "the program does not end");
         std::thread::sleep(Duration::from_millis(20));
     };
     assert!(status.success(), "{status}");

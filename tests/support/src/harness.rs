@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The pads on both sides of an element: gst_check's harness, and pads that the test looks after
-//! itself where it decides what its neighbours do ([`Stand`](crate::stand::Stand) has those with
+//! itself where it decides what its neighbours do ([`PadHarness`](crate::pad_harness::PadHarness) has those with
 //! the usual needs).
 
 use std::thread::sleep;

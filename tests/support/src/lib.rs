@@ -12,13 +12,13 @@ pub mod markdown;
 pub mod onnx;
 pub mod overlay;
 pub mod pack;
+pub mod pad_harness;
 pub mod pillow;
 pub mod plugin;
 pub mod program;
 #[cfg(target_os = "linux")]
 pub mod pty;
 pub mod regions;
-pub mod stand;
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;

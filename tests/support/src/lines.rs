@@ -39,7 +39,7 @@ pub fn parse(bytes: &[u8]) -> Vec<Value> {
         .collect()
 }
 
-/// An answer with this as its only class.
+/// A result with this as its only class.
 pub fn seen(index: i32, label: &str) -> Classification {
     Classification {
         element: "classify".into(),
@@ -63,10 +63,10 @@ pub fn frame(milliseconds: u64) -> gst::Buffer {
     crate::element::timed(&crate::element::rgb(8, 8), [0; 3], milliseconds)
 }
 
-/// The same with an answer.
-pub fn classified(milliseconds: u64, answer: &Classification) -> gst::Buffer {
+/// The same with a result.
+pub fn classified(milliseconds: u64, classification: &Classification) -> gst::Buffer {
     let mut buffer = frame(milliseconds);
-    attach(buffer.make_mut(), answer);
+    attach(buffer.make_mut(), classification);
     buffer
 }
 
@@ -75,14 +75,14 @@ pub fn with_region(
     buffer: &mut gst::Buffer,
     kind: &str,
     tracking_id: Option<i64>,
-    answer: Option<&Classification>,
+    classification: Option<&Classification>,
 ) {
     let mut meta = VideoRegionOfInterestMeta::add(buffer.make_mut(), kind, (1, 2, 3, 4));
     if let Some(id) = tracking_id {
         let tracking = gst::Structure::builder("tracking").field("id", id);
         meta.add_param(tracking.build());
     }
-    if let Some(answer) = answer {
-        attach_region(&mut meta, answer);
+    if let Some(classification) = classification {
+        attach_region(&mut meta, classification);
     }
 }

@@ -13,8 +13,8 @@ pub const WIDTH: u32 = 320;
 
 pub const HEIGHT: u32 = 240;
 
-/// An answer with these classes.
-pub fn answer(classes: &[(&str, f32)]) -> Classification {
+/// A result with these classes.
+pub fn classification(classes: &[(&str, f32)]) -> Classification {
     let class = |(index, (label, confidence)): (usize, &(&str, f32))| Class {
         index: index as i32,
         label: (*label).into(),
@@ -77,19 +77,19 @@ pub fn noise(info: &VideoInfo, milliseconds: u64) -> gst::Buffer {
     buffer
 }
 
-pub fn with(mut buffer: gst::Buffer, answer: &Classification) -> gst::Buffer {
-    meta::attach(buffer.make_mut(), answer);
+pub fn with(mut buffer: gst::Buffer, classification: &Classification) -> gst::Buffer {
+    meta::attach(buffer.make_mut(), classification);
     buffer
 }
 
 pub fn with_region(
     mut buffer: gst::Buffer,
     rect: (u32, u32, u32, u32),
-    answer: Option<&Classification>,
+    classification: Option<&Classification>,
 ) -> gst::Buffer {
     let mut roi = VideoRegionOfInterestMeta::add(buffer.make_mut(), "face", rect);
-    if let Some(answer) = answer {
-        meta::attach_region(&mut roi, answer);
+    if let Some(classification) = classification {
+        meta::attach_region(&mut roi, classification);
     }
     buffer
 }

@@ -129,34 +129,37 @@ pub fn colors_by(net: Net) -> (gst::Element, tempfile::TempDir) {
     (element, folder)
 }
 
-/// The answers of the regions, in their order.
-pub fn answers(buffer: &gst::BufferRef) -> Vec<Option<Classification>> {
+/// The results of the regions, in their order.
+pub fn classifications(buffer: &gst::BufferRef) -> Vec<Option<Classification>> {
     regions_of(buffer).into_iter().map(|(_, a)| a).collect()
 }
 
-/// The regions that have been classified, with their answers.
+/// The regions that have been classified, with their results.
 pub fn classified(buffer: &gst::BufferRef) -> Vec<(Region, Classification)> {
     let all = regions_of(buffer).into_iter();
-    all.filter_map(|(region, answer)| Some((region, answer?)))
+    all.filter_map(|(region, classification)| Some((region, classification?)))
         .collect()
 }
 
-/// The best class of each region; none for those without an answer.
+/// The best class of each region; none for those without a result.
 pub fn classes(buffer: &gst::BufferRef) -> Vec<Option<i32>> {
-    let all = answers(buffer).into_iter();
-    all.map(|answer| answer.map(|a| a.top().expect("a class").index))
+    let all = classifications(buffer).into_iter();
+    all.map(|classification| classification.map(|a| a.top().expect("a class").index))
         .collect()
 }
 
 /// The only region's best class, whether it is this frame's own, and its age in milliseconds.
 pub fn single(buffer: &gst::BufferRef) -> Option<(i32, bool, u64)> {
-    let mut all = answers(buffer);
+    let mut all = classifications(buffer);
     assert_eq!(all.len(), 1, "one region");
-    let answer = all.remove(0)?;
-    let age = answer.age.expect("all frames have a time").mseconds();
-    let class = answer.top().expect("a class").index;
-    assert!(!answer.fresh || age == 0, "fresh and {age} ms old");
-    Some((class, answer.fresh, age))
+    let classification = all.remove(0)?;
+    let age = classification
+        .age
+        .expect("all frames have a time")
+        .mseconds();
+    let class = classification.top().expect("a class").index;
+    assert!(!classification.fresh || age == 0, "fresh and {age} ms old");
+    Some((class, classification.fresh, age))
 }
 
 /// The class of one of the three colours, as [`Net::color`] has it.

@@ -3,7 +3,7 @@
 
 use gst::prelude::*;
 
-use support::element::PATIENCE;
+use support::element::TIMEOUT;
 use support::init;
 
 /// A pipeline that is stopped when the test has ended, whichever way.
@@ -24,7 +24,7 @@ pub fn look(line: &str, mut enough: impl FnMut(&gst::Sample) -> bool) {
     let out = pipeline.0.by_name("out").expect("it is named");
     let out = out.downcast::<gst_app::AppSink>().expect("an appsink");
     pipeline.0.set_state(gst::State::Playing).expect(line);
-    while let Some(sample) = out.try_pull_sample(PATIENCE) {
+    while let Some(sample) = out.try_pull_sample(TIMEOUT) {
         if enough(&sample) {
             return;
         }

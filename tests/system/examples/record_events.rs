@@ -10,7 +10,7 @@ use gstresnet50::meta::classification_of;
 
 use super::pipeline::{Stopped, look};
 use super::{fail, run};
-use support::element::PATIENCE;
+use support::element::TIMEOUT;
 use support::example::{self, Running};
 use support::{init, source};
 
@@ -187,7 +187,7 @@ fn write_video(file: &Path, (width, height): (u32, u32), parts: &[(&str, usize)]
     input.end_of_stream().expect("it ends");
     let bus = pipeline.0.bus().expect("a bus");
     let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
-    let message = bus.timed_pop_filtered(PATIENCE, &wanted);
+    let message = bus.timed_pop_filtered(TIMEOUT, &wanted);
     let message = message.expect("it comes to its end");
     assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
 }
@@ -274,7 +274,7 @@ fn record_events_is_terminated() {
     let mut child = Running(command.spawn().expect("it runs"));
     let begun = std::time::Instant::now();
     while std::fs::read_dir(folder).expect("the folder").count() == 0 {
-        assert!(begun.elapsed() < example::PATIENCE, "there is no clip");
+        assert!(begun.elapsed() < example::TIMEOUT, "there is no clip");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let id = child.0.id().to_string();

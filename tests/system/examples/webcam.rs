@@ -74,7 +74,7 @@ impl Screen {
             self.name
         );
         look(&line, |sample| {
-            assert!(begun.elapsed() < example::PATIENCE, "it never came");
+            assert!(begun.elapsed() < example::TIMEOUT, "it never came");
             enough(sample)
         });
     }

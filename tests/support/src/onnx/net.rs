@@ -23,7 +23,7 @@ pub struct Net {
     pub busy: usize,
     /// What else happens before the output is there, for some pictures.
     pub whim: Option<Whim>,
-    /// Megabytes of weights that every Run uses, and that change nothing.
+    /// Megabytes of weights that every inference uses, and that change nothing.
     pub weights: usize,
     /// Metadata: the contract's JSON.
     pub contract: Option<String>,

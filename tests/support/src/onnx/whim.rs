@@ -3,18 +3,18 @@
 
 use super::text::Text;
 
-/// Something that depends on the pictures, so that no Run is like the other. ONNX Runtime knows
+/// Something that depends on the pictures, so that no inference is like the other. ONNX Runtime knows
 /// only when it has seen them, and cannot compute it beforehand.
 #[derive(Debug, Clone, Copy)]
 pub enum Whim {
-    /// A Run takes up to so many milliseconds or twice that, at the pictures' whim.
+    /// An inference takes up to so many milliseconds or twice that, at the pictures' whim.
     Uneven(u16),
-    /// A Run fails where a picture's last number (blue) is at least 0.5.
+    /// An inference fails where a picture's last number (blue) is at least 0.5.
     Fails,
-    /// A Run where a picture's last number (blue) is at least 0.5 spends minutes in a single node,
+    /// An inference where a picture's last number (blue) is at least 0.5 spends minutes in a single node,
     /// and so does not end when it is told to.
     Hangs,
-    /// Every Run spends minutes in a single node.
+    /// Every inference spends minutes in a single node.
     AlwaysHangs,
     /// A node of constants takes minutes, which ONNX Runtime computes when it takes the model.
     HangsInConstants,

@@ -13,7 +13,7 @@ use crate::element::{errors, loaded, rgb, stat, timed};
 use crate::harness::{self, beginning, link, sink_pad};
 
 /// How long a test waits for what must come.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What is behind the element.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Behind {
 
 /// The element, playing.
 #[derive(Debug)]
-pub struct Stand {
+pub struct PadHarness {
     pub element: gst::Element,
     pub bus: gst::Bus,
     pub info: VideoInfo,
@@ -39,7 +39,7 @@ pub struct Stand {
     behind: Arc<(Mutex<Behind>, Condvar)>,
 }
 
-impl Stand {
+impl PadHarness {
     pub fn new(element: &gst::Element) -> Self {
         let behind = Arc::new((
             Mutex::new(Behind {
@@ -98,9 +98,9 @@ impl Stand {
     /// A playing element in this mode.
     pub fn playing(element: &gst::Element, mode: &str) -> Self {
         element.set_property_from_str("mode", mode);
-        let stand = Self::new(element);
-        assert!(stand.play(), "{:?}", stand.errors());
-        stand
+        let harness = Self::new(element);
+        assert!(harness.play(), "{:?}", harness.errors());
+        harness
     }
 
     /// Plays. False if the model cannot be loaded.
@@ -151,7 +151,7 @@ impl Stand {
     pub fn until(&self, what: &str, is_so: impl Fn(&Behind) -> bool) {
         let mut now = self.behind();
         while !is_so(&now) {
-            let wait = self.behind.1.wait_timeout(now, PATIENCE);
+            let wait = self.behind.1.wait_timeout(now, TIMEOUT);
             let (guard, wait) = wait.expect("not poisoned");
             assert!(!wait.timed_out(), "{what}: {guard:?}");
             now = guard;
@@ -195,7 +195,7 @@ impl Stand {
     }
 }
 
-impl Drop for Stand {
+impl Drop for PadHarness {
     fn drop(&mut self) {
         // Not with `set`, for this may be a panic on its way.
         if let Ok(mut behind) = self.behind.0.lock() {

@@ -17,7 +17,7 @@ use support::element::{caps, errors, info, text};
 use support::harness::{link, sink_pad, source_pad};
 
 /// After this long a stream is taken to stand still. Nothing here takes a tenth of it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The files that properties name.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Drop for Seeking<'_> {
 }
 
 /// An element between two pads of the test's.
-pub struct Bench {
+pub struct Driver {
     element: gst::Element,
     bus: gst::Bus,
     before: gst::Pad,
@@ -102,7 +102,7 @@ pub struct Bench {
     files: Arc<Files>,
 }
 
-impl Bench {
+impl Driver {
     pub fn new(element: gst::Element, files: Arc<Files>) -> Self {
         let log = Arc::new((Mutex::new(Log::default()), Condvar::new()));
         let before = source_pad().build();
@@ -382,7 +382,7 @@ impl Bench {
         let flushed = self.feed().flushed;
         let mut log = self.log();
         while !log.is_eos {
-            let wait = self.log.1.wait_timeout(log, PATIENCE);
+            let wait = self.log.1.wait_timeout(log, TIMEOUT);
             let (guard, wait) = wait.expect("not poisoned");
             log = guard;
             assert!(!wait.timed_out(), "it stands still: {log:?}");
@@ -403,7 +403,7 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for Driver {
     fn drop(&mut self) {
         let _ = self.element.set_state(gst::State::Null);
     }
