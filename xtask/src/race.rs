@@ -81,8 +81,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if !project.target.starts_with(&project.root) {
         binds.push(Bind::writable(&project.target));
     }
-    let wheels = Path::new("/opt/wheels");
-    if wheels.is_dir() {
+    // Pip in there has this machine's variables, and so needs the folder that this one may name.
+    let wheels = std::env::var_os("PIP_FIND_LINKS").map(PathBuf::from);
+    if let Some(wheels) = wheels.filter(|it| it.is_absolute() && it.is_dir()) {
         binds.push(Bind::read_only(wheels));
     }
     let command = |program: &str| root.command(&binds, &project.root, program);

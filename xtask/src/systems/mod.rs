@@ -11,7 +11,6 @@ mod root;
 mod suite;
 mod system;
 
-#[allow(unused_imports, reason = "for what tries packages")]
 pub use root::{Bind, Root, quietly};
 pub use suite::Suite;
 pub use system::{BOOKWORM, SID, System, TRIXIE};
